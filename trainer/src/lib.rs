@@ -1,1 +1,22 @@
-//! Placeholder.
+//! Trains policies in simulation and turns them into files that a robot runs.
+//!
+//! Data flows top-down through these layers:
+//!
+//! - [`config`]: what to train and how, from TOML;
+//! - [`training`]: collects transitions and learns from them;
+//! - [`algorithm`]: one readable file for each algorithm, on [`replay`], [`normalizer`], [`distribution`] and [`optimizer`];
+//! - [`network`]: multilayer perceptrons with hand-written gradients, on faer's matrix products;
+//! - [`evaluation`]: runs the exported policy, as a robot would, and scores it.
+//!
+//! The same binary, configuration, seed and instruction set give the same policy file for any number of threads:
+//! randomness comes from one [`random`] stream for each purpose, and [`parallel`] work never shares state.
+
+pub mod algorithm;
+pub mod config;
+pub mod distribution;
+pub mod network;
+pub mod normalizer;
+pub mod optimizer;
+pub mod parallel;
+pub mod random;
+pub mod replay;

@@ -1,0 +1,123 @@
+//! A trained actor: the part of a learner that ships.
+//!
+//! The graph that is exported takes raw observations in SI units, normalizes them, runs the network, squashes, and
+//! scales to actuator commands in SI units, so nothing that the robot needs is left behind in the trainer.
+
+use crate::network::activation::Activation;
+use crate::network::mlp::LayerParameters;
+use crate::normalizer::{CLIP, Normalizer};
+use serde::{Deserialize, Serialize};
+use sinew_policy_runtime::contract::Provenance;
+use sinew_policy_runtime::image::AlignedImage;
+use sinew_policy_runtime::onnx;
+use sinew_policy_runtime::onnx::write::{DenseLayer, Head, NormalizerConstants, PolicyGraph, Squash};
+use sinew_sim::Task;
+
+/// A trained actor with everything that export needs beside the task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainedActor {
+    layers: Vec<ActorLayer>,
+    normalizer: Option<ObservationStatistics>,
+    algorithm: String,
+    steps: u64,
+    seed: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct ActorLayer {
+    /// `[inputs, outputs]`.
+    weights: Vec<f32>,
+    /// `[outputs]`.
+    bias: Vec<f32>,
+    activation: Option<Activation>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct ObservationStatistics {
+    mean: Vec<f32>,
+    deviation: Vec<f32>,
+}
+
+/// Why an actor could not be exported.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// The graph could not be written.
+    #[error(transparent)]
+    Write(#[from] onnx::write::WriteError),
+    /// The file just written could not be loaded again.
+    #[error("the exported policy does not load: {0}")]
+    Load(#[from] onnx::OnnxError),
+}
+
+impl TrainedActor {
+    /// The deterministic actor from a SAC actor's layers: the last layer's means without its deviations.
+    pub fn new(
+        layers: &[LayerParameters],
+        normalizer: &Normalizer,
+        normalize: bool,
+        action_size: usize,
+        steps: u64,
+        seed: u64,
+    ) -> Self {
+        let last = layers.len() - 1;
+        let layer = |(index, layer): (usize, &LayerParameters)| {
+            let width = layer.bias.len();
+            let kept = if index == last { action_size } else { width };
+            ActorLayer {
+                weights: layer.weights.chunks_exact(width).flat_map(|row| &row[..kept]).copied().collect(),
+                bias: layer.bias[..kept].to_vec(),
+                activation: layer.activation,
+            }
+        };
+        Self {
+            layers: layers.iter().enumerate().map(layer).collect(),
+            normalizer: normalize.then(|| ObservationStatistics {
+                mean: normalizer.mean().to_vec(),
+                deviation: normalizer.deviation().to_vec(),
+            }),
+            algorithm: "sac".to_owned(),
+            steps,
+            seed,
+        }
+    }
+
+    /// The bytes of `policy.onnx`: graph, contract and golden pairs.
+    ///
+    /// # Errors
+    /// A graph that cannot be written, such as one with non-finite weights.
+    pub fn export(&self, task: &Task) -> Result<Vec<u8>, ExportError> {
+        let contract = task.contract(Provenance {
+            algorithm: &self.algorithm,
+            steps: self.steps,
+            seed: self.seed,
+            version: env!("CARGO_PKG_VERSION"),
+            randomization: sinew_policy_runtime::List::new(),
+        });
+        let layer = |layer: &'_ ActorLayer| DenseLayer {
+            weights: &layer.weights,
+            bias: &layer.bias,
+            activation: layer.activation.map(Into::into),
+        };
+        let layers: Vec<_> = self.layers.iter().map(layer).collect();
+        let graph = PolicyGraph {
+            normalizer: self.normalizer.as_ref().map(|statistics| NormalizerConstants {
+                mean: &statistics.mean,
+                deviation: &statistics.deviation,
+                clip: CLIP,
+            }),
+            layers: &layers,
+            head: Head { squash: Squash::Tanh, scale: task.head_scale(), offset: task.head_offset() },
+            contract: &contract,
+        };
+        Ok(onnx::write::write(&graph)?)
+    }
+
+    /// The runtime's image of the exported policy.
+    ///
+    /// # Errors
+    /// See [`ExportError`].
+    pub fn image(&self, task: &Task) -> Result<AlignedImage, ExportError> {
+        Ok(onnx::load(&self.export(task)?)?)
+    }
+}

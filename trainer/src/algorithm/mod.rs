@@ -1,0 +1,3 @@
+//! The algorithms: one readable file each, sharing networks, optimizers, distributions and buffers.
+
+pub mod sac;

@@ -1,0 +1,395 @@
+//! Soft actor-critic (Haarnoja et al. 2018, arXiv 1812.05905) with a learned temperature.
+//!
+//! ```text
+//! for each batch (s, a, r, s', terminated) drawn from the replay buffer:
+//!     a', log pi(a'|s')  ~ actor(s')
+//!     y  = r + gamma (1 - terminated) (min_i Q'_i(s', a') - alpha log pi(a'|s'))      td_target
+//!     for i in 1, 2:  minimize  1/2 mean (Q_i(s, a) - y)²                             critic_loss
+//!                     Q'_i <- (1 - tau) Q'_i + tau Q_i
+//!     ã, log pi(ã|s)     ~ actor(s), reparametrized
+//!     minimize  mean (alpha log pi(ã|s) - min_i Q_i(s, ã))                            actor_loss
+//!     minimize  -log alpha · mean (log pi(ã|s) + target entropy)                      temperature_loss
+//! ```
+//!
+//! | symbol | here | shape |
+//! |---|---|---|
+//! | Q, Q' | [`Critic`]'s `parameters`, `target` | |
+//! | y | `targets` | `[batch]` |
+//! | alpha | `exp(log_alpha)` | |
+//! | tau, gamma | [`SacConfig`] | |
+//!
+//! Deviations from the paper, and why:
+//! - the temperature's loss is in `log alpha` as in Stable-Baselines3, which keeps alpha positive; the paper's is in alpha;
+//! - the temperature steps last, with the log-probabilities of the actor's pass, so that one alpha serves the whole update;
+//! - the actor's two passes, over s and s', use the actor as it was before the update, so that they can run side by side.
+//!
+//! The two critics never read each other within a phase: they are the shards that run in parallel.
+
+use crate::config::SacConfig;
+use crate::distribution::SquashedGaussian;
+use crate::network::mlp::{LayerParameters, Mlp, Workspace};
+use crate::optimizer::{Adam, polyak};
+use crate::parallel::Workers;
+use crate::random::Stream;
+use crate::replay::Batch;
+use serde::{Deserialize, Serialize};
+use sinew_policy_runtime::math;
+
+/// What an update did.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SacMetrics {
+    /// `1/2 mean (Q - y)²`, mean of the two critics.
+    pub critic_loss: f32,
+    /// `mean (alpha log pi - min Q)`.
+    pub actor_loss: f32,
+    /// The temperature used.
+    pub alpha: f32,
+    /// `-mean log pi`.
+    pub entropy: f32,
+    /// Mean of the first critic's values.
+    pub q_mean: f32,
+}
+
+/// One Q function, its slow copy and its optimizer.
+struct Critic {
+    network: Mlp,
+    parameters: Vec<f32>,
+    target: Vec<f32>,
+    gradient: Vec<f32>,
+    adam: Adam,
+    workspace: Workspace,
+    /// `∂Q/∂(s, a)`, `[batch, observation + action]`.
+    input_gradient: Vec<f32>,
+    loss: f32,
+}
+
+/// The actor's pass over one batch of observations.
+struct PolicyPass {
+    workspace: Workspace,
+    gaussian: SquashedGaussian,
+    /// `(s, a)` with the sampled action, `[batch, observation + action]`.
+    critic_input: Vec<f32>,
+}
+
+/// Soft actor-critic's networks and buffers.
+pub struct Sac {
+    config: SacConfig,
+    observation_size: usize,
+    actor: Mlp,
+    actor_parameters: Vec<f32>,
+    actor_gradient: Vec<f32>,
+    actor_adam: Adam,
+    critics: [Critic; 2],
+    log_alpha: f32,
+    alpha_adam: Adam,
+    target_entropy: f32,
+    noise: Stream,
+    /// Over s' and over s.
+    passes: [PolicyPass; 2],
+    targets: Vec<f32>,
+    critic_input: Vec<f32>,
+    q_gradient: Vec<f32>,
+}
+
+/// Everything of [`Sac`] that learning has changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SacState {
+    actor_parameters: Vec<f32>,
+    actor_adam: Adam,
+    critics: [CriticState; 2],
+    log_alpha: f32,
+    alpha_adam: Adam,
+    noise: Stream,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct CriticState {
+    parameters: Vec<f32>,
+    target: Vec<f32>,
+    adam: Adam,
+}
+
+/// `y = r + gamma (1 - terminated) (min_i Q'_i(s', a') - alpha log pi(a'|s'))`, all `[batch]`.
+pub fn td_target(
+    targets: &mut [f32],
+    batch: &Batch,
+    next_q: [&[f32]; 2],
+    next_log_probs: &[f32],
+    alpha: f32,
+    gamma: f32,
+) {
+    for (index, target) in targets.iter_mut().enumerate() {
+        let soft_value = smaller(next_q[0][index], next_q[1][index]) - alpha * next_log_probs[index];
+        *target = batch.rewards[index] + gamma * (1.0 - batch.terminated[index]) * soft_value;
+    }
+}
+
+/// `1/2 mean (Q - y)²`; writes its derivative by Q, `(Q - y) / batch`. All `[batch]`.
+pub fn critic_loss(gradient: &mut [f32], q: &[f32], targets: &[f32]) -> f32 {
+    let scale = 1.0 / q.len() as f32;
+    let mut loss = 0.0;
+    for ((gradient, q), target) in gradient.iter_mut().zip(q).zip(targets) {
+        let error = q - target;
+        loss += 0.5 * error * error;
+        *gradient = scale * error;
+    }
+    scale * loss
+}
+
+/// `mean (alpha log pi - min_i Q_i)`, all `[batch]`.
+pub fn actor_loss(log_probs: &[f32], q: [&[f32]; 2], alpha: f32) -> f32 {
+    let q_min = q[0].iter().zip(q[1]).map(|(first, second)| smaller(*first, *second));
+    let sum: f32 = log_probs.iter().zip(q_min).map(|(log_prob, q)| alpha * log_prob - q).sum();
+    sum / log_probs.len() as f32
+}
+
+/// Derivative of `-log alpha · mean (log pi + target entropy)` by `log alpha`.
+pub fn temperature_gradient(log_probs: &[f32], target_entropy: f32) -> f32 {
+    -(log_probs.iter().sum::<f32>() / log_probs.len() as f32 + target_entropy)
+}
+
+fn smaller(first: f32, second: f32) -> f32 {
+    if second < first { second } else { first }
+}
+
+impl Sac {
+    /// Fresh networks; the same seed gives the same ones.
+    pub fn new(config: &SacConfig, observation_size: usize, action_size: usize, seed: u64) -> Self {
+        let batch = config.batch_size;
+        let input_size = observation_size + action_size;
+        let actor = Mlp::new(observation_size, &config.hidden, 2 * action_size, config.activation);
+        let actor_parameters = actor.initial_parameters(&mut Stream::new(seed, "actor"));
+        let pass = || PolicyPass {
+            workspace: actor.workspace(batch),
+            gaussian: SquashedGaussian::new(batch, action_size),
+            critic_input: vec![0.0; batch * input_size],
+        };
+        let critic = |purpose| Critic::new(config, input_size, &mut Stream::new(seed, purpose));
+        Self {
+            config: config.clone(),
+            observation_size,
+            passes: [pass(), pass()],
+            actor_gradient: vec![0.0; actor.parameter_count()],
+            actor_adam: Adam::new(actor.parameter_count(), config.actor_learning_rate),
+            actor_parameters,
+            actor,
+            critics: [critic("critic 1"), critic("critic 2")],
+            log_alpha: math::ln(config.initial_alpha),
+            alpha_adam: Adam::new(1, config.alpha_learning_rate),
+            target_entropy: config.target_entropy.unwrap_or(-(action_size as f32)),
+            noise: Stream::new(seed, "update noise"),
+            targets: vec![0.0; batch],
+            critic_input: vec![0.0; batch * input_size],
+            q_gradient: vec![0.0; batch * action_size],
+        }
+    }
+
+    /// One update on a batch of normalized observations.
+    pub fn update(&mut self, batch: &Batch, workers: &Workers) -> SacMetrics {
+        let alpha = math::exp(self.log_alpha);
+        let (gamma, tau) = (self.config.gamma, self.config.tau);
+
+        self.sample_policy(batch, workers);
+        let [next, current] = &mut self.passes;
+
+        workers.for_each(&mut self.critics, |critic| critic.evaluate_target(&next.critic_input));
+        let next_q = [self.critics[0].workspace.output(), self.critics[1].workspace.output()];
+        td_target(&mut self.targets, batch, next_q, &next.gaussian.log_probs, alpha, gamma);
+
+        concatenate(&mut self.critic_input, &batch.observations, &batch.actions, self.observation_size);
+        workers.for_each(&mut self.critics, |critic| {
+            critic.regress(&self.critic_input, &self.targets);
+            polyak(&mut critic.target, &critic.parameters, tau);
+        });
+        let q_mean = mean(self.critics[0].workspace.output());
+
+        workers.for_each(&mut self.critics, |critic| critic.differentiate(&current.critic_input));
+        let q = [self.critics[0].workspace.output(), self.critics[1].workspace.output()];
+        let log_probs = &current.gaussian.log_probs;
+        let metrics = SacMetrics {
+            critic_loss: 0.5 * (self.critics[0].loss + self.critics[1].loss),
+            actor_loss: actor_loss(log_probs, q, alpha),
+            alpha,
+            entropy: -mean(log_probs),
+            q_mean,
+        };
+        let alpha_gradient = temperature_gradient(log_probs, self.target_entropy);
+        self.step_actor(batch, alpha);
+        self.alpha_adam.step(std::slice::from_mut(&mut self.log_alpha), &[alpha_gradient]);
+        metrics
+    }
+
+    /// Actions for `observations [rows, observation]`, normalized, into `actions [rows, action]`: sampled with `noise`
+    /// `[rows, action]`, or the mode where there is none.
+    pub fn act(&self, policy: &mut Policy, observations: &[f32], noise: Option<&mut Stream>, actions: &mut [f32]) {
+        let output = self.actor.forward(&self.actor_parameters, observations, &mut policy.workspace);
+        match noise {
+            Some(stream) => stream.fill_normal(&mut policy.gaussian.noise),
+            None => policy.gaussian.noise.fill(0.0),
+        }
+        policy.gaussian.sample(output);
+        actions.copy_from_slice(&policy.gaussian.actions);
+    }
+
+    /// Buffers for [`Self::act`] on `rows` observations.
+    pub fn policy(&self, rows: usize, action_size: usize) -> Policy {
+        Policy { workspace: self.actor.workspace(rows), gaussian: SquashedGaussian::new(rows, action_size) }
+    }
+
+    /// The actor's layers; the last puts out `[means, log_deviations]`.
+    pub fn actor_layers(&self) -> Vec<LayerParameters<'_>> {
+        self.actor.layer_parameters(&self.actor_parameters)
+    }
+
+    /// Everything that learning has changed.
+    pub fn state(&self) -> SacState {
+        let critic = |critic: &Critic| CriticState {
+            parameters: critic.parameters.clone(),
+            target: critic.target.clone(),
+            adam: critic.adam.clone(),
+        };
+        SacState {
+            actor_parameters: self.actor_parameters.clone(),
+            actor_adam: self.actor_adam.clone(),
+            critics: [critic(&self.critics[0]), critic(&self.critics[1])],
+            log_alpha: self.log_alpha,
+            alpha_adam: self.alpha_adam.clone(),
+            noise: self.noise.clone(),
+        }
+    }
+
+    /// `a ~ pi(s)` and `a' ~ pi(s')`, each beside its observation.
+    fn sample_policy(&mut self, batch: &Batch, workers: &Workers) {
+        let [next, current] = &mut self.passes;
+        self.noise.fill_normal(&mut next.gaussian.noise);
+        self.noise.fill_normal(&mut current.gaussian.noise);
+        let mut work = [(next, &batch.next_observations), (current, &batch.observations)];
+        workers.for_each(&mut work, |(pass, observations)| {
+            let output = self.actor.forward(&self.actor_parameters, observations, &mut pass.workspace);
+            pass.gaussian.sample(output);
+            concatenate(&mut pass.critic_input, observations, &pass.gaussian.actions, self.observation_size);
+        });
+    }
+
+    /// Descends the actor's loss along the smaller critic's gradient.
+    fn step_actor(&mut self, batch: &Batch, alpha: f32) {
+        let action_size = self.q_gradient.len() / self.targets.len();
+        let input_size = self.observation_size + action_size;
+        for (row, gradient) in self.q_gradient.chunks_exact_mut(action_size).enumerate() {
+            let [first, second] = &self.critics;
+            let lower =
+                if second.workspace.output()[row] < first.workspace.output()[row] { second } else { first };
+            let start = row * input_size + self.observation_size;
+            gradient.copy_from_slice(&lower.input_gradient[start..start + action_size]);
+        }
+        let PolicyPass { workspace, gaussian, .. } = &mut self.passes[1];
+        let (output, gradient) = workspace.output_and_gradient_mut();
+        gaussian.policy_gradient(output, &self.q_gradient, alpha, gradient);
+        self.actor.backward(
+            &self.actor_parameters,
+            &batch.observations,
+            workspace,
+            Some(&mut self.actor_gradient),
+            None,
+        );
+        self.actor_adam.step(&mut self.actor_parameters, &self.actor_gradient);
+    }
+}
+
+/// Buffers for acting.
+pub struct Policy {
+    workspace: Workspace,
+    gaussian: SquashedGaussian,
+}
+
+impl Critic {
+    fn new(config: &SacConfig, input_size: usize, stream: &mut Stream) -> Self {
+        let network = Mlp::new(input_size, &config.hidden, 1, config.activation);
+        let parameters = network.initial_parameters(stream);
+        Self {
+            target: parameters.clone(),
+            gradient: vec![0.0; parameters.len()],
+            adam: Adam::new(parameters.len(), config.critic_learning_rate),
+            workspace: network.workspace(config.batch_size),
+            input_gradient: vec![0.0; config.batch_size * input_size],
+            loss: 0.0,
+            parameters,
+            network,
+        }
+    }
+
+    /// `Q'(s', a')` into the workspace's output.
+    fn evaluate_target(&mut self, input: &[f32]) {
+        self.network.forward(&self.target, input, &mut self.workspace);
+    }
+
+    /// One step of regression on the targets.
+    fn regress(&mut self, input: &[f32], targets: &[f32]) {
+        self.network.forward(&self.parameters, input, &mut self.workspace);
+        let (q, gradient) = self.workspace.output_and_gradient_mut();
+        self.loss = critic_loss(gradient, q, targets);
+        self.network.backward(
+            &self.parameters,
+            input,
+            &mut self.workspace,
+            Some(&mut self.gradient),
+            None,
+        );
+        self.adam.step(&mut self.parameters, &self.gradient);
+    }
+
+    /// `Q(s, ã)` into the workspace's output and `∂Q/∂(s, ã)` into `input_gradient`.
+    fn differentiate(&mut self, input: &[f32]) {
+        self.network.forward(&self.parameters, input, &mut self.workspace);
+        self.workspace.output_gradient_mut().fill(1.0);
+        self.network.backward(
+            &self.parameters,
+            input,
+            &mut self.workspace,
+            None,
+            Some(&mut self.input_gradient),
+        );
+    }
+}
+
+/// `rows of (observation, action)` side by side.
+fn concatenate(input: &mut [f32], observations: &[f32], actions: &[f32], observation_size: usize) {
+    let rows = observations.len() / observation_size;
+    let action_size = actions.len() / rows;
+    let pairs = observations.chunks_exact(observation_size).zip(actions.chunks_exact(action_size));
+    for (input, (observation, action)) in input.chunks_exact_mut(observation_size + action_size).zip(pairs) {
+        input[..observation_size].copy_from_slice(observation);
+        input[observation_size..].copy_from_slice(action);
+    }
+}
+
+fn mean(values: &[f32]) -> f32 {
+    values.iter().sum::<f32>() / values.len() as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_target_bootstraps_from_the_smaller_critic_unless_the_task_ended() {
+        let mut batch = Batch::new(2, 1, 1);
+        batch.rewards = vec![1.0, 1.0];
+        batch.terminated = vec![0.0, 1.0];
+        let mut targets = [0.0; 2];
+        td_target(&mut targets, &batch, [&[4.0, 4.0], &[3.0, 3.0]], &[-2.0, -2.0], 0.5, 0.9);
+        // 1 + 0.9 (3 + 0.5 · 2), and 1 alone.
+        assert!((targets[0] - 4.6).abs() < 1e-6);
+        assert_eq!(targets[1], 1.0);
+    }
+
+    #[test]
+    fn losses_agree_with_hand_computed_cases() {
+        let mut gradient = [0.0; 2];
+        assert_eq!(critic_loss(&mut gradient, &[1.0, 4.0], &[3.0, 3.0]), 1.25);
+        assert_eq!(gradient, [-1.0, 0.5]);
+        assert_eq!(actor_loss(&[1.0, -1.0], [&[2.0, 5.0], &[3.0, 4.0]], 0.5), -3.0);
+        // Entropy -1.5 is below the target of -1: the loss falls as alpha rises.
+        assert_eq!(temperature_gradient(&[1.0, 2.0], -1.0), -0.5);
+    }
+}

@@ -1,0 +1,146 @@
+//! Scores a policy by running the very image that a robot would run.
+//!
+//! Every environment plays one episode, from start states that depend on the seed and the episode's number alone, so two
+//! policies evaluated with the same seed face the same 1st, 2nd, … episode.
+
+use crate::actor::ExportError;
+use serde::{Deserialize, Serialize};
+use sinew_policy_runtime::executor::{Executor, ExecutorError, InferenceFault};
+use sinew_policy_runtime::image::{AlignedImage, ImageError};
+use sinew_sim::{EpisodeSummary, Randomization, SimError, Task, VecEnv};
+
+/// What a policy achieved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Each episode's return.
+    pub returns: Vec<f64>,
+    /// Their mean.
+    pub return_mean: f64,
+    /// Their standard deviation.
+    pub return_std: f64,
+    /// Share of episodes that succeeded; absent where the task defines no success.
+    pub success_rate: Option<f64>,
+    /// Each episode's summary, with its metrics from the true state.
+    pub episodes: Vec<EpisodeSummary>,
+}
+
+/// Why a policy could not be evaluated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvaluationError {
+    /// The simulator refused the task.
+    #[error(transparent)]
+    Simulation(#[from] SimError),
+    /// The policy could not be exported.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The image cannot be read.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The image cannot be run.
+    #[error(transparent)]
+    Executor(#[from] ExecutorError),
+    /// An inference failed.
+    #[error("inference failed: {0}")]
+    Inference(#[from] InferenceFault),
+    /// The policy's input or output does not fit the task.
+    #[error("the policy's {what} has {found} values, task {task:?} needs {expected}")]
+    Size {
+        /// Input or output.
+        what: &'static str,
+        /// The task.
+        task: String,
+        /// What the task needs.
+        expected: usize,
+        /// What the policy has.
+        found: usize,
+    },
+    /// The policy was made for another robot.
+    #[error("the policy does not fit task {task:?}: {reason}")]
+    Mismatch {
+        /// The task.
+        task: String,
+        /// The first difference.
+        reason: String,
+    },
+}
+
+/// Runs `episodes` episodes of `task`.
+///
+/// # Errors
+/// See [`EvaluationError`].
+pub fn evaluate_image(
+    task: &Task,
+    image: &AlignedImage,
+    randomization: Randomization,
+    episodes: usize,
+    seed: u64,
+    threads: usize,
+) -> Result<Evaluation, EvaluationError> {
+    check(task, image)?;
+    let view = image.image()?;
+    let scratch = vec![0.0; view.scratch_len()];
+    let mut executor = Executor::new(view, scratch)?;
+    let mut environments = VecEnv::new(task, randomization, episodes, seed, threads)?;
+    let mut actions = vec![0.0; episodes * task.action_size()];
+    let mut finished: Vec<Option<EpisodeSummary>> = vec![None; episodes];
+    environments.reset();
+    while finished.iter().any(Option::is_none) {
+        let observations = environments.observations().chunks_exact(task.observation_size());
+        for (observation, action) in observations.zip(actions.chunks_exact_mut(task.action_size())) {
+            let inference = executor.infer(observation)?;
+            normalized_action(task, inference.action, action);
+        }
+        environments.step(&actions);
+        for (slot, summary) in finished.iter_mut().zip(environments.finished()) {
+            if slot.is_none() {
+                slot.clone_from(summary);
+            }
+        }
+    }
+    Ok(summarize(finished.into_iter().flatten().collect()))
+}
+
+/// The agent's action that the head turns into `output`, which is in SI units.
+fn normalized_action(task: &Task, output: &[f32], action: &mut [f32]) {
+    let head = task.head_scale().iter().zip(task.head_offset());
+    for ((action, output), (scale, offset)) in action.iter_mut().zip(output).zip(head) {
+        *action = (output - offset) / scale;
+    }
+}
+
+fn check(task: &Task, image: &AlignedImage) -> Result<(), EvaluationError> {
+    let view = image.image()?;
+    let sizes = [
+        ("input", task.observation_size(), view.input_size()),
+        ("output", task.action_size(), view.output_size()),
+    ];
+    for (what, expected, found) in sizes {
+        if expected != found {
+            return Err(EvaluationError::Size { what, task: task.name().to_owned(), expected, found });
+        }
+    }
+    if let Some(contract) = view.contract()? {
+        contract.matches(&task.interface()).map_err(|mismatch| EvaluationError::Mismatch {
+            task: task.name().to_owned(),
+            reason: mismatch.to_string(),
+        })?;
+    }
+    Ok(())
+}
+
+fn summarize(episodes: Vec<EpisodeSummary>) -> Evaluation {
+    let returns: Vec<f64> = episodes.iter().map(|episode| episode.episode_return).collect();
+    let count = returns.len() as f64;
+    let return_mean = returns.iter().sum::<f64>() / count;
+    let variance = returns.iter().map(|value| (value - return_mean) * (value - return_mean)).sum::<f64>() / count;
+    let judged: Vec<bool> = episodes.iter().filter_map(|episode| episode.success).collect();
+    let successes = judged.iter().filter(|success| **success).count();
+    Evaluation {
+        return_mean,
+        return_std: variance.sqrt(),
+        success_rate: (!judged.is_empty()).then(|| successes as f64 / judged.len() as f64),
+        returns,
+        episodes,
+    }
+}

@@ -1,0 +1,74 @@
+//! Single-threaded products of row-major matrices held in slices, on faer.
+//!
+//! Every product runs on one thread: parallelism lives above, in fixed shards, so results do not depend on the number of
+//! threads. Which instructions faer uses is recorded by [`instruction_set`], since sums may round differently on another.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+
+/// `destination [m, n] = left [m, k] · right [k, n]`.
+pub fn product(destination: &mut [f32], left: &[f32], right: &[f32], [m, k, n]: [usize; 3]) {
+    let left = MatRef::from_row_major_slice(left, m, k);
+    let right = MatRef::from_row_major_slice(right, k, n);
+    multiply(MatMut::from_row_major_slice_mut(destination, m, n), left, right);
+}
+
+/// `destination [m, n] = leftᵀ · right`, with `left [k, m]` and `right [k, n]`: a weight's gradient.
+pub fn product_transposed_left(destination: &mut [f32], left: &[f32], right: &[f32], [m, k, n]: [usize; 3]) {
+    let left = MatRef::from_row_major_slice(left, k, m).transpose();
+    let right = MatRef::from_row_major_slice(right, k, n);
+    multiply(MatMut::from_row_major_slice_mut(destination, m, n), left, right);
+}
+
+/// `destination [m, n] = left · rightᵀ`, with `left [m, k]` and `right [n, k]`: an input's gradient.
+pub fn product_transposed_right(destination: &mut [f32], left: &[f32], right: &[f32], [m, k, n]: [usize; 3]) {
+    let left = MatRef::from_row_major_slice(left, m, k);
+    let right = MatRef::from_row_major_slice(right, n, k).transpose();
+    multiply(MatMut::from_row_major_slice_mut(destination, m, n), left, right);
+}
+
+fn multiply(destination: MatMut<'_, f32>, left: MatRef<'_, f32>, right: MatRef<'_, f32>) {
+    matmul(destination, Accum::Replace, left, right, 1.0, Par::Seq);
+}
+
+/// Runs an element-wise loop with the widest instructions that the machine has.
+///
+/// Multiplication and addition stay separate in every variant, so the bits are the same.
+#[inline(always)]
+pub fn vectorized<R>(body: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(body)
+}
+
+/// The instruction set that products use: part of what makes a run reproducible.
+pub fn instruction_set() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            return "x86-64 avx512f";
+        }
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+            return "x86-64 avx2 fma";
+        }
+    }
+    std::env::consts::ARCH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_agree_with_hand_computed_ones() {
+        let left = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]; // [2, 3]
+        let right = [1.0, 0.0, 2.0, 1.0, 0.0, 3.0]; // [3, 2]
+        let mut destination = [0.0; 4];
+        product(&mut destination, &left, &right, [2, 3, 2]);
+        assert_eq!(destination, [5.0, 11.0, 14.0, 23.0]);
+        let mut gradient = [0.0; 6];
+        product_transposed_left(&mut gradient, &left, &[1.0, 2.0, 3.0, 4.0], [3, 2, 2]);
+        assert_eq!(gradient, [13.0, 18.0, 17.0, 24.0, 21.0, 30.0]);
+        let mut input = [0.0; 6];
+        product_transposed_right(&mut input, &[1.0, 2.0, 3.0, 4.0], &right, [2, 2, 3]);
+        assert_eq!(input, [1.0, 4.0, 6.0, 3.0, 10.0, 12.0]);
+    }
+}

@@ -1,0 +1,245 @@
+//! A multilayer perceptron: shape here, parameters in one flat slice, intermediate values in a [`Workspace`].
+
+use super::activation::{Activation, add_bias};
+use super::matrix::{product, product_transposed_left, product_transposed_right, vectorized};
+use crate::random::Stream;
+
+/// One dense layer: `a = activation(x W + b)`.
+#[derive(Clone, Debug)]
+struct Layer {
+    inputs: usize,
+    outputs: usize,
+    /// Where `W [inputs, outputs]` starts in the parameters; `b [outputs]` follows it.
+    offset: usize,
+}
+
+impl Layer {
+    fn weights<'p>(&self, parameters: &'p [f32]) -> &'p [f32] {
+        &parameters[self.offset..self.offset + self.inputs * self.outputs]
+    }
+
+    fn bias<'p>(&self, parameters: &'p [f32]) -> &'p [f32] {
+        let start = self.offset + self.inputs * self.outputs;
+        &parameters[start..start + self.outputs]
+    }
+}
+
+/// The shape of a multilayer perceptron with a linear last layer.
+#[derive(Clone, Debug)]
+pub struct Mlp {
+    layers: Vec<Layer>,
+    activation: Activation,
+}
+
+/// A network's intermediate values for one batch size; nothing in a pass allocates.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    batch: usize,
+    /// Each layer's output, `[batch, outputs]`.
+    outputs: Vec<Vec<f32>>,
+    /// The loss's derivative by each layer's pre-activation, `[batch, outputs]`.
+    deltas: Vec<Vec<f32>>,
+}
+
+impl Workspace {
+    /// Derivative of the loss by the network's output, `[batch, outputs]`: to be filled before a backward pass.
+    pub fn output_gradient_mut(&mut self) -> &mut [f32] {
+        self.deltas.last_mut().map_or(&mut [], Vec::as_mut_slice)
+    }
+
+    /// The last forward pass's output and, to be filled, the loss's derivative by it; both `[batch, outputs]`.
+    pub fn output_and_gradient_mut(&mut self) -> (&[f32], &mut [f32]) {
+        let output = self.outputs.last().map_or(&[][..], Vec::as_slice);
+        (output, self.deltas.last_mut().map_or(&mut [], Vec::as_mut_slice))
+    }
+
+    /// The network's output of the last forward pass, `[batch, outputs]`.
+    pub fn output(&self) -> &[f32] {
+        self.outputs.last().map_or(&[], Vec::as_slice)
+    }
+}
+
+/// One layer's parameters, as the exporter takes them.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerParameters<'p> {
+    /// `[inputs, outputs]`, row-major.
+    pub weights: &'p [f32],
+    /// `[outputs]`.
+    pub bias: &'p [f32],
+    /// The non-linearity behind it; none after the last layer.
+    pub activation: Option<Activation>,
+}
+
+impl Mlp {
+    /// `inputs`, then `hidden` layers with `activation`, then a linear layer of `outputs`.
+    pub fn new(inputs: usize, hidden: &[usize], outputs: usize, activation: Activation) -> Self {
+        let mut layers = Vec::with_capacity(hidden.len() + 1);
+        let (mut width, mut offset) = (inputs, 0);
+        for next in hidden.iter().chain([&outputs]) {
+            layers.push(Layer { inputs: width, outputs: *next, offset });
+            offset += (width + 1) * next;
+            width = *next;
+        }
+        Self { layers, activation }
+    }
+
+    /// How many parameters the network has.
+    pub fn parameter_count(&self) -> usize {
+        self.layers.iter().map(|layer| (layer.inputs + 1) * layer.outputs).sum()
+    }
+
+    /// Weights and biases from `U(-1/√inputs, 1/√inputs)`, PyTorch's default for linear layers.
+    pub fn initial_parameters(&self, stream: &mut Stream) -> Vec<f32> {
+        let mut parameters = Vec::with_capacity(self.parameter_count());
+        for layer in &self.layers {
+            let bound = 1.0 / (layer.inputs as f32).sqrt();
+            let count = (layer.inputs + 1) * layer.outputs;
+            parameters.extend((0..count).map(|_| stream.uniform(-bound, bound)));
+        }
+        parameters
+    }
+
+    /// Buffers for passes over `batch` rows.
+    pub fn workspace(&self, batch: usize) -> Workspace {
+        let buffers = || self.layers.iter().map(|layer| vec![0.0; batch * layer.outputs]).collect();
+        Workspace { batch, outputs: buffers(), deltas: buffers() }
+    }
+
+    /// The parameters layer by layer.
+    pub fn layer_parameters<'p>(&self, parameters: &'p [f32]) -> Vec<LayerParameters<'p>> {
+        let last = self.layers.len() - 1;
+        let view = |(index, layer): (usize, &Layer)| LayerParameters {
+            weights: layer.weights(parameters),
+            bias: layer.bias(parameters),
+            activation: (index < last).then_some(self.activation),
+        };
+        self.layers.iter().enumerate().map(view).collect()
+    }
+
+    /// `input [batch, inputs]` to `[batch, outputs]`.
+    pub fn forward<'w>(
+        &self,
+        parameters: &[f32],
+        input: &[f32],
+        workspace: &'w mut Workspace,
+    ) -> &'w [f32] {
+        let last = self.layers.len() - 1;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let (before, rest) = workspace.outputs.split_at_mut(index);
+            let x = before.last().map_or(input, Vec::as_slice);
+            let z = &mut rest[0];
+            let shape = [workspace.batch, layer.inputs, layer.outputs];
+            product(z, x, layer.weights(parameters), shape);
+            if index < last {
+                self.activation.apply(z, layer.bias(parameters));
+            } else {
+                add_bias(z, layer.bias(parameters));
+            }
+        }
+        workspace.output()
+    }
+
+    /// Derivatives of a loss whose derivative by the output is in [`Workspace::output_gradient_mut`].
+    ///
+    /// Follows a [`Self::forward`] with the same parameters and input. Writes the derivative by the parameters into
+    /// `parameter_gradient`, laid out as the parameters, and by the input into `input_gradient [batch, inputs]`, each where
+    /// it is asked for.
+    pub fn backward(
+        &self,
+        parameters: &[f32],
+        input: &[f32],
+        workspace: &mut Workspace,
+        mut parameter_gradient: Option<&mut [f32]>,
+        mut input_gradient: Option<&mut [f32]>,
+    ) {
+        for (index, layer) in self.layers.iter().enumerate().rev() {
+            let x = if index == 0 { input } else { &workspace.outputs[index - 1] };
+            let (before, rest) = workspace.deltas.split_at_mut(index);
+            let delta = &rest[0];
+            if let Some(gradient) = parameter_gradient.as_deref_mut() {
+                let weight_count = layer.inputs * layer.outputs;
+                let (weights, bias) = gradient[layer.offset..].split_at_mut(weight_count);
+                product_transposed_left(weights, x, delta, [layer.inputs, workspace.batch, layer.outputs]);
+                sum_rows(&mut bias[..layer.outputs], delta);
+            }
+            let shape = [workspace.batch, layer.outputs, layer.inputs];
+            if let Some(previous) = before.last_mut() {
+                product_transposed_right(previous, delta, layer.weights(parameters), shape);
+                self.activation.multiply_derivative(previous, x);
+            } else if let Some(gradient) = input_gradient.as_deref_mut() {
+                product_transposed_right(gradient, delta, layer.weights(parameters), shape);
+            }
+        }
+    }
+}
+
+/// `sums [columns] = Σ rows of matrix [batch, columns]`, in row order.
+fn sum_rows(sums: &mut [f32], matrix: &[f32]) {
+    vectorized(
+        #[inline(always)]
+        || {
+            sums.fill(0.0);
+            for row in matrix.chunks_exact(sums.len()) {
+                for (sum, value) in sums.iter_mut().zip(row) {
+                    *sum += *value;
+                }
+            }
+        },
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `Σ weights · output`, whose derivative by the output is `weights`.
+    fn loss(network: &Mlp, parameters: &[f32], input: &[f32], weights: &[f32]) -> f64 {
+        let mut workspace = network.workspace(3);
+        let output = network.forward(parameters, input, &mut workspace);
+        output.iter().zip(weights).map(|(o, w)| f64::from(*o) * f64::from(*w)).sum()
+    }
+
+    #[test]
+    fn gradients_agree_with_finite_differences() {
+        for activation in [Activation::Relu, Activation::Tanh, Activation::Elu] {
+            let network = Mlp::new(4, &[7, 5], 2, activation);
+            let mut stream = Stream::new(7, "gradient test");
+            let mut parameters = network.initial_parameters(&mut stream);
+            let mut input: Vec<f32> = (0..12).map(|_| stream.normal()).collect();
+            let weights: Vec<f32> = (0..6).map(|_| stream.normal()).collect();
+            let mut workspace = network.workspace(3);
+            network.forward(&parameters, &input, &mut workspace);
+            workspace.output_gradient_mut().copy_from_slice(&weights);
+            let mut by_parameters = vec![0.0; network.parameter_count()];
+            let mut by_input = vec![0.0; 12];
+            network.backward(
+                &parameters,
+                &input,
+                &mut workspace,
+                Some(&mut by_parameters),
+                Some(&mut by_input),
+            );
+            let step = 1e-3;
+            for index in 0..parameters.len() {
+                let original = parameters[index];
+                parameters[index] = original + step;
+                let above = loss(&network, &parameters, &input, &weights);
+                parameters[index] = original - step;
+                let below = loss(&network, &parameters, &input, &weights);
+                parameters[index] = original;
+                let numeric = (above - below) / (2.0 * f64::from(step));
+                assert!((numeric - f64::from(by_parameters[index])).abs() < 2e-3, "{activation:?} {index}");
+            }
+            for index in 0..input.len() {
+                let original = input[index];
+                input[index] = original + step;
+                let above = loss(&network, &parameters, &input, &weights);
+                input[index] = original - step;
+                let below = loss(&network, &parameters, &input, &weights);
+                input[index] = original;
+                let numeric = (above - below) / (2.0 * f64::from(step));
+                assert!((numeric - f64::from(by_input[index])).abs() < 2e-3, "{activation:?} {index}");
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Neural networks with hand-written backward passes on preallocated buffers.
+//!
+//! The main type is [`mlp::Mlp`]. A network is a shape; its parameters are one flat slice, so that the optimizer, target
+//! averaging and checkpoints each are one loop over one slice and no tensor type is needed.
+
+pub mod activation;
+pub mod matrix;
+pub mod mlp;

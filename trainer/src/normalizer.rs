@@ -1,0 +1,106 @@
+//! The running observation normalizer: `clip((x - mean) / deviation, ±clip)`.
+//!
+//! A channel that hardly moves in simulation would become a huge gain on the robot, so every deviation has a physical
+//! floor that the task states, and every normalized value is clipped.
+
+use crate::network::matrix::vectorized;
+use serde::{Deserialize, Serialize};
+
+/// Normalized values are held within this many deviations, as in most reference implementations.
+pub const CLIP: f32 = 10.0;
+
+/// Mean and deviation of every observation value.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Normalizer {
+    count: f64,
+    means: Vec<f64>,
+    squares: Vec<f64>,
+    floors: Vec<f32>,
+    mean: Vec<f32>,
+    deviation: Vec<f32>,
+}
+
+impl Normalizer {
+    /// Mean 0 and deviation 1 until statistics are [refreshed](Self::refresh).
+    pub fn new(floors: &[f32]) -> Self {
+        let size = floors.len();
+        Self {
+            count: 0.0,
+            means: vec![0.0; size],
+            squares: vec![0.0; size],
+            floors: floors.to_vec(),
+            mean: vec![0.0; size],
+            deviation: vec![1.0; size],
+        }
+    }
+
+    /// Takes `observations [rows, observation]` into the statistics (Welford's update), not yet into use.
+    pub fn record(&mut self, observations: &[f32]) {
+        for row in observations.chunks_exact(self.means.len()) {
+            self.count += 1.0;
+            for ((mean, square), value) in self.means.iter_mut().zip(&mut self.squares).zip(row) {
+                let difference = f64::from(*value) - *mean;
+                *mean += difference / self.count;
+                *square += difference * (f64::from(*value) - *mean);
+            }
+        }
+    }
+
+    /// Puts the recorded statistics into use.
+    pub fn refresh(&mut self) {
+        for (index, floor) in self.floors.iter().enumerate() {
+            let deviation = (self.squares[index] / self.count.max(1.0)).sqrt() as f32;
+            self.mean[index] = self.means[index] as f32;
+            self.deviation[index] = if deviation > *floor { deviation } else { *floor };
+        }
+    }
+
+    /// Normalizes `observations [rows, observation]` in place.
+    pub fn apply(&self, observations: &mut [f32]) {
+        let (mean, deviation) = (&self.mean[..], &self.deviation[..]);
+        vectorized(
+            #[inline(always)]
+            || {
+                for row in observations.chunks_exact_mut(mean.len()) {
+                    for ((value, mean), deviation) in row.iter_mut().zip(mean).zip(deviation) {
+                        let scaled = (*value - *mean) / *deviation;
+                        let raised = if scaled < -CLIP { -CLIP } else { scaled };
+                        *value = if raised > CLIP { CLIP } else { raised };
+                    }
+                }
+            },
+        );
+    }
+
+    /// The means in use, `[observation]`.
+    pub fn mean(&self) -> &[f32] {
+        &self.mean
+    }
+
+    /// The deviations in use, `[observation]`.
+    pub fn deviation(&self) -> &[f32] {
+        &self.deviation
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_come_into_use_on_refresh_and_respect_the_floor() {
+        let mut normalizer = Normalizer::new(&[0.1, 0.1]);
+        normalizer.record(&[1.0, 5.0, 3.0, 5.0]);
+        let mut row = [3.0, 5.5];
+        normalizer.apply(&mut row);
+        assert_eq!(row, [3.0, 5.5]);
+        normalizer.refresh();
+        assert_eq!((normalizer.mean(), normalizer.deviation()), (&[2.0, 5.0][..], &[1.0, 0.1][..]));
+        let mut row = [3.0, 5.5];
+        normalizer.apply(&mut row);
+        assert_eq!(row, [1.0, 5.0]);
+        let mut far = [2.0, 50.0];
+        normalizer.apply(&mut far);
+        assert_eq!(far, [0.0, CLIP]);
+    }
+}

@@ -1,0 +1,317 @@
+//! The off-policy training loop: collects transitions, stores them, learns from them, and shows how it goes.
+//!
+//! [`train`] knows no algorithm's equations; [`crate::algorithm::sac`] knows no environments, files or clocks. What a
+//! person sees goes through a [`TrainingObserver`], so the loop itself prints and writes nothing.
+
+use crate::actor::TrainedActor;
+use crate::algorithm::sac::{Sac, SacMetrics, SacState};
+use crate::config::TrainingConfig;
+use crate::evaluation::{Evaluation, EvaluationError, evaluate_image};
+use crate::normalizer::Normalizer;
+use crate::parallel::Workers;
+use crate::random::Stream;
+use crate::replay::{Batch, Replay, Transition};
+use serde::{Deserialize, Serialize};
+use sinew_sim::{Randomization, SimError, Task, VecEnv};
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Finished episodes over which the training return is averaged.
+const RETURN_WINDOW: usize = 20;
+/// Environment steps between two reports of progress.
+const PROGRESS_INTERVAL: u64 = 500;
+/// Evaluation episodes come from their own streams, apart from every training episode.
+const EVALUATION_SEED_OFFSET: u64 = 0x5eed_0000_0000;
+
+/// How training goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Environment steps so far.
+    pub steps: u64,
+    /// Environment steps in the whole run.
+    pub total_steps: u64,
+    /// Seconds since the start, evaluations included.
+    pub seconds: f64,
+    /// Environment steps per second, evaluations excluded.
+    pub steps_per_s: f64,
+    /// Mean return of the last 20 finished training episodes; NaN before the first.
+    pub return_mean: f64,
+    /// Finished training episodes.
+    pub episodes: u64,
+    /// Of the last update.
+    pub metrics: SacMetrics,
+}
+
+/// One point of the learning curve: the exported policy without exploration, on training's ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationPoint {
+    /// Environment steps trained.
+    pub steps: u64,
+    /// Mean return.
+    pub return_mean: f64,
+    /// Standard deviation over episodes.
+    pub return_std: f64,
+    /// Share of episodes that succeeded; absent where the task defines no success.
+    pub success_rate: Option<f64>,
+}
+
+/// What a checkpoint holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Environment steps trained.
+    pub steps: u64,
+    /// The actor as it would be exported.
+    pub actor: TrainedActor,
+    /// Networks, optimizers, temperature.
+    pub sac: SacState,
+    /// Observation statistics.
+    pub normalizer: Normalizer,
+}
+
+/// Sees a training run.
+pub trait TrainingObserver {
+    /// About every 500 environment steps.
+    fn on_progress(&mut self, progress: &Progress);
+    /// After each evaluation.
+    fn on_evaluation(&mut self, point: &EvaluationPoint);
+    /// At each checkpoint.
+    ///
+    /// # Errors
+    /// Ends training: a run that cannot be saved should not go on unnoticed.
+    fn on_checkpoint(&mut self, checkpoint: &Checkpoint) -> std::io::Result<()>;
+}
+
+/// Why training ended early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainingError {
+    /// The simulator refused the task.
+    #[error(transparent)]
+    Simulation(#[from] SimError),
+    /// A loss is NaN or infinite.
+    #[error(
+        "training diverged at step {steps}: {metrics:?}; the last checkpoint is kept, try a smaller learning rate"
+    )]
+    Diverged {
+        /// Environment steps trained.
+        steps: u64,
+        /// The losses.
+        metrics: SacMetrics,
+    },
+    /// A checkpoint could not be written.
+    #[error("the checkpoint at step {steps} could not be written: {source}")]
+    Checkpoint {
+        /// Environment steps trained.
+        steps: u64,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The policy could not be exported or run.
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
+}
+
+/// Trains a policy and returns its actor.
+///
+/// The result depends on the task, the configuration and the instruction set, and not on the number of threads.
+///
+/// # Errors
+/// See [`TrainingError`].
+pub fn train(
+    task: &Task,
+    config: &TrainingConfig,
+    observer: &mut dyn TrainingObserver,
+) -> Result<TrainedActor, TrainingError> {
+    Run::new(task, config)?.run(observer)
+}
+
+struct Run<'r> {
+    task: &'r Task,
+    config: &'r TrainingConfig,
+    workers: Workers,
+    environments: VecEnv,
+    sac: Sac,
+    policy: crate::algorithm::sac::Policy,
+    normalizer: Normalizer,
+    replay: Replay,
+    batch: Batch,
+    exploration: Stream,
+    sampling: Stream,
+    /// `[environments, observation]`: what the present actions were chosen for, raw.
+    observations: Vec<f32>,
+    normalized: Vec<f32>,
+    actions: Vec<f32>,
+    steps: u64,
+    /// Updates owed to the steps made so far; its whole part is done next.
+    updates_due: f64,
+    metrics: SacMetrics,
+    returns: VecDeque<f64>,
+    episodes: u64,
+    started: Instant,
+    evaluation_seconds: f64,
+}
+
+impl<'r> Run<'r> {
+    fn new(task: &'r Task, config: &'r TrainingConfig) -> Result<Self, TrainingError> {
+        let (count, seed) = (config.environments, config.seed);
+        let (observation_size, action_size) = (task.observation_size(), task.action_size());
+        // Stepping takes less time than learning here, and a second set of threads would fight the first for cores.
+        let environments = VecEnv::new(task, Randomization::Training, count, seed, 1)?;
+        let sac = Sac::new(&config.sac, observation_size, action_size, seed);
+        Ok(Self {
+            task,
+            config,
+            workers: Workers::new(config.threads),
+            environments,
+            policy: sac.policy(count, action_size),
+            sac,
+            normalizer: Normalizer::new(task.observation_floor()),
+            replay: Replay::new(config.sac.replay_capacity, observation_size, action_size),
+            batch: Batch::new(config.sac.batch_size, observation_size, action_size),
+            exploration: Stream::new(seed, "exploration"),
+            sampling: Stream::new(seed, "replay"),
+            observations: vec![0.0; count * observation_size],
+            normalized: vec![0.0; count * observation_size],
+            actions: vec![0.0; count * action_size],
+            steps: 0,
+            updates_due: 0.0,
+            metrics: SacMetrics::default(),
+            returns: VecDeque::with_capacity(RETURN_WINDOW),
+            episodes: 0,
+            started: Instant::now(),
+            evaluation_seconds: 0.0,
+        })
+    }
+
+    fn run(mut self, observer: &mut dyn TrainingObserver) -> Result<TrainedActor, TrainingError> {
+        self.environments.reset();
+        while self.steps < self.config.steps {
+            let before = self.steps;
+            self.collect();
+            if self.steps >= self.config.start_steps {
+                self.learn()?;
+            }
+            let passed = |interval: u64| interval > 0 && before / interval < self.steps / interval;
+            if passed(PROGRESS_INTERVAL) {
+                observer.on_progress(&self.progress());
+            }
+            if passed(self.config.evaluation_interval) {
+                observer.on_evaluation(&self.evaluate()?);
+            }
+            if passed(self.config.checkpoint_interval) || self.steps >= self.config.steps {
+                let steps = self.steps;
+                observer
+                    .on_checkpoint(&self.checkpoint())
+                    .map_err(|source| TrainingError::Checkpoint { steps, source })?;
+            }
+        }
+        observer.on_progress(&self.progress());
+        Ok(self.actor())
+    }
+
+    /// One step of every environment.
+    fn collect(&mut self) {
+        self.observations.copy_from_slice(self.environments.observations());
+        if self.config.sac.normalize_observations {
+            self.normalizer.record(&self.observations);
+        }
+        if self.steps < self.config.start_steps {
+            self.actions.iter_mut().for_each(|action| *action = self.exploration.uniform(-1.0, 1.0));
+        } else {
+            self.normalized.copy_from_slice(&self.observations);
+            self.normalizer.apply(&mut self.normalized);
+            let noise = Some(&mut self.exploration);
+            self.sac.act(&mut self.policy, &self.normalized, noise, &mut self.actions);
+        }
+        self.environments.step(&self.actions);
+        self.store();
+        for summary in self.environments.finished().iter().flatten() {
+            if self.returns.len() == RETURN_WINDOW {
+                self.returns.pop_front();
+            }
+            self.returns.push_back(summary.episode_return);
+            self.episodes += 1;
+        }
+        self.steps += self.config.environments as u64;
+        self.updates_due += self.config.environments as f64 * self.config.sac.updates_per_step;
+    }
+
+    fn store(&mut self) {
+        let (observation_size, action_size) = (self.task.observation_size(), self.task.action_size());
+        for environment in 0..self.config.environments {
+            let observation = environment * observation_size..(environment + 1) * observation_size;
+            let action = environment * action_size..(environment + 1) * action_size;
+            self.replay.push(&Transition {
+                observation: &self.observations[observation.clone()],
+                action: &self.actions[action],
+                reward: self.environments.rewards()[environment],
+                next_observation: &self.environments.final_observations()[observation],
+                terminated: self.environments.terminated()[environment],
+            });
+        }
+    }
+
+    /// The updates that are due.
+    fn learn(&mut self) -> Result<(), TrainingError> {
+        let updates = self.updates_due as u64;
+        self.updates_due -= updates as f64;
+        if self.config.sac.normalize_observations {
+            self.normalizer.refresh();
+        }
+        for _ in 0..updates {
+            self.replay.sample(&mut self.sampling, &mut self.batch);
+            self.normalizer.apply(&mut self.batch.observations);
+            self.normalizer.apply(&mut self.batch.next_observations);
+            self.metrics = self.sac.update(&self.batch, &self.workers);
+        }
+        if self.metrics.critic_loss.is_finite() && self.metrics.actor_loss.is_finite() {
+            Ok(())
+        } else {
+            Err(TrainingError::Diverged { steps: self.steps, metrics: self.metrics })
+        }
+    }
+
+    fn evaluate(&mut self) -> Result<EvaluationPoint, TrainingError> {
+        let started = Instant::now();
+        let image = self.actor().image(self.task).map_err(EvaluationError::from)?;
+        let seed = self.config.seed.wrapping_add(EVALUATION_SEED_OFFSET);
+        let (episodes, threads) = (self.config.evaluation_episodes, self.config.threads);
+        let evaluation = evaluate_image(self.task, &image, Randomization::Training, episodes, seed, threads)?;
+        self.evaluation_seconds += started.elapsed().as_secs_f64();
+        let Evaluation { return_mean, return_std, success_rate, .. } = evaluation;
+        Ok(EvaluationPoint { steps: self.steps, return_mean, return_std, success_rate })
+    }
+
+    fn progress(&self) -> Progress {
+        let seconds = self.started.elapsed().as_secs_f64();
+        Progress {
+            steps: self.steps,
+            total_steps: self.config.steps,
+            seconds,
+            steps_per_s: self.steps as f64 / (seconds - self.evaluation_seconds).max(1e-9),
+            return_mean: self.returns.iter().sum::<f64>() / self.returns.len() as f64,
+            episodes: self.episodes,
+            metrics: self.metrics,
+        }
+    }
+
+    fn actor(&self) -> TrainedActor {
+        TrainedActor::new(
+            &self.sac.actor_layers(),
+            &self.normalizer,
+            self.config.sac.normalize_observations,
+            self.task.action_size(),
+            self.steps,
+            self.config.seed,
+        )
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            steps: self.steps,
+            actor: self.actor(),
+            sac: self.sac.state(),
+            normalizer: self.normalizer.clone(),
+        }
+    }
+}
