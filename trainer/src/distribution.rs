@@ -11,6 +11,9 @@ const LOG_DEVIATION: [f32; 2] = [-20.0, 2.0];
 const HALF_LOG_TAU: f32 = 0.918_938_5;
 
 /// A batch of squashed Gaussian actions drawn from an actor's output.
+///
+/// Means and deviations are split into matrices of their own first: the loops over them then run over whole batches,
+/// and vectorize for a single action too.
 #[derive(Clone, Debug)]
 pub struct SquashedGaussian {
     action_size: usize,
@@ -22,64 +25,81 @@ pub struct SquashedGaussian {
     pub log_probs: Vec<f32>,
     /// Each value's part of the log-probability, `[batch, action]`.
     parts: Vec<f32>,
+    /// `[batch, action]`.
+    means: Vec<f32>,
+    /// As the network put them out, `[batch, action]`.
+    log_deviations: Vec<f32>,
+    /// `deviation · noise`, `[batch, action]`.
+    spreads: Vec<f32>,
 }
 
 impl SquashedGaussian {
     /// Buffers for `batch` rows of `action_size` actions.
     pub fn new(batch: usize, action_size: usize) -> Self {
-        let matrix = vec![0.0; batch * action_size];
+        let matrix = || vec![0.0; batch * action_size];
         Self {
             action_size,
-            noise: matrix.clone(),
-            actions: matrix.clone(),
+            noise: matrix(),
+            actions: matrix(),
             log_probs: vec![0.0; batch],
-            parts: matrix,
+            parts: matrix(),
+            means: matrix(),
+            log_deviations: matrix(),
+            spreads: matrix(),
         }
     }
 
     /// Actions and their log-probabilities from `output [batch, 2 action]` of the actor and the noise.
     pub fn sample(&mut self, output: &[f32]) {
         let width = self.action_size;
-        let Self { noise, actions, parts, .. } = self;
-        let rows = actions.chunks_exact_mut(width).zip(parts.chunks_exact_mut(width));
-        let inputs = output.chunks_exact(2 * width).zip(noise.chunks_exact(width));
-        vectorized(
-            #[inline(always)]
-            || {
-                for ((actions, parts), (output, noise)) in rows.zip(inputs) {
-                    let (means, log_deviations) = output.split_at(width);
-                    for index in 0..width {
-                        let log_deviation = bounded(log_deviations[index]);
-                        let u = means[index] + math::exp(log_deviation) * noise[index];
-                        actions[index] = math::tanh(u);
-                        parts[index] = gaussian_log_prob(noise[index], log_deviation) - log_squash(u);
-                    }
-                }
-            },
-        );
+        let split = self.means.chunks_exact_mut(width).zip(self.log_deviations.chunks_exact_mut(width));
+        for (output, (means, log_deviations)) in output.chunks_exact(2 * width).zip(split) {
+            means.copy_from_slice(&output[..width]);
+            log_deviations.copy_from_slice(&output[width..]);
+        }
+        self.squash();
         for (log_prob, parts) in self.log_probs.iter_mut().zip(self.parts.chunks_exact(width)) {
             *log_prob = parts.iter().sum();
         }
     }
 
+    fn squash(&mut self) {
+        let count = self.actions.len();
+        let (means, log_deviations, noise) = (&self.means[..count], &self.log_deviations[..count], &self.noise[..count]);
+        let (actions, parts) = (&mut self.actions[..count], &mut self.parts[..count]);
+        let spreads = &mut self.spreads[..count];
+        vectorized(
+            #[inline(always)]
+            || {
+                for index in 0..count {
+                    let log_deviation = bounded(log_deviations[index]);
+                    let spread = math::exp(log_deviation) * noise[index];
+                    let u = means[index] + spread;
+                    actions[index] = math::tanh(u);
+                    parts[index] = gaussian_log_prob(noise[index], log_deviation) - log_squash(u);
+                    spreads[index] = spread;
+                }
+            },
+        );
+    }
+
     /// Gradient of `mean over the batch of (alpha log_prob(a) - Q(a))` by the actor's output, `[batch, 2 action]`.
     ///
-    /// `output` is what [`Self::sample`] was given, `q_gradient [batch, action]` is `∂Q/∂a`. With `u = mean + deviation · noise`:
+    /// Follows [`Self::sample`]; `q_gradient [batch, action]` is `∂Q/∂a`. With `u = mean + deviation · noise`:
     /// `∂/∂u = 2 alpha a - ∂Q/∂a (1 - a²)`, `∂/∂mean = ∂/∂u`, `∂/∂log_deviation = ∂/∂u · deviation · noise - alpha`, the last 0 where
     /// the logarithm is at its bound.
-    pub fn policy_gradient(&self, output: &[f32], q_gradient: &[f32], alpha: f32, gradient: &mut [f32]) {
+    pub fn policy_gradient(&self, q_gradient: &[f32], alpha: f32, gradient: &mut [f32]) {
         let width = self.action_size;
         let scale = 1.0 / self.log_probs.len() as f32;
         for (row, gradient) in gradient.chunks_exact_mut(2 * width).enumerate() {
-            let output = &output[2 * width * row..2 * width * (row + 1)];
-            for index in 0..width {
-                let (a, noise) = (self.actions[row * width + index], self.noise[row * width + index]);
-                let by_u = 2.0 * alpha * a - q_gradient[row * width + index] * (1.0 - a * a);
-                let log_deviation = output[width + index];
-                let inside = log_deviation > LOG_DEVIATION[0] && log_deviation < LOG_DEVIATION[1];
-                gradient[index] = scale * by_u;
-                gradient[width + index] =
-                    if inside { scale * (by_u * math::exp(log_deviation) * noise - alpha) } else { 0.0 };
+            for column in 0..width {
+                let index = row * width + column;
+                let a = self.actions[index];
+                let by_u = 2.0 * alpha * a - q_gradient[index] * (1.0 - a * a);
+                gradient[column] = scale * by_u;
+                let inside = bounded(self.log_deviations[index]) == self.log_deviations[index];
+                gradient[width + column] =
+                    if inside { scale * (by_u * self.spreads[index] - alpha) } else { 0.0 };
             }
         }
     }
@@ -145,7 +165,7 @@ mod tests {
         gaussian.sample(&output);
         let by_action = [1.5, -1.6 * gaussian.actions[1]];
         let mut gradient = [0.0; 4];
-        gaussian.policy_gradient(&output, &by_action, alpha, &mut gradient);
+        gaussian.policy_gradient(&by_action, alpha, &mut gradient);
         for index in 0..4 {
             let (mut above, mut below) = (output, output);
             above[index] += 1e-2;

@@ -58,8 +58,8 @@ struct Critic {
     gradient: Vec<f32>,
     adam: Adam,
     workspace: Workspace,
-    /// `∂Q/∂(s, a)`, `[batch, observation + action]`.
-    input_gradient: Vec<f32>,
+    /// `∂Q/∂a`, `[batch, action]`.
+    action_gradient: Vec<f32>,
     loss: f32,
 }
 
@@ -164,7 +164,8 @@ impl Sac {
             gaussian: SquashedGaussian::new(batch, action_size),
             critic_input: vec![0.0; batch * input_size],
         };
-        let critic = |purpose| Critic::new(config, input_size, &mut Stream::new(seed, purpose));
+        let critic =
+            |purpose| Critic::new(config, observation_size, action_size, &mut Stream::new(seed, purpose));
         Self {
             config: config.clone(),
             observation_size,
@@ -274,17 +275,14 @@ impl Sac {
     /// Descends the actor's loss along the smaller critic's gradient.
     fn step_actor(&mut self, batch: &Batch, alpha: f32) {
         let action_size = self.q_gradient.len() / self.targets.len();
-        let input_size = self.observation_size + action_size;
         for (row, gradient) in self.q_gradient.chunks_exact_mut(action_size).enumerate() {
             let [first, second] = &self.critics;
             let lower =
                 if second.workspace.output()[row] < first.workspace.output()[row] { second } else { first };
-            let start = row * input_size + self.observation_size;
-            gradient.copy_from_slice(&lower.input_gradient[start..start + action_size]);
+            gradient.copy_from_slice(&lower.action_gradient[row * action_size..(row + 1) * action_size]);
         }
         let PolicyPass { workspace, gaussian, .. } = &mut self.passes[1];
-        let (output, gradient) = workspace.output_and_gradient_mut();
-        gaussian.policy_gradient(output, &self.q_gradient, alpha, gradient);
+        gaussian.policy_gradient(&self.q_gradient, alpha, workspace.output_gradient_mut());
         self.actor.backward(
             &self.actor_parameters,
             &batch.observations,
@@ -303,15 +301,15 @@ pub struct Policy {
 }
 
 impl Critic {
-    fn new(config: &SacConfig, input_size: usize, stream: &mut Stream) -> Self {
-        let network = Mlp::new(input_size, &config.hidden, 1, config.activation);
+    fn new(config: &SacConfig, observation_size: usize, action_size: usize, stream: &mut Stream) -> Self {
+        let network = Mlp::new(observation_size + action_size, &config.hidden, 1, config.activation);
         let parameters = network.initial_parameters(stream);
         Self {
             target: parameters.clone(),
             gradient: vec![0.0; parameters.len()],
             adam: Adam::new(parameters.len(), config.critic_learning_rate),
             workspace: network.workspace(config.batch_size),
-            input_gradient: vec![0.0; config.batch_size * input_size],
+            action_gradient: vec![0.0; config.batch_size * action_size],
             loss: 0.0,
             parameters,
             network,
@@ -338,7 +336,7 @@ impl Critic {
         self.adam.step(&mut self.parameters, &self.gradient);
     }
 
-    /// `Q(s, ã)` into the workspace's output and `∂Q/∂(s, ã)` into `input_gradient`.
+    /// `Q(s, ã)` into the workspace's output and `∂Q/∂ã` into `action_gradient`.
     fn differentiate(&mut self, input: &[f32]) {
         self.network.forward(&self.parameters, input, &mut self.workspace);
         self.workspace.output_gradient_mut().fill(1.0);
@@ -347,7 +345,7 @@ impl Critic {
             input,
             &mut self.workspace,
             None,
-            Some(&mut self.input_gradient),
+            Some(&mut self.action_gradient),
         );
     }
 }

@@ -142,8 +142,8 @@ impl Mlp {
     /// Derivatives of a loss whose derivative by the output is in [`Workspace::output_gradient_mut`].
     ///
     /// Follows a [`Self::forward`] with the same parameters and input. Writes the derivative by the parameters into
-    /// `parameter_gradient`, laid out as the parameters, and by the input into `input_gradient [batch, inputs]`, each where
-    /// it is asked for.
+    /// `parameter_gradient`, laid out as the parameters, and by the last inputs into `input_gradient [batch, last inputs]`, each
+    /// where it is asked for.
     pub fn backward(
         &self,
         parameters: &[f32],
@@ -167,7 +167,9 @@ impl Mlp {
                 product_transposed_right(previous, delta, layer.weights(parameters), shape);
                 self.activation.multiply_derivative(previous, x);
             } else if let Some(gradient) = input_gradient.as_deref_mut() {
-                product_transposed_right(gradient, delta, layer.weights(parameters), shape);
+                let wanted = gradient.len() / workspace.batch;
+                let weights = &layer.weights(parameters)[(layer.inputs - wanted) * layer.outputs..];
+                product_transposed_right(gradient, delta, weights, [workspace.batch, layer.outputs, wanted]);
             }
         }
     }
@@ -230,6 +232,9 @@ mod tests {
                 let numeric = (above - below) / (2.0 * f64::from(step));
                 assert!((numeric - f64::from(by_parameters[index])).abs() < 2e-3, "{activation:?} {index}");
             }
+            let mut by_last_input = vec![0.0; 3];
+            network.backward(&parameters, &input, &mut workspace, None, Some(&mut by_last_input));
+            assert_eq!(by_last_input, [by_input[3], by_input[7], by_input[11]]);
             for index in 0..input.len() {
                 let original = input[index];
                 input[index] = original + step;
