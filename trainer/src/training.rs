@@ -153,7 +153,7 @@ struct Run<'r> {
 
 impl<'r> Run<'r> {
     fn new(task: &'r Task, config: &'r TrainingConfig) -> Result<Self, TrainingError> {
-        let (count, seed) = (config.environments, config.seed);
+        let (count, seed) = (config.training.environments, config.training.seed);
         let (observation_size, action_size) = (task.observation_size(), task.action_size());
         // Stepping takes less time than learning here, and a second set of threads would fight the first for cores.
         let environments = VecEnv::new(task, Randomization::Training, count, seed, 1)?;
@@ -161,7 +161,7 @@ impl<'r> Run<'r> {
         Ok(Self {
             task,
             config,
-            workers: Workers::new(config.threads),
+            workers: Workers::new(config.training.threads),
             environments,
             policy: sac.policy(count, action_size),
             sac,
@@ -185,20 +185,20 @@ impl<'r> Run<'r> {
 
     fn run(mut self, observer: &mut dyn TrainingObserver) -> Result<TrainedActor, TrainingError> {
         self.environments.reset();
-        while self.steps < self.config.steps {
+        while self.steps < self.config.training.steps {
             let before = self.steps;
             self.collect();
-            if self.steps >= self.config.start_steps {
+            if self.steps >= self.config.training.start_steps {
                 self.learn()?;
             }
             let passed = |interval: u64| interval > 0 && before / interval < self.steps / interval;
             if passed(PROGRESS_INTERVAL) {
                 observer.on_progress(&self.progress());
             }
-            if passed(self.config.evaluation_interval) {
+            if passed(self.config.training.evaluation_interval) {
                 observer.on_evaluation(&self.evaluate()?);
             }
-            if passed(self.config.checkpoint_interval) || self.steps >= self.config.steps {
+            if passed(self.config.training.checkpoint_interval) || self.steps >= self.config.training.steps {
                 let steps = self.steps;
                 observer
                     .on_checkpoint(&self.checkpoint())
@@ -215,7 +215,7 @@ impl<'r> Run<'r> {
         if self.config.sac.normalize_observations {
             self.normalizer.record(&self.observations);
         }
-        if self.steps < self.config.start_steps {
+        if self.steps < self.config.training.start_steps {
             self.actions.iter_mut().for_each(|action| *action = self.exploration.uniform(-1.0, 1.0));
         } else {
             self.normalized.copy_from_slice(&self.observations);
@@ -232,13 +232,13 @@ impl<'r> Run<'r> {
             self.returns.push_back(summary.episode_return);
             self.episodes += 1;
         }
-        self.steps += self.config.environments as u64;
-        self.updates_due += self.config.environments as f64 * self.config.sac.updates_per_step;
+        self.steps += self.config.training.environments as u64;
+        self.updates_due += self.config.training.environments as f64 * self.config.sac.updates_per_step;
     }
 
     fn store(&mut self) {
         let (observation_size, action_size) = (self.task.observation_size(), self.task.action_size());
-        for environment in 0..self.config.environments {
+        for environment in 0..self.config.training.environments {
             let observation = environment * observation_size..(environment + 1) * observation_size;
             let action = environment * action_size..(environment + 1) * action_size;
             self.replay.push(&Transition {
@@ -274,8 +274,8 @@ impl<'r> Run<'r> {
     fn evaluate(&mut self) -> Result<EvaluationPoint, TrainingError> {
         let started = Instant::now();
         let image = self.actor().image(self.task).map_err(EvaluationError::from)?;
-        let seed = self.config.seed.wrapping_add(EVALUATION_SEED_OFFSET);
-        let (episodes, threads) = (self.config.evaluation_episodes, self.config.threads);
+        let seed = self.config.training.seed.wrapping_add(EVALUATION_SEED_OFFSET);
+        let (episodes, threads) = (self.config.training.evaluation_episodes, self.config.training.threads);
         let evaluation = evaluate_image(self.task, &image, Randomization::Training, episodes, seed, threads)?;
         self.evaluation_seconds += started.elapsed().as_secs_f64();
         let Evaluation { return_mean, return_std, success_rate, .. } = evaluation;
@@ -286,7 +286,7 @@ impl<'r> Run<'r> {
         let seconds = self.started.elapsed().as_secs_f64();
         Progress {
             steps: self.steps,
-            total_steps: self.config.steps,
+            total_steps: self.config.training.steps,
             seconds,
             steps_per_s: self.steps as f64 / (seconds - self.evaluation_seconds).max(1e-9),
             return_mean: self.returns.iter().sum::<f64>() / self.returns.len() as f64,
@@ -302,7 +302,7 @@ impl<'r> Run<'r> {
             self.config.sac.normalize_observations,
             self.task.action_size(),
             self.steps,
-            self.config.seed,
+            self.config.training.seed,
         )
     }
 
