@@ -1,0 +1,37 @@
+//! Prints environment steps per second of every built-in task, one thread and two.
+//!
+//! `cargo run --release -p sinew-sim --example throughput`
+
+use sinew_sim::{Randomization, Task, VecEnv};
+use std::time::Instant;
+
+const ENVIRONMENTS: usize = 16;
+const MEASURED_S: f64 = 2.0;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("{:<14} {:>8} {:>14} {:>12}", "task", "threads", "steps/s", "us/step");
+    for name in Task::builtin_names() {
+        for threads in [1, 2] {
+            let rate = steps_per_s(&Task::load(name)?, threads)?;
+            println!("{name:<14} {threads:>8} {rate:>14.0} {:>12.3}", 1e6 / rate);
+        }
+    }
+    Ok(())
+}
+
+/// Steps with small alternating actions for a while.
+fn steps_per_s(task: &Task, threads: usize) -> Result<f64, Box<dyn std::error::Error>> {
+    let mut environments = VecEnv::new(task, Randomization::Training, ENVIRONMENTS, 1, threads)?;
+    environments.reset()?;
+    let mut actions = vec![0.05; ENVIRONMENTS * task.action_size()];
+    let start = Instant::now();
+    let mut steps = 0;
+    while start.elapsed().as_secs_f64() < MEASURED_S {
+        for _ in 0..50 {
+            actions.iter_mut().for_each(|action| *action = -*action);
+            environments.step(&actions)?;
+        }
+        steps += 50 * ENVIRONMENTS;
+    }
+    Ok(steps as f64 / start.elapsed().as_secs_f64())
+}

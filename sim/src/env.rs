@@ -1,0 +1,336 @@
+//! One robot, one policy period at a time: [`Env`], the reinforcement-learning view of a task.
+//!
+//! An action takes the way that it takes on a robot: head, [`ActionMap`], setpoints, delay, motors, physics, sensors,
+//! [`ObservationBuilder`]; map and builder are the runtime's own. `terminated` and `truncated` are never merged, and an
+//! episode's last observation is returned before anything is reset.
+
+use crate::equations::Pendulum;
+use crate::error::SimError;
+use crate::objective::{Sample, reward};
+use crate::quantity::Situation;
+use crate::random::Stream;
+use crate::randomization::Randomization;
+use crate::robot::SimulatedRobot;
+use crate::task::Task;
+use crate::truth::Truth;
+use serde::{Deserialize, Serialize};
+use sinew_policy_runtime::action::ActionMap;
+use sinew_policy_runtime::contract::Contract;
+use sinew_policy_runtime::interface::Setpoint;
+use sinew_policy_runtime::observation::{ObservationBuilder, SensorFrame};
+use std::collections::BTreeMap;
+
+/// What one step led to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// Of this step.
+    pub reward: f32,
+    /// The task ended.
+    pub terminated: bool,
+    /// Time ran out.
+    pub truncated: bool,
+}
+
+/// What an episode came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpisodeSummary {
+    /// The environment's episode, from 0.
+    pub episode: u64,
+    /// Undiscounted sum of rewards.
+    pub episode_return: f64,
+    /// Steps taken.
+    pub steps: u32,
+    /// Whether the task ended before time ran out.
+    pub terminated: bool,
+    /// Whether it succeeded; absent where the task defines no success, or the episode is too short to judge.
+    pub success: Option<bool>,
+    /// Named numbers from the true state over the task's success window, such as `position_error_max_m` and
+    /// `position_error_rms_m`; empty where the episode ended before the window.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// What moves.
+enum Plant {
+    // A robot is several times larger than a pendulum's two numbers.
+    Robot(Box<SimulatedRobot>),
+    Equations { pendulum: Pendulum, stream: Stream },
+}
+
+/// One robot and one policy's view of it.
+pub struct Env {
+    task: Task,
+    plant: Plant,
+    builder: ObservationBuilder<Vec<f32>>,
+    map: ActionMap,
+    seed: u64,
+    environment: u64,
+    episode: u64,
+    step: usize,
+    episode_steps: usize,
+    sample: Vec<f32>,
+    ages_us: Vec<u32>,
+    action: Vec<f32>,
+    previous_action: Vec<f32>,
+    output: Vec<f32>,
+    command: Vec<f32>,
+    setpoints: Vec<Setpoint>,
+    episode_return: f64,
+    terminated: bool,
+    window: Window,
+}
+
+/// The success quantity over the last seconds of an episode.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    count: u32,
+    largest: f64,
+    squares: f64,
+}
+
+impl Env {
+    /// An environment whose episodes depend on (seed, environment, episode, actions) alone.
+    ///
+    /// # Errors
+    /// The task does not fit itself; it was checked at load, so this is an error of the program.
+    pub fn new(
+        task: &Task,
+        randomization: Randomization,
+        seed: u64,
+        environment: u64,
+    ) -> Result<Self, SimError> {
+        let interface = task.interface();
+        let contract = task.contract(crate::task::nobody());
+        let storage = vec![0.0; ObservationBuilder::<Vec<f32>>::storage_len(&contract)];
+        let mismatch = |reason: sinew_policy_runtime::contract::Mismatch| SimError::Contract {
+            reason: reason.to_string(),
+        };
+        let builder = ObservationBuilder::new(&contract, &interface, storage).map_err(mismatch)?;
+        let map = ActionMap::new(&contract, &interface).map_err(mismatch)?;
+        let plant = if task.has_robot() {
+            Plant::Robot(Box::new(SimulatedRobot::new(task, randomization)?))
+        } else {
+            Plant::Equations { pendulum: Pendulum::new(), stream: Stream::new(seed, environment, 0) }
+        };
+        let actions = task.action_size();
+        Ok(Self {
+            plant,
+            builder,
+            map,
+            seed,
+            environment,
+            episode: 0,
+            step: 0,
+            episode_steps: task.episode_steps_of(randomization),
+            sample: vec![0.0; interface.sample_size()],
+            ages_us: vec![0; interface.sensors.len()],
+            action: vec![0.0; actions],
+            previous_action: vec![0.0; actions],
+            output: vec![0.0; actions],
+            command: vec![0.0; actions],
+            setpoints: default_setpoints(&contract),
+            episode_return: 0.0,
+            terminated: false,
+            window: Window::default(),
+            task: task.clone(),
+        })
+    }
+
+    /// Starts an episode and writes its first observation, `[observation_size]`.
+    ///
+    /// # Errors
+    /// `observation` has the wrong length.
+    pub fn reset(&mut self, episode: u64, observation: &mut [f32]) -> Result<(), SimError> {
+        self.episode = episode;
+        self.step = 0;
+        self.episode_return = 0.0;
+        self.terminated = false;
+        self.window = Window::default();
+        self.builder.reset();
+        self.map.reset();
+        self.action.fill(0.0);
+        self.previous_action.fill(0.0);
+        match &mut self.plant {
+            Plant::Robot(robot) => robot.reset(self.seed, self.environment, episode),
+            Plant::Equations { pendulum, stream } => {
+                *stream = Stream::new(self.seed, self.environment, episode);
+                pendulum.reset(self.task.start(), stream);
+            }
+        }
+        self.observe(observation)
+    }
+
+    /// Takes a normalized action, `[action_size]`, for one policy period and writes the observation that it led to.
+    ///
+    /// The action is clipped to `[-1, 1]`. After the end of an episode, reset comes next.
+    ///
+    /// # Errors
+    /// An action that is not finite, a slice of the wrong length, or a state that left the finite numbers.
+    pub fn step(&mut self, action: &[f32], observation: &mut [f32]) -> Result<Outcome, SimError> {
+        self.take(action)?;
+        let before = reward(self.task.reward_terms(), Sample::Before, &self.situation());
+        self.act()?;
+        self.step += 1;
+        if !self.truth().is_finite() {
+            return Err(SimError::Diverged {
+                environment: self.environment,
+                episode: self.episode,
+                time_s: self.step as f64 * self.task.policy_period_s(),
+            });
+        }
+        self.observe(observation)?;
+        let situation = self.situation();
+        let mut total = before + reward(self.task.reward_terms(), Sample::After, &situation);
+        let ended = self.task.terminations().iter().find(|termination| termination.applies(&situation));
+        total += ended.map_or(0.0, |termination| termination.reward);
+        let judged = self.task.success().map(|success| (success, success.quantity.value(&situation)));
+        self.terminated = ended.is_some();
+        if let Some((success, value)) = judged
+            && self.step + self.window_steps(success.window_s) > self.episode_steps
+        {
+            self.window.add(value);
+        }
+        self.previous_action.copy_from_slice(&self.action);
+        self.episode_return += total;
+        Ok(Outcome {
+            reward: total as f32,
+            terminated: self.terminated,
+            truncated: !self.terminated && self.step >= self.episode_steps,
+        })
+    }
+
+    /// What the present episode came to so far.
+    pub fn summary(&self) -> EpisodeSummary {
+        let mut metrics = BTreeMap::new();
+        let mut succeeded = None;
+        if let Some(success) = self.task.success() {
+            let Window { count, largest, squares } = self.window;
+            if count > 0 {
+                let (name, unit) = (success.quantity.name(), success.quantity.unit_suffix());
+                metrics.insert(format!("{name}_max{unit}"), largest);
+                metrics.insert(format!("{name}_rms{unit}"), libm::sqrt(squares / f64::from(count)));
+            }
+            if self.window_steps(success.window_s) < self.episode_steps {
+                let complete = !self.terminated && self.step >= self.episode_steps;
+                succeeded = Some(complete && largest < success.limit);
+            }
+        }
+        EpisodeSummary {
+            episode: self.episode,
+            episode_return: self.episode_return,
+            steps: self.step as u32,
+            terminated: self.terminated,
+            success: succeeded,
+            metrics,
+        }
+    }
+
+    /// The true state.
+    pub fn truth(&self) -> &Truth {
+        match &self.plant {
+            Plant::Robot(robot) => robot.truth(),
+            Plant::Equations { pendulum, .. } => pendulum.truth(),
+        }
+    }
+
+    /// The simulated robot; equations have none.
+    pub fn robot(&self) -> Option<&SimulatedRobot> {
+        match &self.plant {
+            Plant::Robot(robot) => Some(robot),
+            Plant::Equations { .. } => None,
+        }
+    }
+
+    /// The present episode, from 0.
+    pub fn episode(&self) -> u64 {
+        self.episode
+    }
+
+    /// Steps taken in the present episode.
+    pub fn steps(&self) -> usize {
+        self.step
+    }
+
+    /// The actuator command of the last step, in the robot's order and units.
+    pub fn actuator_command(&self) -> &[f32] {
+        &self.command
+    }
+
+    fn window_steps(&self, window_s: f64) -> usize {
+        libm::round(window_s / self.task.policy_period_s()) as usize
+    }
+
+    /// Clips the action and turns it into an actuator command.
+    fn take(&mut self, action: &[f32]) -> Result<(), SimError> {
+        let environment = self.environment;
+        let expected = self.action.len();
+        if action.len() != expected {
+            return Err(SimError::Length { what: "action", expected, found: action.len() });
+        }
+        if let Some(index) = action.iter().position(|value| !value.is_finite()) {
+            return Err(SimError::NotFinite { environment, index, value: action[index] });
+        }
+        let head = self.task.head_scale().iter().zip(self.task.head_offset());
+        for (index, (scale, offset)) in head.enumerate() {
+            let raised = if action[index] < -1.0 { -1.0 } else { action[index] };
+            self.action[index] = if raised > 1.0 { 1.0 } else { raised };
+            self.output[index] = offset + scale * self.action[index];
+        }
+        let applied = self.map.apply(&self.output, &mut self.command);
+        applied.map(|_| ()).map_err(|fault| SimError::Action { environment, fault })
+    }
+
+    /// Lets the robot act on the command for one policy period.
+    fn act(&mut self) -> Result<(), SimError> {
+        match &mut self.plant {
+            Plant::Robot(robot) => {
+                let documents = self.task.actuators().iter().zip(&self.command);
+                for (setpoint, (document, value)) in self.setpoints.iter_mut().zip(documents) {
+                    *setpoint = document.actuator().setpoint(*value);
+                }
+                robot.command(&self.setpoints)?;
+                robot.advance(self.task.physics_steps_per_policy_step());
+            }
+            Plant::Equations { pendulum, .. } => pendulum.step(self.command[0].into()),
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, observation: &mut [f32]) -> Result<(), SimError> {
+        match &mut self.plant {
+            Plant::Robot(robot) => robot.sense(&mut self.sample, &mut self.ages_us)?,
+            Plant::Equations { pendulum, .. } => pendulum.sense(&mut self.sample),
+        }
+        let frame = SensorFrame { values: &self.sample, ages_us: &self.ages_us };
+        let environment = self.environment;
+        self.builder
+            .observe(&frame, self.task.goal(), &self.action, observation)
+            .map_err(|fault| SimError::Observation { environment, fault })
+    }
+
+    fn situation(&self) -> Situation<'_> {
+        Situation {
+            truth: self.truth(),
+            goal: self.task.goal(),
+            command: &self.command,
+            action: &self.action,
+            previous_action: &self.previous_action,
+        }
+    }
+}
+
+impl Window {
+    fn add(&mut self, value: f64) {
+        self.count += 1;
+        self.largest = if value > self.largest { value } else { self.largest };
+        self.squares += value * value;
+    }
+}
+
+fn default_setpoints(contract: &Contract) -> Vec<Setpoint> {
+    contract
+        .actions
+        .iter()
+        .zip(&contract.default_pose)
+        .map(|(action, value)| action.setpoint(*value))
+        .collect()
+}

@@ -1,0 +1,60 @@
+//! Gymnasium's Pendulum-v1 in f64, operation by operation.
+//!
+//! `gymnasium/envs/classic_control/pendulum.py`: g = 10 m/s², m = 1 kg, l = 1 m, dt = 0.05 s, torque within ±2 N m, speed within
+//! ±8 rad/s, semi-implicit Euler. Angle 0 is upright, counter-clockwise is positive.
+
+use crate::random::Stream;
+use crate::start;
+use crate::task::StartDocument;
+use crate::truth::{JointState, Truth};
+
+const GRAVITY: f64 = 10.0;
+const MASS: f64 = 1.0;
+const LENGTH: f64 = 1.0;
+const PERIOD_S: f64 = 0.05;
+const MAX_SPEED: f64 = 8.0;
+
+/// The pendulum's state.
+#[derive(Clone, Debug)]
+pub(crate) struct Pendulum {
+    truth: Truth,
+}
+
+impl Pendulum {
+    pub(crate) fn new() -> Self {
+        Self { truth: Truth { joints: vec![JointState::default()], ..Truth::default() } }
+    }
+
+    pub(crate) fn reset(&mut self, start: &StartDocument, stream: &mut Stream) {
+        start::draw(start, &[], stream, &mut self.truth);
+    }
+
+    pub(crate) fn truth(&self) -> &Truth {
+        &self.truth
+    }
+
+    /// Advances by 0.05 s under a torque in N m that is already within its limits.
+    pub(crate) fn step(&mut self, torque: f64) {
+        for joint in &mut self.truth.joints {
+            (joint.position_rad, joint.velocity_rad_per_s) =
+                next(joint.position_rad, joint.velocity_rad_per_s, torque);
+        }
+    }
+
+    pub(crate) fn sense(&self, values: &mut [f32]) {
+        for (pair, joint) in values.chunks_exact_mut(2).zip(&self.truth.joints) {
+            pair[0] = joint.position_rad as f32;
+            pair[1] = joint.velocity_rad_per_s as f32;
+        }
+    }
+}
+
+/// Angle and speed one period later.
+fn next(angle: f64, speed: f64, torque: f64) -> (f64, f64) {
+    let acceleration =
+        3.0 * GRAVITY / (2.0 * LENGTH) * libm::sin(angle) + 3.0 / (MASS * (LENGTH * LENGTH)) * torque;
+    let speed = speed + acceleration * PERIOD_S;
+    let raised = if speed < -MAX_SPEED { -MAX_SPEED } else { speed };
+    let speed = if raised > MAX_SPEED { MAX_SPEED } else { raised };
+    (angle + speed * PERIOD_S, speed)
+}

@@ -1,0 +1,134 @@
+//! What an episode is worth: weighted reward terms, terminations and success, all read from the true state.
+//!
+//! Rewards are data, named terms with weights in the task's file, so that tuning one needs no code and every run
+//! records what it was trained for.
+
+use crate::quantity::{Quantity, Situation};
+use serde::Deserialize;
+
+/// One weighted term of the reward.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RewardTerm {
+    /// What is rewarded.
+    pub quantity: Quantity,
+    /// How the quantity becomes a number.
+    pub shape: Shape,
+    /// Factor; negative for a penalty.
+    pub weight: f64,
+    /// The quantity's own scale, in its unit: what counts as one. Smaller is stricter.
+    #[serde(default = "one")]
+    pub scale: f64,
+    /// Whether the state before the step counts, or the state that it led to.
+    #[serde(default)]
+    pub sample: Sample,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// The state from which a reward term is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sample {
+    /// The state in which the action was chosen, as in Gymnasium's pendulum.
+    Before,
+    /// The state to which the action led.
+    #[default]
+    After,
+}
+
+/// How a quantity `x`, divided by its scale, becomes a reward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// `x²`.
+    Squared,
+    /// `exp(-x²)`: from 1 at 0 to nothing beyond two scales; sharpens the end.
+    Gaussian,
+    /// `1 / (1 + x²)`: from 1 at 0 with a long tail; guides from afar.
+    Rational,
+    /// `1`, whatever the quantity: a reward for each step survived.
+    Constant,
+}
+
+impl RewardTerm {
+    fn value(&self, situation: &Situation) -> f64 {
+        let x = self.quantity.value(situation) / self.scale;
+        let shaped = match self.shape {
+            Shape::Squared => x * x,
+            Shape::Gaussian => libm::exp(-x * x),
+            Shape::Rational => 1.0 / (1.0 + x * x),
+            Shape::Constant => 1.0,
+        };
+        self.weight * shaped
+    }
+}
+
+/// The sum of the terms that `sample` selects.
+pub(crate) fn reward(terms: &[RewardTerm], sample: Sample, situation: &Situation) -> f64 {
+    terms.iter().filter(|term| term.sample == sample).fold(0.0, |sum, term| sum + term.value(situation))
+}
+
+/// Ends an episode when a quantity grows too large.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Termination {
+    /// What is watched.
+    pub quantity: Quantity,
+    /// The largest value that lets the episode continue, in the quantity's unit.
+    pub above: f64,
+    /// Added to the reward of the step that ends the episode.
+    #[serde(default)]
+    pub reward: f64,
+}
+
+impl Termination {
+    /// Whether the episode ends here.
+    pub(crate) fn applies(&self, situation: &Situation) -> bool {
+        self.quantity.value(situation) > self.above
+    }
+}
+
+/// When an episode counts as a success: the quantity stays below its limit for the last seconds of a full episode.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Success {
+    /// What is judged.
+    pub quantity: Quantity,
+    /// The largest value in the window must stay below it, in the quantity's unit.
+    pub limit: f64,
+    /// Length of the window at the episode's end, s.
+    pub window_s: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::truth::Truth;
+
+    #[test]
+    fn each_shape_is_its_formula() {
+        let mut truth = Truth::default();
+        truth.base.velocity_m_per_s = [0.0, 0.0, 1.0];
+        let situation =
+            Situation { truth: &truth, goal: &[], command: &[], action: &[], previous_action: &[] };
+        let term = |shape| RewardTerm {
+            quantity: Quantity::Speed,
+            shape,
+            weight: 2.0,
+            scale: 0.5,
+            sample: Sample::After,
+        };
+        for (shape, expected) in [
+            (Shape::Squared, 8.0),
+            (Shape::Gaussian, 2.0 * libm::exp(-4.0)),
+            (Shape::Rational, 0.4),
+            (Shape::Constant, 2.0),
+        ] {
+            assert_eq!(reward(&[term(shape)], Sample::After, &situation), expected);
+            assert_eq!(reward(&[term(shape)], Sample::Before, &situation), 0.0);
+        }
+    }
+}

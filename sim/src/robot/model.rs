@@ -1,0 +1,191 @@
+//! A robot read from MJCF: its bodies, joints and rotor sites, ready to be cloned into worlds.
+//!
+//! `rapier3d-mjcf` builds the bodies; everything that its defaults would add to the physics (damping that no file asked
+//! for, sleeping) is taken away here, and everything a task refers to by name is resolved here.
+
+use crate::task::{ActuatorDocument, TaskError};
+use rapier3d::dynamics::{
+    ImpulseJointSet, MassProperties, MultibodyJointHandle, MultibodyJointSet, RigidBodyBuilder,
+    RigidBodyHandle, RigidBodySet,
+};
+use rapier3d::geometry::ColliderSet;
+use rapier3d::math::Vector;
+use rapier3d_mjcf::mjcf_rs::model::Model;
+use rapier3d_mjcf::{MjcfDofKind, MjcfLoaderOptions, MjcfMultibodyOptions, MjcfRobot};
+use sinew_policy_runtime::interface::ActuatorMode;
+
+/// A robot that worlds are cloned from.
+pub(crate) struct RobotModel {
+    pub(crate) bodies: RigidBodySet,
+    pub(crate) colliders: ColliderSet,
+    pub(crate) impulse_joints: ImpulseJointSet,
+    pub(crate) multibody_joints: MultibodyJointSet,
+    pub(crate) gravity: Vector,
+    /// Dynamic bodies with the mass properties that the file states.
+    pub(crate) masses: Vec<(RigidBodyHandle, MassProperties)>,
+    pub(crate) joints: Vec<ModelJoint>,
+    pub(crate) base: Option<RigidBodyHandle>,
+    /// For each of the task's actuators, where it acts.
+    pub(crate) attachments: Vec<Attachment>,
+    joint_names: Vec<String>,
+}
+
+/// A hinge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ModelJoint {
+    pub(crate) handle: MultibodyJointHandle,
+    pub(crate) parent: RigidBodyHandle,
+    pub(crate) child: RigidBodyHandle,
+    /// Viscous friction in the file, N m s/rad.
+    pub(crate) damping: f64,
+    /// Dry friction in the file, N m.
+    pub(crate) friction: f64,
+}
+
+/// Where an actuator acts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Attachment {
+    /// On a joint, by its position among the joints.
+    Joint(usize),
+    /// On the base, at a point relative to its centre of mass, m, body frame.
+    Base([f64; 3]),
+}
+
+impl std::fmt::Debug for RobotModel {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("RobotModel")
+            .field("joint_names", &self.joint_names)
+            .field("attachments", &self.attachments)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RobotModel {
+    /// Reads a model; `name` stands in errors.
+    pub(crate) fn parse(xml: &str, name: &str, actuators: &[ActuatorDocument]) -> Result<Self, TaskError> {
+        let fail = |reason: String| TaskError::Model { model: name.to_owned(), reason };
+        let options = MjcfLoaderOptions {
+            rigid_body_blueprint: RigidBodyBuilder::dynamic().can_sleep(false),
+            skip_plane_geoms: false,
+            disable_joint_motors: true,
+            ..MjcfLoaderOptions::default()
+        };
+        let (robot, document) =
+            MjcfRobot::from_str(xml, options, ".").map_err(|error| fail(format!("{error:#}")))?;
+        if robot.qpos_dofs.iter().any(|dof| !matches!(dof.kind, MjcfDofKind::Hinge | MjcfDofKind::Free)) {
+            return Err(fail("only hinge and free joints are supported".to_owned()));
+        }
+        let mut model = Self::insert(robot).map_err(fail)?;
+        model.attachments = actuators
+            .iter()
+            .map(|actuator| model.attach(actuator, &document))
+            .collect::<Result<_, _>>()
+            .map_err(fail)?;
+        Ok(model)
+    }
+
+    /// Whether the robot's base moves freely.
+    pub(crate) fn has_floating_base(&self) -> bool {
+        self.base.is_some()
+    }
+
+    /// Names of the joints, in the file's order.
+    pub(crate) fn joint_names(&self) -> &[String] {
+        &self.joint_names
+    }
+
+    fn insert(robot: MjcfRobot) -> Result<Self, String> {
+        let (mut bodies, mut colliders) = (RigidBodySet::new(), ColliderSet::new());
+        let (mut impulse_joints, mut multibody_joints) = (ImpulseJointSet::new(), MultibodyJointSet::new());
+        let gravity = robot.gravity;
+        let free: Vec<usize> =
+            robot.qpos_dofs.iter().filter(|dof| dof.kind == MjcfDofKind::Free).map(|dof| dof.body).collect();
+        let hinges: Vec<(usize, String, f64, f64)> = robot
+            .qpos_dofs
+            .iter()
+            .filter_map(|dof| dof.joint)
+            .map(|index| {
+                let joint = &robot.joints[index];
+                let name = joint.name.clone().unwrap_or_default();
+                (index, name, joint.damping_per_dof.into(), joint.frictionloss_per_dof.into())
+            })
+            .collect();
+        let handles = robot.insert_using_multibody_joints(
+            &mut bodies,
+            &mut colliders,
+            &mut multibody_joints,
+            &mut impulse_joints,
+            MjcfMultibodyOptions::empty(),
+        );
+        let mut joints = Vec::new();
+        for (index, name, damping, friction) in &hinges {
+            let inserted = &handles.joints[*index];
+            let handle = inserted.joint.ok_or_else(|| format!("joint {name:?} closes a loop"))?;
+            let (parent, child) = (inserted.link1, inserted.link2);
+            joints.push(ModelJoint { handle, parent, child, damping: *damping, friction: *friction });
+        }
+        let base = match free[..] {
+            [] => None,
+            [body] => handles.bodies[body].as_ref().map(|inserted| inserted.body),
+            _ => return Err(format!("{} floating bodies, expected at most 1", free.len())),
+        };
+        Ok(Self {
+            masses: masses(&mut bodies, &colliders)?,
+            bodies,
+            colliders,
+            impulse_joints,
+            multibody_joints,
+            gravity,
+            joints,
+            base,
+            attachments: Vec::new(),
+            joint_names: hinges.into_iter().map(|(_, name, ..)| name).collect(),
+        })
+    }
+
+    fn attach(&self, actuator: &ActuatorDocument, document: &Model) -> Result<Attachment, String> {
+        if actuator.mode != ActuatorMode::RotorSpeed {
+            let name = actuator.joint.as_deref().unwrap_or_default();
+            let index = self.joint_names.iter().position(|joint| joint == name);
+            return index.map(Attachment::Joint).ok_or_else(|| {
+                format!(
+                    "actuator {:?} drives joint {name:?}; the model has {:?}",
+                    actuator.name, self.joint_names
+                )
+            });
+        }
+        let name = actuator.site.as_deref().unwrap_or_default();
+        let Some((body, site)) = document.site_by_name(name) else {
+            return Err(format!("actuator {:?} sits at site {name:?}, which the model lacks", actuator.name));
+        };
+        let base = self.base.ok_or_else(|| format!("rotor {:?} needs a floating base", actuator.name))?;
+        let entry = &document.bodies[body].body;
+        let position = entry.sites[site].pose.translation;
+        let com = self.bodies[base].local_center_of_mass();
+        Ok(Attachment::Base([
+            position.x - f64::from(com.x),
+            position.y - f64::from(com.y),
+            position.z - f64::from(com.z),
+        ]))
+    }
+}
+
+/// Makes every body's mass properties effective and reads them back.
+fn masses(
+    bodies: &mut RigidBodySet,
+    colliders: &ColliderSet,
+) -> Result<Vec<(RigidBodyHandle, MassProperties)>, String> {
+    let mut masses = Vec::new();
+    for (handle, body) in bodies.iter_mut() {
+        if !body.is_dynamic() {
+            continue;
+        }
+        body.recompute_mass_properties_from_colliders(colliders);
+        if !(body.mass() > 0.0) {
+            return Err("a moving body without mass".to_owned());
+        }
+        masses.push((handle, body.mass_properties().local_mprops));
+    }
+    Ok(masses)
+}

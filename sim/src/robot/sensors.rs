@@ -1,0 +1,137 @@
+//! What the robot measures of its true state: delayed, noisy, biased samples, made by [`SensorSuite`].
+
+use super::delay::DelayLine;
+use crate::random::Stream;
+use crate::randomization::SensorErrors;
+use crate::rotation;
+use crate::task::SensorQuantity;
+use crate::truth::Truth;
+
+#[derive(Clone, Debug)]
+struct Channel {
+    quantity: SensorQuantity,
+    joint: usize,
+    offset: usize,
+    size: usize,
+    noise: f64,
+    largest_bias: f64,
+    /// This episode's; of an orientation a rotation vector.
+    bias: [f64; 3],
+}
+
+/// All sensors of one robot.
+#[derive(Clone, Debug)]
+pub(crate) struct SensorSuite {
+    channels: Vec<Channel>,
+    /// True readings on their way.
+    line: DelayLine<f64>,
+    /// The reading that is being taken.
+    reading: Vec<f64>,
+    /// The newest reading that has arrived.
+    arrived: Vec<f64>,
+    delay_steps: u32,
+}
+
+impl SensorSuite {
+    pub(crate) fn new<'a>(
+        sensors: impl Iterator<Item = (&'a str, SensorQuantity, usize)>,
+        errors: &[SensorErrors],
+        longest_delay_steps: u32,
+    ) -> Self {
+        let mut size = 0;
+        let channels: Vec<Channel> = sensors
+            .map(|(name, quantity, joint)| {
+                let found = errors.iter().find(|errors| errors.name == name);
+                let offset = size;
+                let width = usize::from(quantity.form().0);
+                size += width;
+                Channel {
+                    quantity,
+                    joint,
+                    offset,
+                    size: width,
+                    noise: found.map_or(0.0, |errors| errors.noise),
+                    largest_bias: found.map_or(0.0, |errors| errors.bias),
+                    bias: [0.0; 3],
+                }
+            })
+            .collect();
+        let line = DelayLine::new(longest_delay_steps, size, 0.0);
+        Self { channels, line, reading: vec![0.0; size], arrived: vec![0.0; size], delay_steps: 0 }
+    }
+
+    /// Values of a sample.
+    pub(crate) fn sample_size(&self) -> usize {
+        self.arrived.len()
+    }
+
+    /// Number of sensors.
+    pub(crate) fn count(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// Starts an episode at rest in `truth`, as if it had been there for as long as the delay.
+    pub(crate) fn reset(&mut self, truth: &Truth, delay_steps: u32, stream: &mut Stream) {
+        self.delay_steps = delay_steps;
+        for channel in &mut self.channels {
+            channel.bias = if channel.size == 1 {
+                [stream.uniform(-channel.largest_bias, channel.largest_bias), 0.0, 0.0]
+            } else {
+                let length = stream.uniform(0.0, channel.largest_bias);
+                stream.direction().map(|value| length * value)
+            };
+            channel.read(truth, &mut self.arrived);
+        }
+        self.line.clear();
+    }
+
+    /// Takes the reading of physics step `now`.
+    pub(crate) fn record(&mut self, now: u64, truth: &Truth) {
+        let Self { channels, line, reading, arrived, delay_steps } = self;
+        channels.iter().for_each(|channel| channel.read(truth, reading));
+        line.push(now + u64::from(*delay_steps), reading);
+        if let Some(due) = line.pop_due(now) {
+            arrived.copy_from_slice(due);
+        }
+    }
+
+    /// Writes the newest sample that has arrived, with fresh noise.
+    pub(crate) fn sense(&self, stream: &mut Stream, values: &mut [f32]) {
+        for channel in &self.channels {
+            let span = channel.offset..channel.offset + channel.size;
+            let (reading, sample) = (&self.arrived[span.clone()], &mut values[span]);
+            if channel.quantity == SensorQuantity::BaseOrientation {
+                let error = channel.bias.map(|bias| bias + channel.draw_noise(stream));
+                let measured = rotation::multiply(
+                    [reading[0], reading[1], reading[2], reading[3]],
+                    rotation::from_rotation_vector(error),
+                );
+                sample.iter_mut().zip(measured).for_each(|(slot, value)| *slot = value as f32);
+            } else {
+                for ((slot, value), bias) in sample.iter_mut().zip(reading).zip(channel.bias) {
+                    *slot = (value + bias + channel.draw_noise(stream)) as f32;
+                }
+            }
+        }
+    }
+}
+
+impl Channel {
+    fn draw_noise(&self, stream: &mut Stream) -> f64 {
+        if self.noise > 0.0 { self.noise * stream.normal() } else { 0.0 }
+    }
+
+    fn read(&self, truth: &Truth, readings: &mut [f64]) {
+        let slots = &mut readings[self.offset..self.offset + self.size];
+        match self.quantity {
+            SensorQuantity::JointPosition => slots[0] = truth.joints[self.joint].position_rad,
+            SensorQuantity::JointVelocity => slots[0] = truth.joints[self.joint].velocity_rad_per_s,
+            SensorQuantity::BasePosition => slots.copy_from_slice(&truth.base.position_m),
+            SensorQuantity::BaseVelocity => slots.copy_from_slice(&truth.base.velocity_m_per_s),
+            SensorQuantity::BaseOrientation => slots.copy_from_slice(&truth.base.orientation),
+            SensorQuantity::BaseAngularVelocity => {
+                slots.copy_from_slice(&truth.base.angular_velocity_rad_per_s);
+            }
+        }
+    }
+}

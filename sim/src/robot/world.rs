@@ -1,0 +1,204 @@
+//! One robot in one rapier world: the boundary where rapier's glam and nalgebra meet this crate's arrays.
+//!
+//! No type of rapier leaves this module. A reset clones the model's sets into a fresh pipeline, so an episode cannot
+//! depend on the one before it. Each episode's masses and frictions take effect before its first step.
+
+use super::model::RobotModel;
+use crate::randomization::Draw;
+use crate::rotation;
+use crate::truth::{BaseState, JointState, Truth};
+use rapier3d::dynamics::{
+    CCDSolver, IntegrationParameters, IslandManager, MassProperties, MultibodyLink, RigidBody,
+};
+use rapier3d::geometry::{BroadPhaseBvh, NarrowPhase};
+use rapier3d::math::{Pose, Rotation, Vector};
+use rapier3d::pipeline::{PhysicsPipeline, PhysicsWorld};
+
+/// One robot in one rapier world.
+pub(crate) struct World {
+    physics: PhysicsWorld,
+}
+
+impl World {
+    pub(crate) fn new(model: &RobotModel, physics_period_s: f64) -> Self {
+        let integration_parameters = IntegrationParameters {
+            dt: physics_period_s as f32,
+            // The step is short enough; delays and actuators are resolved to it, not to substeps of it.
+            num_solver_iterations: 1,
+            max_ccd_substeps: 0,
+            ..IntegrationParameters::default()
+        };
+        let physics =
+            PhysicsWorld { gravity: model.gravity, integration_parameters, ..PhysicsWorld::default() };
+        Self { physics }
+    }
+
+    /// The model at rest in its file's pose, with this episode's masses and frictions.
+    pub(crate) fn reset(&mut self, model: &RobotModel, draw: &Draw) {
+        let physics = &mut self.physics;
+        physics.bodies.clone_from(&model.bodies);
+        physics.colliders.clone_from(&model.colliders);
+        physics.impulse_joints.clone_from(&model.impulse_joints);
+        physics.multibody_joints.clone_from(&model.multibody_joints);
+        physics.islands = IslandManager::new();
+        physics.broad_phase = BroadPhaseBvh::new();
+        physics.narrow_phase = NarrowPhase::new();
+        physics.ccd_solver = CCDSolver::new();
+        physics.physics_pipeline = PhysicsPipeline::new();
+        for (handle, nominal) in &model.masses {
+            let body = &mut physics.bodies[*handle];
+            body.set_additional_mass_properties(scaled(nominal, draw), false);
+            body.recompute_mass_properties_from_colliders(&physics.colliders);
+        }
+        for (_, collider) in physics.colliders.iter_mut() {
+            collider.set_friction(collider.friction() * draw.contact_friction_scale as f32);
+        }
+        self.set_joint_friction(model, draw);
+    }
+
+    /// rapier damps every free angle with 0.1 N m s/rad of its own; only what the file and the episode say remains.
+    fn set_joint_friction(&mut self, model: &RobotModel, draw: &Draw) {
+        for joint in &model.joints {
+            if let Some((multibody, _)) = self.physics.multibody_joints.get_mut(joint.handle) {
+                multibody.damping_mut().fill(0.0);
+                multibody.frictions_mut().fill(0.0);
+            }
+        }
+        for joint in &model.joints {
+            if let Some((multibody, link)) = self.physics.multibody_joints.get_mut(joint.handle)
+                && let Some(row) = multibody.link(link).map(MultibodyLink::assembly_id)
+            {
+                multibody.damping_mut()[row] = (joint.damping + draw.joint_damping_n_m_s_per_rad) as f32;
+                multibody.frictions_mut()[row] = (joint.friction + draw.joint_friction_n_m) as f32;
+            }
+        }
+    }
+
+    /// Puts the floating base into a state.
+    pub(crate) fn set_base(&mut self, model: &RobotModel, state: &BaseState) {
+        let Some(base) = model.base else { return };
+        let [w, x, y, z] = state.orientation.map(|value| value as f32);
+        let pose = Pose::from_parts(vector(state.position_m), Rotation::from_xyzw(x, y, z, w));
+        let angular = rotation::to_world(state.orientation, state.angular_velocity_rad_per_s);
+        let body = &mut self.physics.bodies[base];
+        body.set_position(pose, false);
+        body.set_angvel(vector(angular), false);
+        // rapier's velocity is that of the centre of mass.
+        let arm = body.center_of_mass() - body.translation();
+        body.set_linvel(vector(state.velocity_m_per_s) + vector(angular).cross(arm), false);
+    }
+
+    /// Puts joints into a state.
+    pub(crate) fn set_joints(&mut self, model: &RobotModel, states: &[JointState]) {
+        let physics = &mut self.physics;
+        for (joint, state) in model.joints.iter().zip(states) {
+            let Some((multibody, link_id)) = physics.multibody_joints.get_mut(joint.handle) else { continue };
+            let Some(link) = multibody.link_mut(link_id) else { continue };
+            let displacement = state.position_rad as f32 - link.joint.coords()[HINGE];
+            link.joint.apply_displacement(&[displacement]);
+            let row = link.assembly_id();
+            multibody.generalized_velocity_mut()[row] = state.velocity_rad_per_s as f32;
+            multibody.forward_kinematics(&physics.bodies, true);
+            multibody.update_rigid_bodies(&mut physics.bodies, false);
+        }
+    }
+
+    /// Limits a joint's speed; returns whether it was beyond.
+    pub(crate) fn clip_joint_speed(
+        &mut self,
+        model: &RobotModel,
+        joint: usize,
+        limit_rad_per_s: f64,
+    ) -> bool {
+        let handle = model.joints[joint].handle;
+        let Some((multibody, link)) = self.physics.multibody_joints.get_mut(handle) else { return false };
+        let Some(row) = multibody.link(link).map(MultibodyLink::assembly_id) else { return false };
+        let mut velocities = multibody.generalized_velocity_mut();
+        let limit = limit_rad_per_s as f32;
+        let beyond = velocities[row].abs() > limit;
+        if beyond {
+            velocities[row] = limit.copysign(velocities[row]);
+        }
+        beyond
+    }
+
+    /// Forgets the forces of the last step; rapier would keep applying them.
+    pub(crate) fn clear_forces(&mut self, model: &RobotModel) {
+        for (handle, _) in &model.masses {
+            let body = &mut self.physics.bodies[*handle];
+            body.reset_forces(false);
+            body.reset_torques(false);
+        }
+    }
+
+    /// Adds a force in N through the base's centre of mass and a torque in N m, world frame.
+    pub(crate) fn add_base_wrench(&mut self, model: &RobotModel, force: [f64; 3], torque: [f64; 3]) {
+        let Some(base) = model.base else { return };
+        let body = &mut self.physics.bodies[base];
+        body.add_force(vector(force), false);
+        body.add_torque(vector(torque), false);
+    }
+
+    /// Adds a joint's torque in N m: on the child, and the opposite on the parent.
+    pub(crate) fn add_joint_torque(&mut self, model: &RobotModel, joint: usize, torque: f64) {
+        let ends = &model.joints[joint];
+        let Some((multibody, link)) = self.physics.multibody_joints.get(ends.handle) else { return };
+        let Some(link) = multibody.link(link) else { return };
+        let child = &self.physics.bodies[ends.child];
+        let axis = *child.rotation() * (link.joint.data.local_frame2.rotation * Vector::X);
+        let torque = axis * torque as f32;
+        self.physics.bodies[ends.child].add_torque(torque, false);
+        self.physics.bodies[ends.parent].add_torque(-torque, false);
+    }
+
+    /// Advances by one physics step.
+    pub(crate) fn step(&mut self) {
+        self.physics.step();
+    }
+
+    /// Reads the true state.
+    pub(crate) fn read(&self, model: &RobotModel, truth: &mut Truth) {
+        if let Some(base) = model.base {
+            truth.base = base_state(&self.physics.bodies[base]);
+        }
+        for (joint, state) in model.joints.iter().zip(&mut truth.joints) {
+            if let Some((multibody, link)) = self.physics.multibody_joints.get(joint.handle)
+                && let Some(link) = multibody.link(link)
+            {
+                state.position_rad = link.joint.coords()[HINGE].into();
+                state.velocity_rad_per_s = multibody.joint_velocity(link)[0].into();
+            }
+        }
+    }
+}
+
+/// Where a hinge's angle stands among rapier's joint coordinates: the rotation about the joint frame's x axis.
+const HINGE: usize = 3;
+
+fn base_state(body: &RigidBody) -> BaseState {
+    let rotation = body.rotation();
+    let orientation = [rotation.w, rotation.x, rotation.y, rotation.z].map(f64::from);
+    BaseState {
+        position_m: array(body.translation()),
+        velocity_m_per_s: array(body.velocity_at_point(body.translation())),
+        orientation,
+        angular_velocity_rad_per_s: rotation::to_body(orientation, array(body.angvel())),
+    }
+}
+
+fn scaled(nominal: &MassProperties, draw: &Draw) -> MassProperties {
+    MassProperties::with_principal_inertia_frame(
+        nominal.local_com,
+        nominal.mass() * draw.mass_scale as f32,
+        nominal.principal_inertia() * draw.inertia_scale as f32,
+        nominal.principal_inertia_local_frame,
+    )
+}
+
+fn vector(v: [f64; 3]) -> Vector {
+    Vector::new(v[0] as f32, v[1] as f32, v[2] as f32)
+}
+
+fn array(v: Vector) -> [f64; 3] {
+    [v.x, v.y, v.z].map(f64::from)
+}

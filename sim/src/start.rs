@@ -1,0 +1,34 @@
+//! Where an episode starts: a state drawn from the task's ranges.
+
+use crate::random::Stream;
+use crate::rotation;
+use crate::task::StartDocument;
+use crate::truth::{BaseState, Truth};
+
+/// Draws a start state about the goal.
+pub(crate) fn draw(start: &StartDocument, goal: &[f32], stream: &mut Stream, truth: &mut Truth) {
+    for joint in &mut truth.joints {
+        *joint = crate::truth::JointState::default();
+        if let Some(range) = &start.joints {
+            joint.position_rad = range.position_rad.draw(stream);
+            joint.velocity_rad_per_s = range.velocity_rad_per_s.draw(stream);
+        }
+    }
+    truth.base = BaseState::default();
+    if let (Some(range), [x, y, z, ..]) = (&start.base, goal) {
+        let offset = range.position_offset_m;
+        truth.base.position_m = [*x, *y, *z].map(|value| f64::from(value) + stream.uniform(-offset, offset));
+        let speed = stream.uniform(0.0, range.speed_m_per_s);
+        truth.base.velocity_m_per_s = stream.direction().map(|value| speed * value);
+        // Tilted about a horizontal axis of any direction, after a turn to any heading.
+        let heading = rotation::from_rotation_vector([0.0, 0.0, stream.uniform(-PI, PI)]);
+        let (tilt, towards) = (stream.uniform(0.0, range.tilt_rad), stream.uniform(-PI, PI));
+        let (sine, cosine) = libm::sincos(towards);
+        let lean = rotation::from_rotation_vector([tilt * cosine, tilt * sine, 0.0]);
+        truth.base.orientation = rotation::multiply(lean, heading);
+        let rate = stream.uniform(0.0, range.angular_speed_rad_per_s);
+        truth.base.angular_velocity_rad_per_s = stream.direction().map(|value| rate * value);
+    }
+}
+
+const PI: f64 = core::f64::consts::PI;

@@ -1,0 +1,23 @@
+//! The tasks and robot models that are part of the program.
+
+/// Names of the built-in tasks.
+pub(crate) const NAMES: [&str; 3] = ["pendulum", "quadrotor", "pendulum-v1"];
+
+/// A built-in task's text.
+pub(crate) fn task(name: &str) -> Option<&'static str> {
+    match name {
+        "pendulum" => Some(include_str!("../../tasks/pendulum.toml")),
+        "quadrotor" => Some(include_str!("../../tasks/quadrotor.toml")),
+        "pendulum-v1" => Some(include_str!("../../tasks/pendulum-v1.toml")),
+        _ => None,
+    }
+}
+
+/// A built-in model's text.
+pub(crate) fn model(name: &str) -> Option<&'static str> {
+    match name {
+        "pendulum.xml" => Some(include_str!("../../robots/pendulum.xml")),
+        "quadrotor.xml" => Some(include_str!("../../robots/quadrotor.xml")),
+        _ => None,
+    }
+}

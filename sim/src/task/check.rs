@@ -1,0 +1,316 @@
+//! Checks of a task's document that its types cannot express.
+
+use super::document::{ActuatorDocument, BaseStart, Equations, TaskDocument};
+use super::error::{TaskError, nearest};
+use crate::quantity::Quantity;
+use crate::randomization::Ranges;
+use crate::robot::RobotModel;
+use sinew_policy_runtime::contract::{
+    MAX_COMMAND_SIZE, MAX_COMMANDS, MAX_RANDOMIZATIONS, MAX_TERM_SENSORS, MAX_TERMS, Periods,
+};
+use sinew_policy_runtime::interface::{ActuatorMode, MAX_ACTUATORS, MAX_SENSORS};
+
+/// Longest physics step of a model, s: delays are resolved to it.
+const MAX_PHYSICS_PERIOD_S: f64 = 0.002;
+
+struct Check<'a> {
+    document: &'a TaskDocument,
+    model: Option<&'a RobotModel>,
+    joints: &'a [String],
+    file: &'a str,
+}
+
+/// Checks everything but what the contract's own validation checks.
+pub(super) fn check(
+    document: &TaskDocument,
+    model: Option<&RobotModel>,
+    joints: &[String],
+    file: &str,
+) -> Result<(), TaskError> {
+    let check = Check { document, model, joints, file };
+    check.lengths()?;
+    check.dynamics()?;
+    check.names()?;
+    document.actuators.iter().try_for_each(|actuator| check.actuator(actuator))?;
+    check.objective()?;
+    check.start()?;
+    check.ranges("randomization.training", &document.randomization.training)?;
+    check.ranges("randomization.acceptance", &document.randomization.acceptance)
+}
+
+impl Check<'_> {
+    fn fail<T>(
+        &self,
+        field: impl Into<String>,
+        found: impl ToString,
+        expected: impl Into<String>,
+    ) -> Result<T, TaskError> {
+        Err(TaskError::Value {
+            file: self.file.to_owned(),
+            field: field.into(),
+            found: found.to_string(),
+            expected: expected.into(),
+        })
+    }
+
+    fn within(&self, field: impl Into<String>, found: f64, low: f64, high: f64) -> Result<(), TaskError> {
+        if found >= low && found <= high {
+            return Ok(());
+        }
+        self.fail(field, found, format!("a number from {low} to {high}"))
+    }
+
+    fn lengths(&self) -> Result<(), TaskError> {
+        let document = self.document;
+        let ranges = super::training_ranges(&document.randomization.training);
+        for (field, found, largest) in [
+            ("number of sensors", document.sensors.len(), MAX_SENSORS),
+            ("number of actuators", document.actuators.len(), MAX_ACTUATORS),
+            ("number of observation terms", document.observation.len(), MAX_TERMS),
+            ("number of commands", document.commands.len(), MAX_COMMANDS),
+            ("number of randomized quantities", ranges.len(), MAX_RANDOMIZATIONS),
+        ] {
+            if found > largest {
+                return self.fail(field, found, format!("at most {largest}"));
+            }
+        }
+        for term in &document.observation {
+            if term.sensors.len() > MAX_TERM_SENSORS {
+                let field = format!("observation {:?}: number of sensors", term.name);
+                return self.fail(field, term.sensors.len(), format!("at most {MAX_TERM_SENSORS}"));
+            }
+            self.within(format!("observation {:?}: floor", term.name), term.floor.into(), 1e-9, 1e9)?;
+        }
+        for command in &document.commands {
+            let field = format!("command {:?}: value", command.name);
+            if command.value.len() > MAX_COMMAND_SIZE
+                || [&command.minimum, &command.maximum, &command.safe_value]
+                    .iter()
+                    .any(|list| list.len() != command.value.len())
+            {
+                let expected =
+                    format!("as many as minimum, maximum and safe_value, at most {MAX_COMMAND_SIZE}");
+                return self.fail(field, format!("{} numbers", command.value.len()), expected);
+            }
+            for (index, value) in command.value.iter().enumerate() {
+                let (low, high) = (command.minimum[index], command.maximum[index]);
+                self.within(field.clone(), (*value).into(), low.into(), high.into())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn dynamics(&self) -> Result<(), TaskError> {
+        let dynamics = &self.document.dynamics;
+        let (physics_s, policy_s) = (dynamics.physics_period_s, dynamics.policy_period_s);
+        if dynamics.model.is_some() == dynamics.equations.is_some() {
+            return self.fail("dynamics", "both or neither of model and equations", "exactly one of them");
+        }
+        if dynamics.model.is_some() {
+            self.within("dynamics.physics_period_s", physics_s, 1e-5, MAX_PHYSICS_PERIOD_S)?;
+        }
+        if Periods::ratio(physics_s, policy_s).is_none() {
+            let expected = format!("a divisor of policy_period_s = {policy_s} s");
+            return self.fail("dynamics.physics_period_s", format!("{physics_s} s"), expected);
+        }
+        if dynamics.equations == Some(Equations::PendulumV1) {
+            self.pendulum_v1()?;
+        }
+        if dynamics.model.is_some() && self.document.safe_action.is_none() {
+            return self.fail("safe_action", "absent", "\"zero_torque\" or [safe_action.level_descent]");
+        }
+        let episode = &self.document.episode;
+        self.within("episode.training_s", episode.training_s, policy_s, 1e6)?;
+        self.within("episode.acceptance_s", episode.acceptance_s, policy_s, 1e6)
+    }
+
+    /// The equations know one hinge, its two sensors, one period and one robot.
+    fn pendulum_v1(&self) -> Result<(), TaskError> {
+        use super::SensorQuantity::{JointPosition, JointVelocity};
+        let document = self.document;
+        let dynamics = &document.dynamics;
+        if (dynamics.physics_period_s, dynamics.policy_period_s) != (0.05, 0.05) {
+            let expected = "0.05 s in both periods, as in Gymnasium";
+            return self.fail("dynamics.policy_period_s", dynamics.policy_period_s, expected);
+        }
+        if !document.sensors.iter().map(|sensor| sensor.quantity).eq([JointPosition, JointVelocity]) {
+            return self.fail("sensors", "others", "joint_position, then joint_velocity");
+        }
+        if document.actuators.len() != 1 {
+            return self.fail("number of actuators", document.actuators.len(), "1");
+        }
+        let randomization = &document.randomization;
+        if randomization.training != Ranges::default() || randomization.acceptance != Ranges::default() {
+            return self.fail("randomization", "present", "none: the equations are Gymnasium's exactly");
+        }
+        Ok(())
+    }
+
+    /// Every name that refers to something refers to something that exists.
+    fn names(&self) -> Result<(), TaskError> {
+        let document = self.document;
+        let sensors: Vec<&str> = document.sensors.iter().map(|sensor| sensor.name.as_str()).collect();
+        let commands: Vec<&str> = document.commands.iter().map(|command| command.name.as_str()).collect();
+        for term in &document.observation {
+            for name in &term.sensors {
+                self.known(&format!("observation {:?}: sensor", term.name), name, &sensors)?;
+            }
+            if let Some(name) = &term.command {
+                self.known(&format!("observation {:?}: command", term.name), name, &commands)?;
+            }
+        }
+        let randomization = &document.randomization;
+        for errors in randomization.training.sensors.iter().chain(&randomization.acceptance.sensors) {
+            self.known("randomization: sensor", &errors.name, &sensors)?;
+        }
+        for joint in &document.joints {
+            self.joint("joints: name", Some(&joint.name))?;
+            self.within(
+                format!("joint {:?}: speed_clip_rad_per_s", joint.name),
+                joint.speed_clip_rad_per_s,
+                1e-6,
+                1e6,
+            )?;
+        }
+        for sensor in &document.sensors {
+            use super::SensorQuantity::{JointPosition, JointVelocity};
+            let field = format!("sensor {:?}: joint", sensor.name);
+            if matches!(sensor.quantity, JointPosition | JointVelocity) {
+                self.joint(&field, sensor.joint.as_ref())?;
+            } else if !self.model.is_some_and(RobotModel::has_floating_base) {
+                let field = format!("sensor {:?}: quantity", sensor.name);
+                return self.fail(
+                    field,
+                    "of a floating base",
+                    "a quantity of a joint: the model's base is fixed",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&self, field: &str, name: &str, known: &[&str]) -> Result<(), TaskError> {
+        if known.contains(&name) {
+            return Ok(());
+        }
+        let hint =
+            nearest(name, known.iter().copied()).map_or_else(String::new, |near| format!("{near:?}, "));
+        self.fail(field, format!("{name:?}"), format!("{hint}one of {}", known.join(", ")))
+    }
+
+    fn joint(&self, field: &str, name: Option<&String>) -> Result<(), TaskError> {
+        let joints: Vec<&str> = self.joints.iter().map(String::as_str).collect();
+        match name {
+            Some(name) => self.known(field, name, &joints),
+            None => self.fail(field, "absent", format!("one of {}", joints.join(", "))),
+        }
+    }
+
+    fn actuator(&self, actuator: &ActuatorDocument) -> Result<(), TaskError> {
+        let field = |key: &str| format!("actuator {:?}: {key}", actuator.name);
+        if actuator.mode == ActuatorMode::RotorSpeed {
+            let Some(rotor) = &actuator.rotor else {
+                return self.fail(field("rotor"), "absent", "[actuators.rotor] with the rotor's constants");
+            };
+            if actuator.site.is_none() {
+                return self.fail(field("site"), "absent", "the model's site where the rotor sits");
+            }
+            self.within(field("rotor.thrust_n_s2_per_rad2"), rotor.thrust_n_s2_per_rad2, 1e-15, 1e3)?;
+            self.within(field("rotor.torque_n_m_s2_per_rad2"), rotor.torque_n_m_s2_per_rad2, 0.0, 1e3)?;
+        } else {
+            self.joint(&field("joint"), actuator.joint.as_ref())?;
+            if actuator.mode != ActuatorMode::Torque {
+                self.within(
+                    field("effort_limit_n_m"),
+                    actuator.effort_limit_n_m.unwrap_or(f64::NAN),
+                    1e-9,
+                    1e6,
+                )?;
+            }
+        }
+        self.within(field("lag_s"), actuator.lag_s, 0.0, 100.0)?;
+        let (low, high) = (f64::from(actuator.minimum), f64::from(actuator.maximum));
+        self.within(field("default"), actuator.default.into(), low, high)?;
+        self.within(field("head_scale"), actuator.head_scale.into(), 1e-9, 1e9)?;
+        // In training the head must not run into the limits, or saturation would be part of a healthy run.
+        let reach = [actuator.head_offset - actuator.head_scale, actuator.head_offset + actuator.head_scale];
+        reach
+            .iter()
+            .try_for_each(|end| self.within(field("head_offset ± head_scale"), (*end).into(), low, high))
+    }
+
+    fn objective(&self) -> Result<(), TaskError> {
+        let document = self.document;
+        if document.reward.is_empty() {
+            return self.fail("reward", "empty", "at least one [[reward]] term");
+        }
+        for (index, term) in document.reward.iter().enumerate() {
+            self.within(format!("reward {}: weight", index + 1), term.weight, -1e6, 1e6)?;
+            self.within(format!("reward {}: scale", index + 1), term.scale, 1e-9, 1e9)?;
+        }
+        for termination in &document.termination {
+            self.within("termination: above", termination.above, 0.0, f64::MAX)?;
+            self.within("termination: reward", termination.reward, -1e6, 1e6)?;
+        }
+        if let Some(success) = &document.success {
+            self.within("success: limit", success.limit, 0.0, f64::MAX)?;
+            let shortest_s = document.dynamics.policy_period_s;
+            self.within("success: window_s", success.window_s, shortest_s, document.episode.acceptance_s)?;
+        }
+        let quantities = document.reward.iter().map(|term| term.quantity);
+        let quantities = quantities.chain(document.termination.iter().map(|term| term.quantity));
+        let mut quantities = quantities.chain(document.success.iter().map(|success| success.quantity));
+        let positioned = document.commands.first().is_some_and(|command| command.value.len() == 3);
+        if !positioned && quantities.any(|quantity| quantity == Quantity::PositionError) {
+            return self.fail(
+                "commands",
+                "without a position",
+                "a first command of 3 values for position_error",
+            );
+        }
+        Ok(())
+    }
+
+    fn start(&self) -> Result<(), TaskError> {
+        let start = &self.document.start;
+        if let Some(joints) = &start.joints {
+            self.range("start.joints.position_rad", joints.position_rad, -1e3, 1e3)?;
+            self.range("start.joints.velocity_rad_per_s", joints.velocity_rad_per_s, -1e3, 1e3)?;
+        }
+        let Some(base) = &start.base else { return Ok(()) };
+        let positioned = self.document.commands.first().is_some_and(|command| command.value.len() == 3);
+        if !(positioned && self.model.is_some_and(RobotModel::has_floating_base)) {
+            return self.fail("start.base", "present", "a floating base and a first command of 3 values");
+        }
+        let BaseStart { position_offset_m, tilt_rad, speed_m_per_s, angular_speed_rad_per_s } = *base;
+        self.within("start.base.position_offset_m", position_offset_m, 0.0, 1e3)?;
+        self.within("start.base.tilt_rad", tilt_rad, 0.0, core::f64::consts::PI)?;
+        self.within("start.base.speed_m_per_s", speed_m_per_s, 0.0, 1e3)?;
+        self.within("start.base.angular_speed_rad_per_s", angular_speed_rad_per_s, 0.0, 1e3)
+    }
+
+    fn range(
+        &self,
+        field: &str,
+        range: crate::randomization::Range,
+        low: f64,
+        high: f64,
+    ) -> Result<(), TaskError> {
+        if low <= range.low && range.low <= range.high && range.high <= high {
+            return Ok(());
+        }
+        let found = format!("[{}, {}]", range.low, range.high);
+        self.fail(field, found, format!("[low, high] with {low} <= low <= high <= {high}"))
+    }
+
+    fn ranges(&self, table: &str, ranges: &Ranges) -> Result<(), TaskError> {
+        for (name, range, low, high) in ranges.named() {
+            self.range(&format!("{table}.{name}"), range, low, high)?;
+        }
+        for errors in &ranges.sensors {
+            self.within(format!("{table}: {} noise", errors.name), errors.noise, 0.0, 1e6)?;
+            self.within(format!("{table}: {} bias", errors.name), errors.bias, 0.0, 1e6)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,299 @@
+//! A task as written in its TOML file; [`super::Task`] is the same after validation.
+//!
+//! Parsing has no side effects, and a key that the format does not have is an error that names the nearest one: a
+//! misspelt range that was silently ignored would train the wrong policy.
+
+use super::error::{TaskError, nearest};
+use crate::objective::{RewardTerm, Success, Termination};
+use crate::randomization::{Range, Ranges};
+use serde::Deserialize;
+use sinew_policy_runtime::contract::{History, Layout, TermSource};
+use sinew_policy_runtime::interface::{ActuatorMode, Frame, Unit};
+
+/// A task's file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TaskDocument {
+    /// Unique; stands in the contract.
+    pub(crate) name: String,
+    /// One line for people.
+    pub(crate) summary: String,
+    pub(crate) dynamics: DynamicsDocument,
+    pub(crate) episode: EpisodeDocument,
+    /// Present for robots, absent for equations.
+    pub(crate) safe_action: Option<SafeActionSpec>,
+    #[serde(default)]
+    pub(crate) joints: Vec<JointDocument>,
+    pub(crate) sensors: Vec<SensorDocument>,
+    pub(crate) actuators: Vec<ActuatorDocument>,
+    #[serde(default)]
+    pub(crate) commands: Vec<CommandDocument>,
+    pub(crate) observation: Vec<TermDocument>,
+    #[serde(default = "term_major")]
+    pub(crate) layout: Layout,
+    pub(crate) reward: Vec<RewardTerm>,
+    #[serde(default)]
+    pub(crate) termination: Vec<Termination>,
+    pub(crate) success: Option<Success>,
+    pub(crate) start: StartDocument,
+    #[serde(default)]
+    pub(crate) randomization: RandomizationDocument,
+}
+
+fn term_major() -> Layout {
+    Layout::TermMajor
+}
+
+/// What moves the robot.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DynamicsDocument {
+    /// An MJCF file, built in or beside the task's file.
+    pub(crate) model: Option<String>,
+    /// Or equations of motion without a physics engine.
+    pub(crate) equations: Option<Equations>,
+    /// The integrator's step, s; at most 2 ms where there is a model.
+    pub(crate) physics_period_s: f64,
+    /// From one action to the next, s.
+    pub(crate) policy_period_s: f64,
+}
+
+/// Equations of motion without a physics engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) enum Equations {
+    /// Gymnasium's Pendulum-v1.
+    #[serde(rename = "pendulum-v1")]
+    PendulumV1,
+}
+
+/// How long an episode lasts when nothing ends it, s.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EpisodeDocument {
+    /// In training. Shorter episodes see more starts.
+    pub(crate) training_s: f64,
+    /// In acceptance and nominal runs.
+    pub(crate) acceptance_s: f64,
+}
+
+/// What the model's file cannot say about a joint.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JointDocument {
+    pub(crate) name: String,
+    /// The speed is clipped to it, either way, at the end of every policy period, as Gymnasium's pendulum does.
+    pub(crate) speed_clip_rad_per_s: f64,
+}
+
+/// What a sensor measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SensorQuantity {
+    /// A joint's angle, rad.
+    JointPosition,
+    /// A joint's speed, rad/s.
+    JointVelocity,
+    /// The base's origin, m, world.
+    BasePosition,
+    /// The base's velocity, m/s, world.
+    BaseVelocity,
+    /// The base's orientation, w, x, y, z.
+    BaseOrientation,
+    /// The base's angular velocity, rad/s, body.
+    BaseAngularVelocity,
+}
+
+impl SensorQuantity {
+    pub(crate) const fn form(self) -> (u16, Unit, Frame) {
+        match self {
+            Self::JointPosition => (1, Unit::Radian, Frame::Joint),
+            Self::JointVelocity => (1, Unit::RadianPerSecond, Frame::Joint),
+            Self::BasePosition => (3, Unit::Meter, Frame::World),
+            Self::BaseVelocity => (3, Unit::MeterPerSecond, Frame::World),
+            Self::BaseOrientation => (4, Unit::Dimensionless, Frame::BodyToWorld),
+            Self::BaseAngularVelocity => (3, Unit::RadianPerSecond, Frame::Body),
+        }
+    }
+}
+
+/// A sensor of the robot.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SensorDocument {
+    pub(crate) name: String,
+    pub(crate) quantity: SensorQuantity,
+    /// The joint, for a joint's quantity.
+    pub(crate) joint: Option<String>,
+}
+
+/// An actuator of the robot.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ActuatorDocument {
+    pub(crate) name: String,
+    pub(crate) mode: ActuatorMode,
+    /// The joint that it drives; a rotor has none.
+    pub(crate) joint: Option<String>,
+    /// The site where a rotor sits; its z axis is the rotor's.
+    pub(crate) site: Option<String>,
+    pub(crate) minimum: f32,
+    pub(crate) maximum: f32,
+    pub(crate) max_rate_per_s: Option<f32>,
+    #[serde(default)]
+    pub(crate) stiffness: f32,
+    #[serde(default)]
+    pub(crate) damping: f32,
+    /// Largest torque of a joint's motor, N m; the command's limit where that is a torque and this is absent.
+    pub(crate) effort_limit_n_m: Option<f64>,
+    /// Time constant of the motor's first-order lag, s; 0 for none.
+    #[serde(default)]
+    pub(crate) lag_s: f64,
+    /// The command in the default pose.
+    pub(crate) default: f32,
+    /// The command is offset + scale x normalized action.
+    pub(crate) head_scale: f32,
+    pub(crate) head_offset: f32,
+    pub(crate) rotor: Option<RotorDocument>,
+}
+
+/// A rotor's constants.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RotorDocument {
+    /// Seen from above.
+    pub(crate) spin: Spin,
+    /// Thrust over speed squared.
+    pub(crate) thrust_n_s2_per_rad2: f64,
+    /// Drag torque over speed squared.
+    pub(crate) torque_n_m_s2_per_rad2: f64,
+    /// Drag force over speed and the body's velocity across the rotor's axis.
+    #[serde(default)]
+    pub(crate) drag_across_n_s2_per_m_rad: f64,
+    /// The same along the axis.
+    #[serde(default)]
+    pub(crate) drag_along_n_s2_per_m_rad: f64,
+}
+
+/// A rotor's direction of rotation, seen from above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Spin {
+    /// About -z; the body feels a torque about +z.
+    Clockwise,
+    /// About +z; the body feels a torque about -z.
+    CounterClockwise,
+}
+
+/// A goal of the policy.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CommandDocument {
+    pub(crate) name: String,
+    pub(crate) unit: Unit,
+    pub(crate) frame: Frame,
+    pub(crate) minimum: Vec<f32>,
+    pub(crate) maximum: Vec<f32>,
+    pub(crate) safe_value: Vec<f32>,
+    pub(crate) max_age_s: f32,
+    /// The goal in simulation.
+    pub(crate) value: Vec<f32>,
+}
+
+/// A term of the observation; size, unit and frame follow from its source.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TermDocument {
+    pub(crate) name: String,
+    pub(crate) source: TermSource,
+    #[serde(default)]
+    pub(crate) sensors: Vec<String>,
+    pub(crate) command: Option<String>,
+    pub(crate) max_age_s: f32,
+    /// Smallest standard deviation that a normalizer may assume, in the term's unit.
+    pub(crate) floor: f32,
+    #[serde(default = "no_history")]
+    pub(crate) history: History,
+}
+
+fn no_history() -> History {
+    History::NONE
+}
+
+/// Where episodes start.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StartDocument {
+    pub(crate) joints: Option<JointStart>,
+    pub(crate) base: Option<BaseStart>,
+}
+
+/// Where joints start.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JointStart {
+    pub(crate) position_rad: Range,
+    pub(crate) velocity_rad_per_s: Range,
+}
+
+/// Where a floating base starts: about the first command's value, which is a position.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BaseStart {
+    /// Largest offset along each axis.
+    pub(crate) position_offset_m: f64,
+    /// Largest tilt; the heading is any.
+    pub(crate) tilt_rad: f64,
+    /// Largest speed, in any direction.
+    pub(crate) speed_m_per_s: f64,
+    /// Largest rate of rotation, about any axis.
+    pub(crate) angular_speed_rad_per_s: f64,
+}
+
+/// What the robot does when its host is silent.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SafeActionSpec {
+    /// Joints go limp.
+    ZeroTorque,
+    /// Level out and sink while attitude is fresh, then motors off.
+    LevelDescent {
+        /// Speed of the descent, m/s.
+        descent_speed_m_per_s: f64,
+        /// Motors stop after it, s.
+        duration_s: f64,
+    },
+}
+
+/// The ranges of both levels.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RandomizationDocument {
+    pub(crate) training: Ranges,
+    pub(crate) acceptance: Ranges,
+}
+
+impl TaskDocument {
+    /// Reads a task's text; `file` stands in errors.
+    pub(crate) fn parse(text: &str, file: &str) -> Result<Self, TaskError> {
+        toml::from_str(text).map_err(|error| explain(&error, text, file))
+    }
+}
+
+/// Turns the deserializer's error into ours: the line, and the nearest known key.
+fn explain(error: &toml::de::Error, text: &str, file: &str) -> TaskError {
+    let start = error.span().map_or(0, |span| span.start.min(text.len()));
+    let line = 1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
+    let file = file.to_owned();
+    let message = error.message();
+    // serde words it: unknown field `found`, expected one of `a`, `b`.
+    for (prefix, what) in [("unknown field", "key"), ("unknown variant", "value")] {
+        if message.starts_with(prefix) {
+            let mut quoted = message.split('`').skip(1).step_by(2).map(str::to_owned);
+            let found = quoted.next().unwrap_or_default();
+            let known: Vec<String> = quoted.collect();
+            let nearest = nearest(&found, known.iter().map(String::as_str));
+            return TaskError::UnknownKey { file, line, what, found, nearest, known };
+        }
+    }
+    TaskError::Syntax { file, line, message: message.to_owned() }
+}

@@ -1,0 +1,414 @@
+//! What is to be learned: a robot, what its policy sees and commands, what counts as good, and how robots differ.
+//!
+//! A [`Task`] is read from TOML, a built-in one or a file, and is complete and consistent once it exists. The policy's
+//! [`Contract`] follows from it alone, so what was trained and what is deployed cannot be described twice.
+
+mod builtin;
+mod check;
+mod document;
+mod error;
+
+pub use document::SafeActionSpec;
+pub(crate) use document::{ActuatorDocument, RotorDocument, SensorQuantity, Spin, StartDocument};
+pub use error::TaskError;
+
+use crate::objective::{RewardTerm, Success, Termination};
+use crate::randomization::{Randomization, Ranges};
+use crate::robot::RobotModel;
+use document::{CommandDocument, SensorDocument, TaskDocument, TermDocument};
+use sinew_policy_runtime::contract::{
+    CommandTerm, Contract, Interpolation, Layout, ObservationTerm, Periods, Provenance, RandomizationRange,
+    SCHEMA_VERSION, TermSource,
+};
+use sinew_policy_runtime::interface::{Actuator, Frame, Interface, Sensor, Unit};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A validated task; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Task {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    document: TaskDocument,
+    /// Absent where the task is equations.
+    model: Option<RobotModel>,
+    joint_names: Vec<String>,
+    head_scale: Vec<f32>,
+    head_offset: Vec<f32>,
+    goal: Vec<f32>,
+    observation_floor: Vec<f32>,
+    /// Names and ranges of the training level, as the contract lists them.
+    training_ranges: Vec<(String, f64, f64)>,
+}
+
+impl Task {
+    /// Loads a built-in task by name, or any from a path that ends in `.toml`.
+    ///
+    /// # Errors
+    /// See [`TaskError`]: each names the file, the line or field, what was found and what was expected.
+    pub fn load(name_or_path: &str) -> Result<Self, TaskError> {
+        if let Some(text) = builtin::task(name_or_path) {
+            return Self::parse(text, name_or_path, None);
+        }
+        let path = Path::new(name_or_path);
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            return Err(TaskError::Unknown {
+                name: name_or_path.to_owned(),
+                builtin: builtin::NAMES.map(str::to_owned).to_vec(),
+                nearest: error::nearest(name_or_path, builtin::NAMES.into_iter()),
+            });
+        }
+        let text = read(path)?;
+        Self::parse(&text, name_or_path, path.parent())
+    }
+
+    /// Names of the built-in tasks.
+    pub fn builtin_names() -> &'static [&'static str] {
+        &builtin::NAMES
+    }
+
+    /// Validates a task's text. `file` stands in errors; models lie in `folder` or are built in.
+    pub(crate) fn parse(text: &str, file: &str, folder: Option<&Path>) -> Result<Self, TaskError> {
+        let document = TaskDocument::parse(text, file)?;
+        let model = match &document.dynamics.model {
+            None => None,
+            Some(name) => Some(load_model(name, folder, &document.actuators)?),
+        };
+        let joint_names = match &model {
+            Some(model) => model.joint_names().to_vec(),
+            None => vec!["hinge".to_owned()],
+        };
+        check::check(&document, model.as_ref(), &joint_names, file)?;
+        let inner = Inner {
+            head_scale: document.actuators.iter().map(|actuator| actuator.head_scale).collect(),
+            head_offset: document.actuators.iter().map(|actuator| actuator.head_offset).collect(),
+            goal: document.commands.iter().flat_map(|command| command.value.iter().copied()).collect(),
+            observation_floor: Vec::new(),
+            training_ranges: training_ranges(&document.randomization.training),
+            document,
+            model,
+            joint_names,
+        };
+        let mut task = Self { inner: Arc::new(inner) };
+        let contract = task.contract(nobody());
+        contract
+            .validate()
+            .map_err(|reason| TaskError::Contract { file: file.to_owned(), reason: reason.to_string() })?;
+        let floor = observation_floor(&contract, &task.inner.document.observation);
+        drop(contract);
+        if let Some(inner) = Arc::get_mut(&mut task.inner) {
+            inner.observation_floor = floor;
+        }
+        Ok(task)
+    }
+
+    /// The task's name.
+    pub fn name(&self) -> &str {
+        &self.inner.document.name
+    }
+
+    /// One line for people.
+    pub fn summary(&self) -> &str {
+        &self.inner.document.summary
+    }
+
+    /// The robot's sensors and actuators.
+    pub fn interface(&self) -> Interface<'_> {
+        let document = &self.inner.document;
+        Interface {
+            sensors: document.sensors.iter().map(SensorDocument::sensor).collect(),
+            actuators: document.actuators.iter().map(ActuatorDocument::actuator).collect(),
+        }
+    }
+
+    /// The contract of a policy for this task; the provenance's randomization is filled in from the training ranges.
+    pub fn contract<'a>(&'a self, provenance: Provenance<'a>) -> Contract<'a> {
+        let document = &self.inner.document;
+        let interface = self.interface();
+        let interface_hash = interface.hash();
+        let policy_period_s = document.dynamics.policy_period_s;
+        let randomization = self
+            .inner
+            .training_ranges
+            .iter()
+            .map(|(term, low, high)| RandomizationRange { term, low: *low, high: *high })
+            .collect();
+        Contract {
+            schema_version: SCHEMA_VERSION,
+            task: &document.name,
+            periods: Periods {
+                servo_period_s: policy_period_s,
+                loop_period_s: policy_period_s,
+                policy_period_s,
+            },
+            interpolation: Interpolation::Hold,
+            observation: document.observation.iter().map(|term| self.term(term, &interface)).collect(),
+            sensors: interface.sensors,
+            layout: document.layout,
+            commands: document.commands.iter().map(CommandDocument::term).collect(),
+            actions: interface.actuators,
+            default_pose: document.actuators.iter().map(|actuator| actuator.default).collect(),
+            interface_hash,
+            provenance: Provenance { randomization, ..provenance },
+        }
+    }
+
+    /// Values of an observation.
+    pub fn observation_size(&self) -> usize {
+        self.inner.observation_floor.len()
+    }
+
+    /// Values of an action.
+    pub fn action_size(&self) -> usize {
+        self.inner.head_scale.len()
+    }
+
+    /// The head's factor on each normalized action: actuator command = offset + scale x action, in SI units.
+    pub fn head_scale(&self) -> &[f32] {
+        &self.inner.head_scale
+    }
+
+    /// The head's offset of each actuator command, in SI units.
+    pub fn head_offset(&self) -> &[f32] {
+        &self.inner.head_offset
+    }
+
+    /// The smallest standard deviation that a normalizer may assume of each observation value, in its unit.
+    pub fn observation_floor(&self) -> &[f32] {
+        &self.inner.observation_floor
+    }
+
+    /// From one action to the next, s.
+    pub fn policy_period_s(&self) -> f64 {
+        self.inner.document.dynamics.policy_period_s
+    }
+
+    /// The integrator's step, s.
+    pub fn physics_period_s(&self) -> f64 {
+        self.inner.document.dynamics.physics_period_s
+    }
+
+    /// Physics steps from one action to the next.
+    pub(crate) fn physics_steps_per_policy_step(&self) -> u32 {
+        // The check at load proved that one divides the other.
+        Periods::ratio(self.physics_period_s(), self.policy_period_s()).unwrap_or(1)
+    }
+
+    /// Steps of an acceptance episode that nothing ends.
+    pub fn episode_steps(&self) -> usize {
+        self.episode_steps_of(Randomization::Acceptance)
+    }
+
+    /// Steps of an episode that nothing ends.
+    pub fn episode_steps_of(&self, randomization: Randomization) -> usize {
+        let episode = &self.inner.document.episode;
+        let duration_s = match randomization {
+            Randomization::Training => episode.training_s,
+            Randomization::Acceptance | Randomization::Nominal => episode.acceptance_s,
+        };
+        libm::round(duration_s / self.policy_period_s()) as usize
+    }
+
+    /// What the robot does when its host is silent; absent where the task has no robot.
+    pub fn safe_action(&self) -> Option<SafeActionSpec> {
+        self.inner.document.safe_action
+    }
+
+    /// Whether there is a robot that a plant can play; equations are none.
+    pub fn has_robot(&self) -> bool {
+        self.inner.model.is_some()
+    }
+
+    /// The goals in simulation, one command after the other.
+    pub fn goal(&self) -> &[f32] {
+        &self.inner.goal
+    }
+
+    /// Names of the robot's joints, in the order of [`crate::Truth::joints`].
+    pub fn joint_names(&self) -> &[String] {
+        &self.inner.joint_names
+    }
+
+    /// When an episode counts as a success.
+    pub fn success(&self) -> Option<Success> {
+        self.inner.document.success
+    }
+
+    pub(crate) fn model(&self) -> Option<&RobotModel> {
+        self.inner.model.as_ref()
+    }
+
+    pub(crate) fn reward_terms(&self) -> &[RewardTerm] {
+        &self.inner.document.reward
+    }
+
+    pub(crate) fn terminations(&self) -> &[Termination] {
+        &self.inner.document.termination
+    }
+
+    pub(crate) fn actuators(&self) -> &[ActuatorDocument] {
+        &self.inner.document.actuators
+    }
+
+    pub(crate) fn start(&self) -> &StartDocument {
+        &self.inner.document.start
+    }
+
+    /// For each joint, the largest speed that it keeps at the end of a policy period, rad/s.
+    pub(crate) fn speed_clips(&self) -> Vec<Option<f64>> {
+        let clip = |name: &String| {
+            let joints = &self.inner.document.joints;
+            joints.iter().find(|joint| joint.name == *name).map(|joint| joint.speed_clip_rad_per_s)
+        };
+        self.inner.joint_names.iter().map(clip).collect()
+    }
+
+    /// The ranges of a level.
+    pub(crate) fn ranges(&self, randomization: Randomization) -> Ranges {
+        let document = &self.inner.document.randomization;
+        match randomization {
+            Randomization::Training => document.training.clone(),
+            Randomization::Acceptance => document.acceptance.clone(),
+            Randomization::Nominal => Ranges::default(),
+        }
+    }
+
+    /// Each sensor's name, quantity and, for a joint's quantity, the joint's position among the joints.
+    pub(crate) fn sensors(&self) -> impl Iterator<Item = (&str, SensorQuantity, usize)> {
+        self.inner.document.sensors.iter().map(|sensor| {
+            let named = |name: &String| self.inner.joint_names.iter().position(|joint| joint == name);
+            let joint = sensor.joint.as_ref().and_then(named).unwrap_or(0);
+            (sensor.name.as_str(), sensor.quantity, joint)
+        })
+    }
+
+    fn term<'a>(&self, term: &'a TermDocument, interface: &Interface<'a>) -> ObservationTerm<'a> {
+        let sensed = || term.sensors.iter().filter_map(|name| interface.sensor(name).map(|found| found.2));
+        let total: u16 = sensed().map(|sensor| sensor.size).sum();
+        let unit = sensed().next().map_or(Unit::Dimensionless, |sensor| sensor.unit);
+        let frame = sensed().next().map_or(Frame::Joint, |sensor| sensor.frame);
+        let command =
+            self.inner.document.commands.iter().find(|command| Some(&command.name) == term.command.as_ref());
+        let (size, unit, frame) = match term.source {
+            TermSource::Sensor => (total, unit, frame),
+            TermSource::CosSin => (2 * total, Unit::Dimensionless, frame),
+            TermSource::ProjectedGravity => (3, Unit::Dimensionless, Frame::Body),
+            TermSource::RotateToBody | TermSource::CommandErrorInBody => (3, unit, Frame::Body),
+            TermSource::Command => command.map_or((0, unit, frame), |command| {
+                (command.value.len() as u16, command.unit, command.frame)
+            }),
+            TermSource::PreviousAction => {
+                (interface.actuators.len() as u16, Unit::Dimensionless, Frame::Joint)
+            }
+        };
+        ObservationTerm {
+            name: &term.name,
+            source: term.source,
+            sensors: term.sensors.iter().map(String::as_str).collect(),
+            command: term.command.as_deref(),
+            size,
+            unit,
+            frame,
+            history: term.history,
+            max_age_s: term.max_age_s,
+        }
+    }
+}
+
+impl SensorDocument {
+    fn sensor(&self) -> Sensor<'_> {
+        let (size, unit, frame) = self.quantity.form();
+        Sensor { name: &self.name, size, unit, frame }
+    }
+}
+
+impl ActuatorDocument {
+    pub(crate) fn actuator(&self) -> Actuator<'_> {
+        Actuator {
+            name: &self.name,
+            mode: self.mode,
+            minimum: self.minimum,
+            maximum: self.maximum,
+            max_rate_per_s: self.max_rate_per_s,
+            stiffness: self.stiffness,
+            damping: self.damping,
+        }
+    }
+}
+
+impl CommandDocument {
+    fn term(&self) -> CommandTerm<'_> {
+        CommandTerm {
+            name: &self.name,
+            unit: self.unit,
+            frame: self.frame,
+            minimum: self.minimum.iter().copied().collect(),
+            maximum: self.maximum.iter().copied().collect(),
+            safe_value: self.safe_value.iter().copied().collect(),
+            max_age_s: self.max_age_s,
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, TaskError> {
+    std::fs::read_to_string(path)
+        .map_err(|source| TaskError::Read { path: path.display().to_string(), source })
+}
+
+fn load_model(
+    name: &str,
+    folder: Option<&Path>,
+    actuators: &[ActuatorDocument],
+) -> Result<RobotModel, TaskError> {
+    let beside = folder.map(|folder| folder.join(name)).filter(|path| path.exists());
+    match (beside, builtin::model(name)) {
+        (Some(path), _) => RobotModel::parse(&read(&path)?, &path.display().to_string(), actuators),
+        (None, Some(text)) => RobotModel::parse(text, name, actuators),
+        (None, None) => Err(TaskError::Model {
+            model: name.to_owned(),
+            reason: "neither a built-in model nor a file beside the task's".to_owned(),
+        }),
+    }
+}
+
+/// A provenance for validating a contract without a policy.
+pub(crate) fn nobody() -> Provenance<'static> {
+    Provenance {
+        algorithm: "none",
+        steps: 0,
+        seed: 0,
+        version: env!("CARGO_PKG_VERSION"),
+        randomization: std::iter::empty().collect(),
+    }
+}
+
+fn training_ranges(ranges: &Ranges) -> Vec<(String, f64, f64)> {
+    let nominal = Ranges::default().named();
+    let listed = ranges.named().into_iter().zip(nominal).filter(|(found, default)| found.1 != default.1);
+    let scales = listed.map(|((name, range, ..), _)| (name.to_owned(), range.low, range.high));
+    let errors = ranges.sensors.iter().flat_map(|sensor| {
+        [
+            (format!("{}_noise", sensor.name), sensor.noise, sensor.noise),
+            (format!("{}_bias", sensor.name), 0.0, sensor.bias),
+        ]
+    });
+    scales.chain(errors).collect()
+}
+
+/// Each term's floor at every value that the term takes in the observation.
+fn observation_floor(contract: &Contract, terms: &[TermDocument]) -> Vec<f32> {
+    let sized = || contract.observation.iter().zip(terms).map(|(term, written)| (term, written.floor));
+    match contract.layout {
+        Layout::TermMajor => {
+            sized().flat_map(|(term, floor)| std::iter::repeat_n(floor, term.width())).collect()
+        }
+        Layout::TimeMajor => {
+            let times = contract.observation.first().map_or(0, |term| usize::from(term.history.length));
+            let moment = || sized().flat_map(|(term, floor)| std::iter::repeat_n(floor, term.size.into()));
+            (0..times).flat_map(|_| moment()).collect()
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! A run of consecutive environments with their inputs and outputs: what one thread steps.
+
+use crate::env::{Env, EpisodeSummary};
+use crate::error::SimError;
+use crate::task::Task;
+
+/// A run of consecutive environments.
+pub(super) struct Shard {
+    envs: Vec<Env>,
+    /// Index of the first of them among all.
+    pub(super) first: usize,
+    action_size: usize,
+    observation_size: usize,
+    actions: Vec<f32>,
+    pub(super) observations: Vec<f32>,
+    pub(super) final_observations: Vec<f32>,
+    pub(super) rewards: Vec<f32>,
+    pub(super) terminated: Vec<bool>,
+    pub(super) truncated: Vec<bool>,
+    pub(super) finished: Vec<Option<EpisodeSummary>>,
+    /// What went wrong in the last step.
+    pub(super) error: Option<SimError>,
+}
+
+impl Shard {
+    pub(super) fn new(envs: Vec<Env>, first: usize, task: &Task) -> Self {
+        let (count, observation_size, action_size) =
+            (envs.len(), task.observation_size(), task.action_size());
+        Self {
+            envs,
+            first,
+            action_size,
+            observation_size,
+            actions: vec![0.0; count * action_size],
+            observations: vec![0.0; count * observation_size],
+            final_observations: vec![0.0; count * observation_size],
+            rewards: vec![0.0; count],
+            terminated: vec![false; count],
+            truncated: vec![false; count],
+            finished: vec![None; count],
+            error: None,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.envs.len()
+    }
+
+    pub(super) fn env(&self, index: usize) -> Option<&Env> {
+        self.envs.get(index)
+    }
+
+    /// Takes this shard's actions from the front of `actions`.
+    pub(super) fn take_actions(&mut self, actions: &[f32]) {
+        let count = self.actions.len();
+        self.actions.copy_from_slice(&actions[..count]);
+    }
+
+    /// Starts episode 0 of every environment.
+    pub(super) fn reset(&mut self) -> Result<(), SimError> {
+        self.error = None;
+        let rows = self.observations.chunks_exact_mut(self.observation_size);
+        self.envs.iter_mut().zip(rows).try_for_each(|(env, row)| env.reset(0, row))?;
+        self.final_observations.copy_from_slice(&self.observations);
+        self.rewards.fill(0.0);
+        self.terminated.fill(false);
+        self.truncated.fill(false);
+        self.finished.fill(None);
+        Ok(())
+    }
+
+    /// Steps every environment, and starts the next episode of those whose episode ended.
+    pub(super) fn step(&mut self) {
+        for index in 0..self.envs.len() {
+            if let Err(error) = self.step_one(index) {
+                self.error = Some(error);
+                return;
+            }
+        }
+    }
+
+    fn step_one(&mut self, index: usize) -> Result<(), SimError> {
+        let span = index * self.observation_size..(index + 1) * self.observation_size;
+        let env = &mut self.envs[index];
+        let action = &self.actions[index * self.action_size..(index + 1) * self.action_size];
+        let last = &mut self.final_observations[span.clone()];
+        let next = &mut self.observations[span];
+        let outcome = env.step(action, last)?;
+        self.rewards[index] = outcome.reward;
+        self.terminated[index] = outcome.terminated;
+        self.truncated[index] = outcome.truncated;
+        self.finished[index] = None;
+        if outcome.terminated || outcome.truncated {
+            self.finished[index] = Some(env.summary());
+            let episode = env.episode() + 1;
+            env.reset(episode, next)?;
+        } else {
+            next.copy_from_slice(last);
+        }
+        Ok(())
+    }
+}
