@@ -52,6 +52,7 @@ pub struct Contract<'a> {
     /// One number for each action, in its unit: where readying moves the robot, and where rate limits start from.
     pub default_pose: heapless::Vec<f32, MAX_ACTUATORS>,
     /// [`Interface::hash`] of the robot that the policy was trained on.
+    #[serde(with = "crate::hexadecimal")]
     pub interface_hash: InterfaceHash,
     /// Where the weights come from.
     #[serde(borrow)]

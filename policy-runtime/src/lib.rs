@@ -7,6 +7,14 @@
 //! - [`observation`]: sensor samples become the policy's input;
 //! - [`action`]: the policy's output becomes actuator commands.
 //!
+//! Between observation and action runs the policy itself:
+//!
+//! - `onnx` (feature `onnx`): writes, verifies and lowers `policy.onnx`, contract and golden pairs included;
+//! - [`image`]: the flat form that is executed in place;
+//! - [`executor`]: one inference, over the arithmetic of [`kernel`] and [`math`], on a thread whose
+//!   [`float_environment`] is IEEE 754's default;
+//! - [`golden`]: the input and output pairs that prove an executor, bit for bit.
+//!
 //! Everything here is `no_std`, and nothing allocates, reads a clock, locks or panics after load: time and I/O are
 //! passed in. The simulator calls the same code, so training and deployment cannot differ.
 
@@ -14,9 +22,19 @@
 
 pub mod action;
 pub mod contract;
+#[cfg(feature = "std")]
+pub mod document;
+pub mod executor;
+pub mod float_environment;
+pub mod golden;
+mod hexadecimal;
+pub mod image;
 pub mod interface;
+pub mod kernel;
 pub mod math;
 pub mod observation;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 
 #[cfg(test)]
 mod testing;

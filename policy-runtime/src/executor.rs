@@ -1,0 +1,193 @@
+//! Runs an image: one observation in, one action out, without allocation, recursion or panic.
+//!
+//! The [`Executor`] walks the image's records in order over scratch that the caller lends. Every value is tested for
+//! finiteness before a non-linearity could hide it: an overflow inside a network whose last layer is a tanh looks like a
+//! valid action, and is a fault instead.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[cfg(feature = "std")] {
+//! use sinew_policy_runtime::{executor::Executor, image::AlignedImage};
+//! let bytes = AlignedImage::from_bytes(&std::fs::read("policy.img")?)?;
+//! let image = bytes.image()?;
+//! let mut executor = Executor::new(image, vec![0.0; image.scratch_len()])?;
+//! executor.verify_golden()?;
+//! let inference = executor.infer(&vec![0.0; image.input_size()])?;
+//! println!("{:?}", inference.action);
+//! # }
+//! # Ok(())
+//! # }
+//! ```
+
+use crate::float_environment::{self, FloatEnvironmentError};
+use crate::image::Image;
+use crate::image::operation::{Kind, Operation};
+use crate::kernel::scalar;
+
+/// Why no executor could be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecutorError {
+    /// Too little scratch.
+    #[error("scratch has {found} values, the image needs {expected}")]
+    Scratch {
+        /// Needed.
+        expected: usize,
+        /// Given.
+        found: usize,
+    },
+    /// This thread's arithmetic gives other bits.
+    #[error(transparent)]
+    FloatEnvironment(#[from] FloatEnvironmentError),
+}
+
+/// Why an inference gave no action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InferenceFault {
+    /// The observation has another length.
+    #[error("the observation has {found} values, the policy takes {expected}")]
+    Length {
+        /// What the policy takes.
+        expected: usize,
+        /// What was given.
+        found: usize,
+    },
+    /// An observation value is NaN or infinite.
+    #[error("observation value {index} is not finite")]
+    Observation {
+        /// Its position.
+        index: usize,
+    },
+    /// A value inside the policy, or its output, is NaN or infinite.
+    #[error("operation {operation} of the policy gave a value that is not finite")]
+    NotFinite {
+        /// The operation that gave it.
+        operation: usize,
+    },
+    /// A record can no longer be executed: the image's memory has changed since it was parsed.
+    #[error("operation {operation} of the image has changed since it was parsed")]
+    Changed {
+        /// Its position.
+        operation: usize,
+    },
+}
+
+/// What a policy put out. Both slices are valid until the next inference.
+#[derive(Clone, Copy, Debug)]
+pub struct Inference<'e> {
+    /// In the actuators' units.
+    pub action: &'e [f32],
+    /// Before scaling: what a [previous action](crate::contract::TermSource::PreviousAction) term observes. The same as
+    /// `action` where the graph has one output.
+    pub raw_action: &'e [f32],
+}
+
+/// Runs an image; see the [module](self).
+#[derive(Clone, Debug)]
+pub struct Executor<'a, S> {
+    image: Image<'a>,
+    scratch: S,
+}
+
+impl<'a, S: AsMut<[f32]>> Executor<'a, S> {
+    /// Takes scratch of at least [`Image::scratch_len`] values, and probes the thread's arithmetic.
+    ///
+    /// # Errors
+    /// Too little scratch, or arithmetic that would give other bits.
+    pub fn new(image: Image<'a>, mut scratch: S) -> Result<Self, ExecutorError> {
+        let (expected, found) = (image.scratch_len(), scratch.as_mut().len());
+        if found < expected {
+            return Err(ExecutorError::Scratch { expected, found });
+        }
+        float_environment::check()?;
+        Ok(Self { image, scratch })
+    }
+
+    /// The image that it runs.
+    pub fn image(&self) -> &Image<'a> {
+        &self.image
+    }
+
+    /// Computes the action for `observation`, in the contract's order and SI units.
+    ///
+    /// # Errors
+    /// An observation of the wrong length or not finite, or a policy that overflows on it.
+    #[inline]
+    pub fn infer(&mut self, observation: &[f32]) -> Result<Inference<'_>, InferenceFault> {
+        let expected = self.image.input_size();
+        if observation.len() != expected {
+            return Err(InferenceFault::Length { expected, found: observation.len() });
+        }
+        if let Some(index) = observation.iter().position(|value| !value.is_finite()) {
+            return Err(InferenceFault::Observation { index });
+        }
+        let scratch = self.scratch.as_mut();
+        let changed = |operation| InferenceFault::Changed { operation };
+        scratch.get_mut(..expected).ok_or(changed(0))?.copy_from_slice(observation);
+        for (index, record) in self.image.operations().iter().enumerate() {
+            let operation = Operation::decode(record).map_err(|_| changed(index))?;
+            let finite = execute(&operation, self.image.weights(), scratch).ok_or(changed(index))?;
+            if !finite {
+                return Err(InferenceFault::NotFinite { operation: index });
+            }
+        }
+        let size = self.image.output_size();
+        let scratch = &*scratch;
+        let output = |start| scratch.get(start..start + size).ok_or(changed(self.image.operations().len()));
+        Ok(Inference {
+            action: output(self.image.action_start())?,
+            raw_action: output(self.image.raw_action_start())?,
+        })
+    }
+}
+
+/// Runs one operation and says whether every value it computed is finite, `None` if a range leaves its memory.
+#[inline]
+fn execute(operation: &Operation, weights: &[f32], scratch: &mut [f32]) -> Option<bool> {
+    let weights = weights.get(operation.weights())?;
+    let (source, destination) = (operation.source(), operation.destination());
+    match operation.kind {
+        Kind::Dense(activation) => {
+            let (input, output) = apart(scratch, source, destination)?;
+            scalar::dense(input, weights, output);
+            let finite = scalar::all_finite(output);
+            scalar::activate(activation, output);
+            Some(finite)
+        }
+        Kind::Function(activation) => {
+            let values = moved(scratch, source, destination)?;
+            scalar::activate(activation, values);
+            Some(scalar::all_finite(values))
+        }
+        Kind::Constant(binary) => {
+            let values = moved(scratch, source, destination)?;
+            scalar::combine(binary, values, weights);
+            Some(scalar::all_finite(values))
+        }
+    }
+}
+
+type Place = core::ops::Range<usize>;
+
+/// Two places of scratch at once, `None` unless both lie within it and apart.
+#[inline]
+fn apart(scratch: &mut [f32], source: Place, destination: Place) -> Option<(&[f32], &mut [f32])> {
+    if source.end <= destination.start {
+        let (low, high) = scratch.split_at_mut_checked(destination.start)?;
+        Some((low.get(source)?, high.get_mut(..destination.len())?))
+    } else {
+        let (low, high) = scratch.split_at_mut_checked(source.start)?;
+        Some((high.get(..source.len())?, low.get_mut(destination)?))
+    }
+}
+
+/// Copies the source to its destination, unless they are the same, and lends the destination.
+#[inline]
+fn moved(scratch: &mut [f32], source: Place, destination: Place) -> Option<&mut [f32]> {
+    if source != destination {
+        let (from, to) = apart(scratch, source, destination.clone())?;
+        (from.len() == to.len()).then(|| to.copy_from_slice(from))?;
+    }
+    scratch.get_mut(destination)
+}

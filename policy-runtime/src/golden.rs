@@ -1,0 +1,85 @@
+//! Golden pairs: inputs with the outputs that every executor must give, bit for bit.
+//!
+//! They travel in the policy's file and in its image, and are checked wherever the policy is loaded, at a microcontroller's
+//! boot too: a compiler, a flag or a processor that computes otherwise is found before anything moves.
+
+use crate::executor::{Executor, InferenceFault};
+
+/// Golden pairs in place.
+#[derive(Clone, Copy, Debug)]
+pub struct GoldenPairs<'a> {
+    values: &'a [f32],
+    input_size: usize,
+    output_size: usize,
+}
+
+impl<'a> GoldenPairs<'a> {
+    /// `values` holds each pair's input, then its output.
+    pub(crate) fn new(values: &'a [f32], input_size: usize, output_size: usize) -> Self {
+        Self { values, input_size, output_size }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.iter().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Each pair's input and output.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a [f32], &'a [f32])> + use<'a> {
+        let input_size = self.input_size;
+        // At least one value, so that no size makes `chunks_exact` panic.
+        self.values
+            .chunks_exact((input_size + self.output_size).max(1))
+            .map(move |pair| pair.split_at(input_size))
+    }
+}
+
+/// Why the golden pairs do not hold.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GoldenError {
+    /// The executor faulted.
+    #[error("golden pair {pair}: {fault}")]
+    Inference {
+        /// Which pair.
+        pair: usize,
+        /// Why.
+        fault: InferenceFault,
+    },
+    /// An output has other bits.
+    #[error("golden pair {pair}, output {output}: expected {expected:e}, found {found:e}")]
+    Output {
+        /// Which pair.
+        pair: usize,
+        /// Which value.
+        output: usize,
+        /// In the file.
+        expected: f32,
+        /// Computed here.
+        found: f32,
+    },
+}
+
+impl<S: AsMut<[f32]>> Executor<'_, S> {
+    /// Runs every golden pair and compares bit for bit.
+    ///
+    /// # Errors
+    /// The first pair that differs.
+    pub fn verify_golden(&mut self) -> Result<(), GoldenError> {
+        for (pair, (input, expected)) in self.image().golden().iter().enumerate() {
+            let inference = self.infer(input).map_err(|fault| GoldenError::Inference { pair, fault })?;
+            let outputs = expected.iter().zip(inference.action).enumerate();
+            for (output, (expected, found)) in outputs {
+                if expected.to_bits() != found.to_bits() {
+                    return Err(GoldenError::Output { pair, output, expected: *expected, found: *found });
+                }
+            }
+        }
+        Ok(())
+    }
+}

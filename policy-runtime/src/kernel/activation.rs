@@ -1,0 +1,79 @@
+//! Element-wise functions of one value.
+
+use crate::math;
+
+/// An element-wise function, fused into a dense layer or standing alone.
+///
+/// All are compare-selects and [`math`] functions. Of a signed zero, [`Self::Relu`], [`Self::LeakyRelu`] and
+/// [`Self::Clip`] with zero as a limit keep the sign; NaN passes through all of them, so that none can hide a fault.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// `x`.
+    Identity,
+    /// `max(x, 0)`.
+    Relu,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// `1 / (1 + e^-x)`.
+    Sigmoid,
+    /// `x` where not negative, else `alpha (e^x - 1)`.
+    Elu {
+        /// Minus the limit for large negative inputs.
+        alpha: f32,
+    },
+    /// `x` where not negative, else `slope · x`.
+    LeakyRelu {
+        /// Between -1 and 1, so that finite stays finite.
+        slope: f32,
+    },
+    /// `ln(1 + e^x)`.
+    Softplus,
+    /// `min(max(x, minimum), maximum)`.
+    Clip {
+        /// Finite.
+        minimum: f32,
+        /// Finite and not below `minimum`.
+        maximum: f32,
+    },
+}
+
+impl Activation {
+    /// Whether the parameters are finite and in range.
+    pub fn is_valid(self) -> bool {
+        match self {
+            Self::Elu { alpha } => alpha.is_finite(),
+            Self::LeakyRelu { slope } => (-1.0..=1.0).contains(&slope),
+            Self::Clip { minimum, maximum } => {
+                minimum.is_finite() && maximum.is_finite() && minimum <= maximum
+            }
+            Self::Identity | Self::Relu | Self::Tanh | Self::Sigmoid | Self::Softplus => true,
+        }
+    }
+
+    /// Applies the function to every value, in place.
+    #[inline(always)]
+    pub(super) fn apply(self, values: &mut [f32]) {
+        match self {
+            Self::Identity => {}
+            Self::Relu => map(values, |x| if x < 0.0 { 0.0 } else { x }),
+            Self::Tanh => map(values, math::tanh),
+            Self::Sigmoid => map(values, math::sigmoid),
+            Self::Elu { alpha } => {
+                map(values, |x| if x < 0.0 { alpha * (math::exp(x) - 1.0) } else { x });
+            }
+            Self::LeakyRelu { slope } => map(values, |x| if x < 0.0 { slope * x } else { x }),
+            Self::Softplus => map(values, math::softplus),
+            Self::Clip { minimum, maximum } => map(values, |x| {
+                let raised = if x < minimum { minimum } else { x };
+                if raised > maximum { maximum } else { raised }
+            }),
+        }
+    }
+}
+
+#[inline(always)]
+fn map(values: &mut [f32], function: impl Fn(f32) -> f32) {
+    for value in values {
+        *value = function(*value);
+    }
+}

@@ -1,0 +1,226 @@
+//! The kernels that define the bits; every other variant must reproduce them.
+//!
+//! They use no intrinsics: lanes are arrays of fixed size, which LLVM turns into whatever vectors the target has, without
+//! changing the order of any sum.
+
+use super::{Activation, Binary};
+
+/// Neurons computed at once where a layer is wide enough: as many sums in flight as hide the latency of an addition,
+/// while they still fit the sixteen registers of SSE.
+const PAIR: usize = 32;
+
+/// Output of a dense layer before its activation: `output[j] = bias[j] + Σ_i input[i] · weights[i, j]`.
+///
+/// `panels` is packed as [`super::panel`] says.
+///
+/// # Panics
+/// If `panels` is shorter than [`super::panel::packed_len`] of the two lengths.
+#[inline(always)]
+pub fn dense(input: &[f32], panels: &[f32], output: &mut [f32]) {
+    let rows = input.len() + 1;
+    let mut rest = panels;
+    let mut output = output;
+    while output.len() >= PAIR {
+        let (first, after) = rest.split_at(16 * rows);
+        let (second, after) = after.split_at(16 * rows);
+        let (values, others) = output.split_at_mut(PAIR);
+        panel_pair(input, first, second, values);
+        (rest, output) = (after, others);
+    }
+    while output.len() >= 16 {
+        (rest, output) = panel::<16>(input, rest, output);
+    }
+    if output.len() >= 8 {
+        (rest, output) = panel::<8>(input, rest, output);
+    }
+    if output.len() >= 4 {
+        (rest, output) = panel::<4>(input, rest, output);
+    }
+    for value in output {
+        let (neuron, after) = rest.split_at(rows);
+        *value = reduction(input, neuron);
+        rest = after;
+    }
+}
+
+/// Computes the first `WIDTH` neurons and returns the panels and outputs that are left.
+#[inline(always)]
+fn panel<'w, 'o, const WIDTH: usize>(
+    input: &[f32],
+    panels: &'w [f32],
+    output: &'o mut [f32],
+) -> (&'w [f32], &'o mut [f32]) {
+    let (panel, rest) = panels.split_at(WIDTH * (input.len() + 1));
+    let (values, others) = output.split_at_mut(WIDTH);
+    let (rows, _) = panel.as_chunks::<WIDTH>();
+    let (bias, weights) = rows.split_at(1);
+    let mut sums = bias[0];
+    for (x, row) in input.iter().zip(weights) {
+        for lane in 0..WIDTH {
+            sums[lane] += *x * row[lane];
+        }
+    }
+    values.copy_from_slice(&sums);
+    (rest, others)
+}
+
+/// Two panels of 16 at once. The same sums as one after the other.
+#[inline(always)]
+fn panel_pair(input: &[f32], first: &[f32], second: &[f32], output: &mut [f32]) {
+    let (first, _) = first.as_chunks::<16>();
+    let (second, _) = second.as_chunks::<16>();
+    let mut low = first[0];
+    let mut high = second[0];
+    for ((x, low_row), high_row) in input.iter().zip(&first[1..]).zip(&second[1..]) {
+        for lane in 0..16 {
+            low[lane] += *x * low_row[lane];
+        }
+        for lane in 0..16 {
+            high[lane] += *x * high_row[lane];
+        }
+    }
+    output[..16].copy_from_slice(&low);
+    output[16..].copy_from_slice(&high);
+}
+
+/// A neuron alone in its panel: 16 strided partial sums, added by a fixed tree, then the bias.
+#[inline(always)]
+fn reduction(input: &[f32], neuron: &[f32]) -> f32 {
+    let (bias, weights) = neuron.split_at(1);
+    let (inputs, input_tail) = input.as_chunks::<16>();
+    let (rows, row_tail) = weights.as_chunks::<16>();
+    let mut partials = [0.0_f32; 16];
+    for (x, row) in inputs.iter().zip(rows) {
+        for lane in 0..16 {
+            partials[lane] += x[lane] * row[lane];
+        }
+    }
+    for (partial, (x, weight)) in partials.iter_mut().zip(input_tail.iter().zip(row_tail)) {
+        *partial += *x * *weight;
+    }
+    for width in [8, 4, 2, 1] {
+        for lane in 0..width {
+            partials[lane] += partials[lane + width];
+        }
+    }
+    bias[0] + partials[0]
+}
+
+/// `values[i] = activation(values[i])`.
+#[inline(always)]
+pub fn activate(activation: Activation, values: &mut [f32]) {
+    activation.apply(values);
+}
+
+/// `values[i] = values[i] ∘ constant[i]`, over the shorter of the two.
+#[inline(always)]
+pub fn combine(binary: Binary, values: &mut [f32], constant: &[f32]) {
+    match binary {
+        Binary::Add => zip(values, constant, |x, c| x + c),
+        Binary::Subtract => zip(values, constant, |x, c| x - c),
+        Binary::SubtractFrom => zip(values, constant, |x, c| c - x),
+        Binary::Multiply => zip(values, constant, |x, c| x * c),
+        Binary::Divide => zip(values, constant, |x, c| x / c),
+        Binary::DivideInto => zip(values, constant, |x, c| c / x),
+    }
+}
+
+#[inline(always)]
+fn zip(values: &mut [f32], constant: &[f32], function: impl Fn(f32, f32) -> f32) {
+    for (value, constant) in values.iter_mut().zip(constant) {
+        *value = function(*value, *constant);
+    }
+}
+
+/// Whether every value is finite, without a branch for each.
+#[inline(always)]
+pub fn all_finite(values: &[f32]) -> bool {
+    let magnitude = |value: &f32| (value.to_bits() & 0x7fff_ffff) as i32;
+    !values.iter().fold(false, |found, value| found | (magnitude(value) > 0x7f7f_ffff))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::panel;
+
+    /// The definition, neuron by neuron.
+    fn plain(input: &[f32], weights: &[f32], bias: &[f32], neuron: usize, single: bool) -> f32 {
+        let outputs = bias.len();
+        let product = |index: usize| input[index] * weights[index * outputs + neuron];
+        if !single {
+            return (0..input.len()).fold(bias[neuron], |sum, index| sum + product(index));
+        }
+        let mut partials = [0.0_f32; 16];
+        (0..input.len()).for_each(|index| partials[index % 16] += product(index));
+        let eight: [f32; 8] = core::array::from_fn(|lane| partials[lane] + partials[lane + 8]);
+        let four: [f32; 4] = core::array::from_fn(|lane| eight[lane] + eight[lane + 4]);
+        bias[neuron] + ((four[0] + four[2]) + (four[1] + four[3]))
+    }
+
+    #[test]
+    fn sums_run_in_the_order_that_the_format_fixes() {
+        let mut state = 1_u32;
+        let mut draw = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / 8_388_608.0 - 1.0
+        };
+        for (inputs, outputs) in [(1, 1), (3, 5), (17, 31), (16, 64), (33, 47), (48, 1), (64, 6)] {
+            let mut values = [0.0; 64 * 64];
+            let mut next = || core::array::from_fn::<f32, 64, _>(|_| draw());
+            let (input, bias) = (next(), next());
+            values.iter_mut().for_each(|value| *value = draw());
+            let (input, bias, weights) = (&input[..inputs], &bias[..outputs], &values[..inputs * outputs]);
+            let packed: heapless::Vec<f32, { 65 * 64 }> = panel::pack(weights, bias).collect();
+            let mut output = [0.0; 64];
+            dense(input, &packed, &mut output[..outputs]);
+            for neuron in 0..outputs {
+                let single = neuron >= outputs - outputs % 4;
+                let expected = plain(input, weights, bias, neuron, single);
+                assert_eq!(output[neuron].to_bits(), expected.to_bits(), "{inputs} {outputs} {neuron}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_element_wise_function_hides_a_nan() {
+        let functions = [
+            Activation::Identity,
+            Activation::Relu,
+            Activation::Tanh,
+            Activation::Sigmoid,
+            Activation::Elu { alpha: 1.0 },
+            Activation::LeakyRelu { slope: 0.01 },
+            Activation::Softplus,
+            Activation::Clip { minimum: -1.0, maximum: 1.0 },
+        ];
+        for function in functions {
+            let mut values = [f32::NAN, 0.5];
+            activate(function, &mut values);
+            assert!(!all_finite(&values), "{function:?}");
+            assert!(all_finite(&values[1..]), "{function:?}");
+        }
+    }
+
+    #[test]
+    fn zero_keeps_its_sign_through_selects() {
+        let clip = Activation::Clip { minimum: 0.0, maximum: 1.0 };
+        for function in [Activation::Relu, Activation::LeakyRelu { slope: 0.5 }, clip] {
+            let mut values = [-0.0, 0.0];
+            activate(function, &mut values);
+            assert_eq!(values.map(f32::to_bits), [(-0.0_f32).to_bits(), 0], "{function:?}");
+        }
+    }
+
+    #[test]
+    fn infinities_and_nan_are_found_anywhere() {
+        for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for place in 0..9 {
+                let mut values = [f32::MAX; 9];
+                assert!(all_finite(&values));
+                values[place] = bad;
+                assert!(!all_finite(&values));
+            }
+        }
+    }
+}
