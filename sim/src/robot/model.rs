@@ -182,10 +182,57 @@ fn masses(
             continue;
         }
         body.recompute_mass_properties_from_colliders(colliders);
-        if !(body.mass() > 0.0) {
+        if body.mass() <= 0.0 || body.mass().is_nan() {
             return Err("a moving body without mass".to_owned());
         }
         masses.push((handle, body.mass_properties().local_mprops));
     }
     Ok(masses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Task;
+
+    fn close(found: Vector, expected: [f32; 3], tolerance: f32) {
+        assert!(
+            (found - Vector::from_array(expected)).length() < tolerance,
+            "{found}, expected {expected:?}"
+        );
+    }
+
+    #[test]
+    fn the_pendulum_has_the_masses_and_the_axis_of_its_file() {
+        let task = Task::load("pendulum").unwrap();
+        let model = task.model().unwrap();
+        assert_eq!(
+            (model.masses.len(), model.joint_names(), model.has_floating_base()),
+            (1, &["hinge".to_owned()][..], false)
+        );
+        let mass = &model.masses[0].1;
+        assert_eq!(mass.mass(), 1.0);
+        close(mass.local_com, [0.0, 0.0, 0.5], 1e-7);
+        close(mass.principal_inertia(), [1.0 / 12.0, 1.0 / 12.0, 1e-4], 1e-7);
+        close(model.gravity, [0.0, 0.0, -10.0], 1e-6);
+        let (multibody, link) = model.multibody_joints.get(model.joints[0].handle).unwrap();
+        let joint = multibody.link(link).unwrap().joint.data;
+        close(joint.local_frame2.rotation * Vector::X, [1.0, 0.0, 0.0], 1e-6);
+        close(joint.local_frame2.translation, [0.0; 3], 1e-7);
+        assert_eq!((model.joints[0].damping, model.joints[0].friction), (0.0, 0.0));
+    }
+
+    #[test]
+    fn the_quadrotor_has_the_masses_and_the_sites_of_its_file() {
+        let task = Task::load("quadrotor").unwrap();
+        let model = task.model().unwrap();
+        assert_eq!((model.masses.len(), model.joints.len(), model.has_floating_base()), (1, 0, true));
+        let mass = &model.masses[0].1;
+        assert_eq!(mass.mass(), 0.027);
+        close(mass.local_com, [0.0; 3], 1e-9);
+        close(mass.principal_inertia(), [1.4e-5, 1.4e-5, 2.17e-5], 1e-11);
+        let arm = 0.028_072_1;
+        let expected = [[arm, arm, 0.0], [arm, -arm, 0.0], [-arm, -arm, 0.0], [-arm, arm, 0.0]];
+        assert_eq!(model.attachments, expected.map(Attachment::Base));
+    }
 }

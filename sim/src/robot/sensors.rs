@@ -88,7 +88,9 @@ impl SensorSuite {
     /// Takes the reading of physics step `now`.
     pub(crate) fn record(&mut self, now: u64, truth: &Truth) {
         let Self { channels, line, reading, arrived, delay_steps } = self;
-        channels.iter().for_each(|channel| channel.read(truth, reading));
+        for channel in channels {
+            channel.read(truth, reading);
+        }
         line.push(now + u64::from(*delay_steps), reading);
         if let Some(due) = line.pop_due(now) {
             arrived.copy_from_slice(due);

@@ -39,6 +39,7 @@ pub(super) fn check(
 }
 
 impl Check<'_> {
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and literals")]
     fn fail<T>(
         &self,
         field: impl Into<String>,
@@ -53,7 +54,13 @@ impl Check<'_> {
         })
     }
 
-    fn within(&self, field: impl Into<String>, found: f64, low: f64, high: f64) -> Result<(), TaskError> {
+    fn within<T: PartialOrd + std::fmt::Display + Copy>(
+        &self,
+        field: impl Into<String>,
+        found: T,
+        low: T,
+        high: T,
+    ) -> Result<(), TaskError> {
         if found >= low && found <= high {
             return Ok(());
         }
@@ -79,7 +86,7 @@ impl Check<'_> {
                 let field = format!("observation {:?}: number of sensors", term.name);
                 return self.fail(field, term.sensors.len(), format!("at most {MAX_TERM_SENSORS}"));
             }
-            self.within(format!("observation {:?}: floor", term.name), term.floor.into(), 1e-9, 1e9)?;
+            self.within(format!("observation {:?}: floor", term.name), term.floor, 1e-9, 1e9)?;
         }
         for command in &document.commands {
             let field = format!("command {:?}: value", command.name);
@@ -94,7 +101,7 @@ impl Check<'_> {
             }
             for (index, value) in command.value.iter().enumerate() {
                 let (low, high) = (command.minimum[index], command.maximum[index]);
-                self.within(field.clone(), (*value).into(), low.into(), high.into())?;
+                self.within(field.clone(), *value, low, high)?;
             }
         }
         Ok(())
@@ -229,14 +236,12 @@ impl Check<'_> {
             }
         }
         self.within(field("lag_s"), actuator.lag_s, 0.0, 100.0)?;
-        let (low, high) = (f64::from(actuator.minimum), f64::from(actuator.maximum));
-        self.within(field("default"), actuator.default.into(), low, high)?;
-        self.within(field("head_scale"), actuator.head_scale.into(), 1e-9, 1e9)?;
+        let (low, high) = (actuator.minimum, actuator.maximum);
+        self.within(field("default"), actuator.default, low, high)?;
+        self.within(field("head_scale"), actuator.head_scale, 1e-9, 1e9)?;
         // In training the head must not run into the limits, or saturation would be part of a healthy run.
         let reach = [actuator.head_offset - actuator.head_scale, actuator.head_offset + actuator.head_scale];
-        reach
-            .iter()
-            .try_for_each(|end| self.within(field("head_offset ± head_scale"), (*end).into(), low, high))
+        reach.iter().try_for_each(|end| self.within(field("head_offset ± head_scale"), *end, low, high))
     }
 
     fn objective(&self) -> Result<(), TaskError> {

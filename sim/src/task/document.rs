@@ -282,7 +282,7 @@ impl TaskDocument {
 /// Turns the deserializer's error into ours: the line, and the nearest known key.
 fn explain(error: &toml::de::Error, text: &str, file: &str) -> TaskError {
     let start = error.span().map_or(0, |span| span.start.min(text.len()));
-    let line = 1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
+    let line = 1 + text.get(..start).map_or(0, |before| before.matches('\n').count());
     let file = file.to_owned();
     let message = error.message();
     // serde words it: unknown field `found`, expected one of `a`, `b`.
@@ -295,5 +295,6 @@ fn explain(error: &toml::de::Error, text: &str, file: &str) -> TaskError {
             return TaskError::UnknownKey { file, line, what, found, nearest, known };
         }
     }
-    TaskError::Syntax { file, line, message: message.to_owned() }
+    let text = text.lines().nth(line - 1).unwrap_or_default().trim().to_owned();
+    TaskError::Syntax { file, line, message: message.to_owned(), text }
 }

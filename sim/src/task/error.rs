@@ -39,7 +39,7 @@ pub enum TaskError {
         known: Vec<String>,
     },
     /// Not TOML, a missing key, or a value of the wrong type.
-    #[error("{file}:{line}: {message}")]
+    #[error("{file}:{line}: {message}, at `{text}`")]
     Syntax {
         /// The file.
         file: String,
@@ -47,6 +47,8 @@ pub enum TaskError {
         line: usize,
         /// What is wrong.
         message: String,
+        /// The line.
+        text: String,
     },
     /// A value that cannot be used.
     #[error("{file}: {field} is {found}, expected {expected}")]

@@ -125,6 +125,7 @@ impl Task {
     }
 
     /// The contract of a policy for this task; the provenance's randomization is filled in from the training ranges.
+    #[expect(clippy::needless_pass_by_value, reason = "becomes part of the contract")]
     pub fn contract<'a>(&'a self, provenance: Provenance<'a>) -> Contract<'a> {
         let document = &self.inner.document;
         let interface = self.interface();

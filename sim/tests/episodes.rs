@@ -1,0 +1,199 @@
+//! Episodes depend on seed, environment and actions alone, end properly, and lose nothing.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+mod support;
+
+use sinew_sim::random::Stream;
+use sinew_sim::{Env, Randomization, SimError, Task, VecEnv};
+
+/// Bits of everything that a run of random actions gives, folded into one number per environment.
+fn fingerprints(task: &Task, environments: usize, threads: usize, steps: usize) -> Vec<u64> {
+    let mut envs = VecEnv::new(task, Randomization::Training, environments, 11, threads).unwrap();
+    let (width, actions) = (task.observation_size(), task.action_size());
+    let mut streams: Vec<Stream> = (0..environments).map(|index| Stream::new(99, index as u64, 0)).collect();
+    let mut hashes = vec![0xcbf2_9ce4_8422_2325_u64; environments];
+    envs.reset().unwrap();
+    for _ in 0..steps {
+        let action: Vec<f32> = streams
+            .iter_mut()
+            .flat_map(|stream| (0..actions).map(|_| stream.uniform(-1.0, 1.0) as f32).collect::<Vec<_>>())
+            .collect();
+        envs.step(&action).unwrap();
+        for (index, hash) in hashes.iter_mut().enumerate() {
+            let rows = index * width..(index + 1) * width;
+            let floats = envs.observations()[rows.clone()].iter().chain(&envs.final_observations()[rows]);
+            let floats = floats.chain(&envs.rewards()[index..=index]).map(|value| value.to_bits());
+            let flags = [u32::from(envs.terminated()[index]), u32::from(envs.truncated()[index])];
+            for word in floats.chain(flags) {
+                *hash = (*hash ^ u64::from(word)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+    }
+    hashes
+}
+
+#[test]
+fn neither_threads_nor_neighbours_change_an_environment() {
+    for name in Task::builtin_names() {
+        let task = Task::load(name).unwrap();
+        let alone = fingerprints(&task, 5, 1, 250);
+        for threads in [2, 3, 8] {
+            assert_eq!(fingerprints(&task, 5, threads, 250), alone, "{name}, {threads} threads");
+        }
+        assert_eq!(fingerprints(&task, 2, 1, 250), alone[..2], "{name}, fewer environments");
+    }
+}
+
+#[test]
+fn an_episode_does_not_depend_on_those_before_it() {
+    for name in Task::builtin_names() {
+        let task = Task::load(name).unwrap();
+        let size = task.observation_size();
+        let run = |env: &mut Env, episode| {
+            let mut observation = vec![0.0; size];
+            env.reset(episode, &mut observation).unwrap();
+            let actions = vec![0.3; task.action_size()];
+            for _ in 0..20 {
+                env.step(&actions, &mut observation).unwrap();
+            }
+            observation
+        };
+        let mut fresh = Env::new(&task, Randomization::Training, 5, 0).unwrap();
+        let mut used = Env::new(&task, Randomization::Training, 5, 0).unwrap();
+        run(&mut used, 0);
+        run(&mut used, 1);
+        assert_eq!(run(&mut used, 2), run(&mut fresh, 2), "{name}");
+        assert_ne!(run(&mut used, 2), run(&mut fresh, 3), "{name}");
+    }
+}
+
+#[test]
+fn the_last_observation_survives_the_reset_that_follows() {
+    for name in Task::builtin_names() {
+        let task = Task::load(name).unwrap();
+        let size = task.observation_size();
+        let mut envs = VecEnv::new(&task, Randomization::Nominal, 1, 4, 1).unwrap();
+        let mut env = Env::new(&task, Randomization::Nominal, 4, 0).unwrap();
+        let (mut last, mut first) = (vec![0.0; size], vec![0.0; size]);
+        envs.reset().unwrap();
+        env.reset(0, &mut last).unwrap();
+        assert_eq!(envs.observations(), last);
+        let action = vec![0.1; task.action_size()];
+        loop {
+            envs.step(&action).unwrap();
+            let outcome = env.step(&action, &mut last).unwrap();
+            assert_eq!(envs.final_observations(), last, "{name}");
+            assert_eq!((envs.terminated()[0], envs.truncated()[0]), (outcome.terminated, outcome.truncated));
+            if outcome.terminated || outcome.truncated {
+                break;
+            }
+            assert_eq!(envs.observations(), last, "{name}");
+            assert!(envs.finished()[0].is_none());
+        }
+        assert_eq!(envs.finished()[0], Some(env.summary()));
+        env.reset(1, &mut first).unwrap();
+        assert_eq!(envs.observations(), first, "{name}");
+        assert_ne!(first, last);
+    }
+}
+
+#[test]
+fn time_runs_out_without_the_task_ending() {
+    let task = Task::load("pendulum-v1").unwrap();
+    let mut envs = VecEnv::new(&task, Randomization::Training, 1, 4, 1).unwrap();
+    envs.reset().unwrap();
+    for step in 1..=200 {
+        envs.step(&[0.0]).unwrap();
+        assert_eq!((envs.terminated()[0], envs.truncated()[0]), (false, step == 200));
+    }
+    let summary = envs.finished()[0].clone().unwrap();
+    assert_eq!((summary.episode, summary.steps, summary.success), (0, 200, None));
+}
+
+#[test]
+fn leaving_the_bounds_ends_the_task_and_fails_it() {
+    let task = Task::load("quadrotor").unwrap();
+    let mut envs = VecEnv::new(&task, Randomization::Acceptance, 1, 4, 1).unwrap();
+    envs.reset().unwrap();
+    let summary = loop {
+        envs.step(&[-1.0; 4]).unwrap();
+        if let Some(summary) = envs.finished()[0].clone() {
+            break summary;
+        }
+    };
+    assert!(envs.terminated()[0] && !envs.truncated()[0]);
+    assert_eq!((summary.success, summary.terminated), (Some(false), true));
+    assert!(summary.steps < 200, "{summary:?}");
+}
+
+#[test]
+fn gymnasium_gives_the_same_states_and_rewards() {
+    let text = support::text("pendulum-v1")
+        .replace("[-3.141592653589793, 3.141592653589793]", "[3.0, 3.0]")
+        .replace("[-1.0, 1.0]", "[0.5, 0.5]");
+    let task = Task::load(&support::write("pendulum-v1-at-3", &text)).unwrap();
+    let mut env = Env::new(&task, Randomization::Training, 0, 0).unwrap();
+    let mut observation = [0.0; 3];
+    env.reset(0, &mut observation).unwrap();
+    // gymnasium 1.4.0: torque, then angle, speed and reward of the step.
+    for (torque, angle, speed, reward) in [
+        (2.0_f32, 3.045_292_000_302_245_2, 0.905_840_006_044_900_3, -9.029_000_000_189_99),
+        (-1.0, 3.086_689_695_974_628, 0.827_953_913_447_651_9, -9.356_857_978_807_49),
+        (0.25, 3.132_020_218_364_129, 0.906_610_447_790_016_5, -9.596_266_547_518_239),
+        (-2.0, 3.162_709_701_592_512_5, 0.613_789_664_567_673, -9.895_744_898_835_88),
+        (1.5, 3.203_857_354_373_977, 0.822_953_055_629_292_1, -9.777_291_780_432_998),
+    ] {
+        let outcome = env.step(&[0.5 * torque], &mut observation).unwrap();
+        let joint = env.truth().joints[0];
+        assert!((joint.position_rad - angle).abs() < 1e-14, "{joint:?}");
+        assert!((joint.velocity_rad_per_s - speed).abs() < 1e-14, "{joint:?}");
+        assert!((f64::from(outcome.reward) - reward).abs() < 1e-6, "{}", outcome.reward);
+        assert_eq!(observation[2], speed as f32);
+    }
+}
+
+#[test]
+fn a_non_finite_action_is_an_error_and_a_large_one_is_clipped() {
+    let task = Task::load("pendulum-v1").unwrap();
+    let mut envs = VecEnv::new(&task, Randomization::Training, 2, 4, 2).unwrap();
+    envs.reset().unwrap();
+    let error = envs.step(&[0.0, f32::NAN]).unwrap_err();
+    assert!(matches!(error, SimError::NotFinite { environment: 1, index: 0, .. }), "{error}");
+    let error = envs.step(&[0.0]).unwrap_err();
+    assert!(matches!(error, SimError::Length { expected: 2, found: 1, .. }), "{error}");
+    let result = |action| {
+        let mut env = Env::new(&task, Randomization::Training, 0, 0).unwrap();
+        let mut observation = [0.0; 3];
+        env.reset(0, &mut observation).unwrap();
+        env.step(&[action], &mut observation).unwrap();
+        (observation, env.actuator_command()[0])
+    };
+    assert_eq!(result(7.0), result(1.0));
+    assert_eq!(result(-1.0).1, -2.0);
+}
+
+#[test]
+fn starts_are_the_same_at_every_level_and_within_their_ranges() {
+    let task = Task::load("quadrotor").unwrap();
+    let mut observation = vec![0.0; task.observation_size()];
+    let mut steepest: f64 = 0.0;
+    for episode in 0..200 {
+        let mut start = |level| {
+            let mut env = Env::new(&task, level, 8, 0).unwrap();
+            env.reset(episode, &mut observation).unwrap();
+            env.truth().clone()
+        };
+        let truth = start(Randomization::Nominal);
+        assert_eq!(truth, start(Randomization::Acceptance));
+        assert!(
+            truth.base.position_m.iter().zip([0.0, 0.0, 2.0]).all(|(at, goal)| (at - goal).abs() <= 0.501)
+        );
+        let [w, x, y, z] = truth.base.orientation;
+        assert!((w * w + x * x + y * y + z * z - 1.0).abs() < 1e-5);
+        let cosine = 1.0 - 2.0 * (x * x + y * y);
+        assert!(cosine > 0.499, "{cosine}");
+        steepest = steepest.max(1.0 - cosine);
+    }
+    assert!(steepest > 0.45, "{steepest}");
+}

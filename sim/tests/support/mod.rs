@@ -1,0 +1,25 @@
+//! Tasks that differ from a built-in one in a few lines.
+
+use sinew_sim::Task;
+use std::path::PathBuf;
+
+/// The built-in task's text.
+pub(crate) fn text(task: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tasks").join(format!("{task}.toml"));
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// Writes a task's text to a file of its own and returns the path.
+pub(crate) fn write(name: &str, text: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.toml"));
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+/// A built-in task whose acceptance ranges are replaced by `ranges`, lines of TOML.
+#[allow(dead_code, reason = "not every test file needs it")]
+pub(crate) fn with_acceptance(task: &str, name: &str, ranges: &str) -> Task {
+    let text = text(task);
+    let (before, _) = text.split_once("[randomization.acceptance]").unwrap();
+    Task::load(&write(name, &format!("{before}[randomization.acceptance]\n{ranges}"))).unwrap()
+}
