@@ -231,6 +231,13 @@ pub struct Provenance<'a> {
     pub randomization: heapless::Vec<RandomizationRange<'a>, MAX_RANDOMIZATIONS>,
 }
 
+impl<'a> Provenance<'a> {
+    /// Of a policy trained under no randomization, or whose ranges the task adds.
+    pub fn new(algorithm: &'a str, steps: u64, seed: u64, version: &'a str) -> Self {
+        Self { algorithm, steps, seed, version, randomization: heapless::Vec::new() }
+    }
+}
+
 /// One randomized quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -95,7 +95,10 @@ mod tests {
     fn an_unknown_key_names_its_line_and_the_nearest_known_one() {
         let error = parse::<Example>("learning_rate = 1.0\nlerning_rate = 2.0\n", "run.toml").unwrap_err();
         let text = error.to_string();
-        assert!(text.starts_with("run.toml:2: unknown key \"lerning_rate\", did you mean \"learning_rate\"?"), "{text}");
+        assert!(
+            text.starts_with("run.toml:2: unknown key \"lerning_rate\", did you mean \"learning_rate\"?"),
+            "{text}"
+        );
     }
 
     #[test]

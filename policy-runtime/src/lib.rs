@@ -10,6 +10,7 @@
 //! Between observation and action runs the policy itself:
 //!
 //! - `onnx` (feature `onnx`): writes, verifies and lowers `policy.onnx`, contract and golden pairs included;
+//! - `policy_file` (feature `std`): reads either form from disk;
 //! - [`image`]: the flat form that is executed in place;
 //! - [`executor`]: one inference, over the arithmetic of [`kernel`] and [`math`], on a thread whose
 //!   [`float_environment`] is IEEE 754's default;
@@ -35,6 +36,8 @@ pub mod math;
 pub mod observation;
 #[cfg(feature = "onnx")]
 pub mod onnx;
+#[cfg(feature = "std")]
+pub mod policy_file;
 
 #[cfg(test)]
 mod testing;

@@ -226,7 +226,10 @@ mod tests {
         assert_eq!((exp(0.0), exp(200.0), exp(f32::NEG_INFINITY)), (1.0, f32::INFINITY, 0.0));
         assert_eq!((ln(1.0), ln(0.0), ln(f32::INFINITY)), (0.0, f32::NEG_INFINITY, f32::INFINITY));
         assert!(ln(-1.0).is_nan());
-        assert_eq!((tanh(f32::INFINITY), tanh(-50.0), tanh(-0.0).to_bits()), (1.0, -1.0, (-0.0_f32).to_bits()));
+        assert_eq!(
+            (tanh(f32::INFINITY), tanh(-50.0), tanh(-0.0).to_bits()),
+            (1.0, -1.0, (-0.0_f32).to_bits())
+        );
         assert_eq!((sigmoid(0.0), sigmoid(f32::INFINITY), sigmoid(f32::NEG_INFINITY)), (0.5, 1.0, 0.0));
         assert_eq!((sin(0.0), cos(0.0)), (0.0, 1.0));
     }
@@ -236,7 +239,11 @@ mod tests {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         for function in [exp, ln, tanh, sigmoid, softplus, sin, cos, sqrt] {
             for step in 0..20_000_u32 {
-                let x = f32::from_bits(0x3000_0000 + step * 9973).copysign(if step % 2 == 0 { 1.0 } else { -1.0 });
+                let x = f32::from_bits(0x3000_0000 + step * 9973).copysign(if step % 2 == 0 {
+                    1.0
+                } else {
+                    -1.0
+                });
                 let bits = function(x);
                 let bits = if bits.is_nan() { 0x7fc0_0000 } else { bits.to_bits() };
                 hash = (hash ^ u64::from(bits)).wrapping_mul(0x0100_0000_01b3);

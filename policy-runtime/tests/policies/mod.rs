@@ -1,0 +1,148 @@
+//! Random policies with fitting contracts.
+
+use sinew_policy_runtime::contract::{
+    Contract, History, Interpolation, Layout, ObservationTerm, Periods, Provenance, SCHEMA_VERSION,
+    TermSource,
+};
+use sinew_policy_runtime::interface::{Actuator, ActuatorMode, Frame, Interface, Sensor, Unit};
+use sinew_policy_runtime::onnx::write::{
+    Activation, DenseLayer, Head, NormalizerConstants, PolicyGraph, Squash, write,
+};
+
+const NAMES: [&str; 16] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"];
+
+/// A robot with one sensor of `observation_size` values and `action_size` torque joints.
+pub fn contract(observation_size: usize, action_size: usize, previous_action: bool) -> Contract<'static> {
+    let mut robot = Interface::default();
+    let sensor = Sensor {
+        name: "state",
+        size: observation_size as u16,
+        unit: Unit::Dimensionless,
+        frame: Frame::Body,
+    };
+    robot.sensors.push(sensor).unwrap();
+    for name in &NAMES[..action_size] {
+        let actuator = Actuator {
+            name,
+            mode: ActuatorMode::Torque,
+            minimum: -40.0,
+            maximum: 40.0,
+            max_rate_per_s: None,
+            stiffness: 0.0,
+            damping: 0.0,
+        };
+        robot.actuators.push(actuator).unwrap();
+    }
+    let term = |name, source, size: usize| ObservationTerm {
+        name,
+        source,
+        sensors: (source == TermSource::Sensor).then_some("state").into_iter().collect(),
+        command: None,
+        size: size as u16,
+        unit: Unit::Dimensionless,
+        frame: Frame::Body,
+        history: History::NONE,
+        max_age_s: 0.1,
+    };
+    let previous = previous_action.then(|| term("previous", TermSource::PreviousAction, action_size));
+    let observation = [term("state", TermSource::Sensor, observation_size)].into_iter().chain(previous);
+    Contract {
+        schema_version: SCHEMA_VERSION,
+        task: "test",
+        periods: Periods { servo_period_s: 0.001, loop_period_s: 0.001, policy_period_s: 0.02 },
+        interpolation: Interpolation::Hold,
+        sensors: robot.sensors.clone(),
+        observation: observation.collect(),
+        layout: Layout::TermMajor,
+        commands: core::iter::empty().collect(),
+        actions: robot.actuators.clone(),
+        default_pose: vec![0.0; action_size].into_iter().collect(),
+        interface_hash: robot.hash(),
+        provenance: Provenance {
+            algorithm: "none",
+            steps: 0,
+            seed: 7,
+            version: "0.1.0",
+            randomization: core::iter::empty().collect(),
+        },
+    }
+}
+
+/// Numbers that are the same on every run.
+pub struct Random(pub u32);
+
+impl Random {
+    /// In [-1, 1).
+    pub fn unit(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) as f32 / 8_388_608.0 - 1.0
+    }
+
+    pub fn vector(&mut self, size: usize, reach: f32) -> Vec<f32> {
+        (0..size).map(|_| reach * self.unit()).collect()
+    }
+}
+
+/// What a random policy looks like.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// Observation, hidden widths, action.
+    pub widths: Vec<usize>,
+    pub activation: Option<Activation>,
+    pub normalized: bool,
+    pub squash: Squash,
+    pub previous_action: bool,
+    pub seed: u32,
+}
+
+impl Shape {
+    /// A normalized policy with a tanh head.
+    pub fn new(widths: &[usize], activation: Activation) -> Self {
+        Self {
+            widths: widths.to_vec(),
+            activation: Some(activation),
+            normalized: true,
+            squash: Squash::Tanh,
+            previous_action: false,
+            seed: 1,
+        }
+    }
+
+    /// The bytes of `policy.onnx`.
+    pub fn onnx(&self) -> Vec<u8> {
+        let mut random = Random(self.seed);
+        let [first, .., action_size] = self.widths[..] else { panic!("a policy has an input and an output") };
+        let contract = contract(first, action_size, self.previous_action);
+        let mut widths = self.widths.clone();
+        widths[0] = contract.observation_size();
+        let last = widths.len() - 2;
+        let parameters: Vec<_> = widths
+            .windows(2)
+            .map(|pair| {
+                let reach = (3.0 / pair[0] as f32).sqrt();
+                (random.vector(pair[0] * pair[1], reach), random.vector(pair[1], 0.2))
+            })
+            .collect();
+        let layers: Vec<_> = parameters
+            .iter()
+            .enumerate()
+            .map(|(index, (weights, bias))| DenseLayer {
+                weights,
+                bias,
+                activation: self.activation.filter(|_| index != last),
+            })
+            .collect();
+        let mean = random.vector(widths[0], 1.0);
+        let deviation: Vec<f32> = random.vector(widths[0], 0.9).iter().map(|value| 1.0 + value).collect();
+        let scale: Vec<f32> = random.vector(action_size, 1.0).iter().map(|value| 2.0 + value).collect();
+        let offset = random.vector(action_size, 0.5);
+        let normalizer = NormalizerConstants { mean: &mean, deviation: &deviation, clip: 5.0 };
+        let graph = PolicyGraph {
+            normalizer: self.normalized.then_some(normalizer),
+            layers: &layers,
+            head: Head { squash: self.squash, scale: &scale, offset: &offset },
+            contract: &contract,
+        };
+        write(&graph).unwrap()
+    }
+}
