@@ -12,6 +12,8 @@ pub(super) const CONTRACT: &str = "sinew.contract";
 pub(super) const GOLDEN: &str = "sinew.golden";
 /// The SHA-256 of the [canonical form](super::canonical) as 64 hexadecimal digits.
 pub(super) const HASH: &str = "sinew.sha256";
+/// `producer_name` of the files that we write.
+pub(super) const PRODUCER: &str = "sinew";
 
 /// Sinew's metadata of a file, not yet verified.
 pub(super) struct Metadata {
@@ -33,9 +35,11 @@ impl Metadata {
         Ok(metadata)
     }
 
-    /// Reads the metadata; `None` for a foreign file.
+    /// Reads the metadata; `None` for a foreign file. A file of ours that lost it, such as one cut off after the graph, is
+    /// not a foreign one.
     pub(super) fn read(model: &ModelProto) -> Result<Option<Self>, OnnxError> {
-        if model.metadata_props.iter().all(|entry| ![CONTRACT, GOLDEN, HASH].contains(&&entry.key[..])) {
+        let is_ours = |key: &str| [CONTRACT, GOLDEN, HASH].contains(&key);
+        if model.producer_name != PRODUCER && !model.metadata_props.iter().any(|entry| is_ours(&entry.key)) {
             return Ok(None);
         }
         let golden = STANDARD.decode(entry(model, GOLDEN)?).map_err(|error| malformed(GOLDEN, error))?;
@@ -89,7 +93,7 @@ fn entry<'m>(model: &'m ModelProto, key: &'static str) -> Result<&'m str, OnnxEr
     let found: Vec<_> = model.metadata_props.iter().filter(|entry| entry.key == key).collect();
     match found[..] {
         [entry] => Ok(&entry.value),
-        [] => Err(malformed(key, "is missing, though other metadata of Sinew is there")),
+        [] => Err(malformed(key, "is missing from a file of Sinew's: truncated or stripped")),
         _ => Err(malformed(key, "is given more than once")),
     }
 }

@@ -7,7 +7,7 @@
 use super::canonical;
 use super::golden::{self, Scale};
 use super::graph::{ACTION, RAW_ACTION};
-use super::metadata::Metadata;
+use super::metadata::{Metadata, PRODUCER};
 use super::{OnnxError, check_sizes, lower};
 use crate::contract::Contract;
 pub use crate::kernel::Activation;
@@ -186,7 +186,7 @@ fn model(graph: &PolicyGraph) -> ModelProto {
     ModelProto {
         ir_version: IR_VERSION,
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPERATOR_SET }],
-        producer_name: "sinew".to_owned(),
+        producer_name: PRODUCER.to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         graph: Some(GraphProto {
             name: "policy".to_owned(),
