@@ -23,6 +23,7 @@
 
 pub mod action;
 pub mod contract;
+pub mod controller;
 #[cfg(feature = "std")]
 pub mod document;
 pub mod executor;
@@ -34,6 +35,8 @@ pub mod interface;
 pub mod kernel;
 pub mod math;
 pub mod observation;
+pub mod supervisor;
+pub mod safe_action;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 #[cfg(feature = "std")]

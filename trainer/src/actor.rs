@@ -32,6 +32,12 @@ struct ActorLayer {
     activation: Option<Activation>,
 }
 
+impl ActorLayer {
+    fn dense(&self) -> DenseLayer<'_> {
+        DenseLayer { weights: &self.weights, bias: &self.bias, activation: self.activation.map(Into::into) }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct ObservationStatistics {
     mean: Vec<f32>,
@@ -87,19 +93,9 @@ impl TrainedActor {
     /// # Errors
     /// A graph that cannot be written, such as one with non-finite weights.
     pub fn export(&self, task: &Task) -> Result<Vec<u8>, ExportError> {
-        let contract = task.contract(Provenance {
-            algorithm: &self.algorithm,
-            steps: self.steps,
-            seed: self.seed,
-            version: env!("CARGO_PKG_VERSION"),
-            randomization: sinew_policy_runtime::List::new(),
-        });
-        let layer = |layer: &'_ ActorLayer| DenseLayer {
-            weights: &layer.weights,
-            bias: &layer.bias,
-            activation: layer.activation.map(Into::into),
-        };
-        let layers: Vec<_> = self.layers.iter().map(layer).collect();
+        let version = env!("CARGO_PKG_VERSION");
+        let contract = task.contract(Provenance::new(&self.algorithm, self.steps, self.seed, version));
+        let layers: Vec<_> = self.layers.iter().map(ActorLayer::dense).collect();
         let graph = PolicyGraph {
             normalizer: self.normalizer.as_ref().map(|statistics| NormalizerConstants {
                 mean: &statistics.mean,

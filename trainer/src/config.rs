@@ -52,6 +52,9 @@ pub struct SacConfig {
     pub critic_learning_rate: f32,
     /// Adam's step size for the logarithm of the temperature.
     pub alpha_learning_rate: f32,
+    /// All learning rates fall linearly over the run to this share of themselves. Smaller settles the final policy, but a
+    /// longer run is then no continuation of a shorter one.
+    pub final_learning_rate_share: f32,
     /// Transitions in one update.
     pub batch_size: usize,
     /// Transitions kept. Larger remembers older behaviour.
@@ -90,6 +93,7 @@ impl Default for TrainingConfig {
                 actor_learning_rate: 3e-4,
                 critic_learning_rate: 3e-4,
                 alpha_learning_rate: 3e-4,
+                final_learning_rate_share: 1.0,
                 batch_size: 256,
                 replay_capacity: 1_000_000,
                 hidden: vec![256, 256],
@@ -134,6 +138,7 @@ struct SacDocument {
     actor_learning_rate: Option<f32>,
     critic_learning_rate: Option<f32>,
     alpha_learning_rate: Option<f32>,
+    final_learning_rate_share: Option<f32>,
     batch_size: Option<usize>,
     replay_capacity: Option<usize>,
     hidden: Option<Vec<usize>>,
@@ -241,7 +246,8 @@ impl TrainingConfig {
         let (path, value) = text.split_once('=').ok_or_else(malformed)?;
         let (section, key) = path.trim().split_once('.').ok_or_else(malformed)?;
         let value = value.trim();
-        let bare = value.chars().all(|c| c.is_ascii_alphabetic() || c == '_') && value != "true" && value != "false";
+        let bare =
+            value.chars().all(|c| c.is_ascii_alphabetic() || c == '_') && value != "true" && value != "false";
         let value = if bare { format!("\"{value}\"") } else { value.to_owned() };
         self.merge(&format!("[{section}]\n{key} = {value}\n"), &format!("--set {text}"))
     }
@@ -266,7 +272,11 @@ impl TrainingConfig {
         if let Some((key, found)) = counts.into_iter().find(|(_, value)| *value == 0) {
             return Err(ConfigError::Value { key, found: found.to_string(), expected: "at least 1" });
         }
-        let shares = [("sac.gamma", sac.gamma), ("sac.tau", sac.tau)];
+        let shares = [
+            ("sac.gamma", sac.gamma),
+            ("sac.tau", sac.tau),
+            ("sac.final_learning_rate_share", sac.final_learning_rate_share),
+        ];
         if let Some((key, found)) = shares.into_iter().find(|(_, value)| !(*value > 0.0 && *value <= 1.0)) {
             return Err(ConfigError::Value {
                 key,
@@ -306,9 +316,17 @@ impl RunConfig {
 
 impl SacConfig {
     fn merge(&mut self, document: SacDocument) {
-        overwrite!(self, document, gamma, tau, actor_learning_rate, critic_learning_rate, alpha_learning_rate);
+        overwrite!(
+            self,
+            document,
+            gamma,
+            tau,
+            actor_learning_rate,
+            critic_learning_rate,
+            alpha_learning_rate
+        );
         overwrite!(self, document, batch_size, replay_capacity, hidden, activation, updates_per_step);
-        overwrite!(self, document, initial_alpha, normalize_observations);
+        overwrite!(self, document, final_learning_rate_share, initial_alpha, normalize_observations);
         match document.target_entropy {
             Some(TargetEntropy::Nats(nats)) => self.target_entropy = Some(nats),
             Some(TargetEntropy::Named(Auto::Auto)) => self.target_entropy = None,

@@ -65,7 +65,8 @@ impl SquashedGaussian {
 
     fn squash(&mut self) {
         let count = self.actions.len();
-        let (means, log_deviations, noise) = (&self.means[..count], &self.log_deviations[..count], &self.noise[..count]);
+        let (means, log_deviations, noise) =
+            (&self.means[..count], &self.log_deviations[..count], &self.noise[..count]);
         let (actions, parts) = (&mut self.actions[..count], &mut self.parts[..count]);
         let spreads = &mut self.spreads[..count];
         vectorized(

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::executor::{Executor, ExecutorError, InferenceFault};
 use sinew_policy_runtime::image::{AlignedImage, ImageError};
 use sinew_sim::{EpisodeSummary, Randomization, SimError, Task, VecEnv};
+use std::collections::BTreeMap;
 
 /// What a policy achieved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,33 @@ pub struct Evaluation {
     pub success_rate: Option<f64>,
     /// Each episode's summary, with its metrics from the true state.
     pub episodes: Vec<EpisodeSummary>,
+}
+
+/// One of the task's metrics over all episodes that have it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MetricSummary {
+    /// Such as `position_error_max_m`.
+    pub name: String,
+    /// Half of the episodes lie below.
+    pub median: f64,
+    /// Nine tenths of the episodes lie below.
+    pub p90: f64,
+}
+
+impl Evaluation {
+    /// Each metric of the task over the episodes.
+    pub fn metric_table(&self) -> Vec<MetricSummary> {
+        let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for (name, value) in self.episodes.iter().flat_map(|episode| &episode.metrics) {
+            values.entry(name).or_default().push(*value);
+        }
+        let summarize = |(name, mut values): (&str, Vec<f64>)| {
+            values.sort_by(f64::total_cmp);
+            let quantile = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
+            MetricSummary { name: name.to_owned(), median: quantile(0.5), p90: quantile(0.9) }
+        };
+        values.into_iter().map(summarize).collect()
+    }
 }
 
 /// Why a policy could not be evaluated.
@@ -84,14 +112,14 @@ pub fn evaluate_image(
     let mut environments = VecEnv::new(task, randomization, episodes, seed, threads)?;
     let mut actions = vec![0.0; episodes * task.action_size()];
     let mut finished: Vec<Option<EpisodeSummary>> = vec![None; episodes];
-    environments.reset();
+    environments.reset()?;
     while finished.iter().any(Option::is_none) {
         let observations = environments.observations().chunks_exact(task.observation_size());
         for (observation, action) in observations.zip(actions.chunks_exact_mut(task.action_size())) {
             let inference = executor.infer(observation)?;
             normalized_action(task, inference.action, action);
         }
-        environments.step(&actions);
+        environments.step(&actions)?;
         for (slot, summary) in finished.iter_mut().zip(environments.finished()) {
             if slot.is_none() {
                 slot.clone_from(summary);
@@ -133,7 +161,8 @@ fn summarize(episodes: Vec<EpisodeSummary>) -> Evaluation {
     let returns: Vec<f64> = episodes.iter().map(|episode| episode.episode_return).collect();
     let count = returns.len() as f64;
     let return_mean = returns.iter().sum::<f64>() / count;
-    let variance = returns.iter().map(|value| (value - return_mean) * (value - return_mean)).sum::<f64>() / count;
+    let variance =
+        returns.iter().map(|value| (value - return_mean) * (value - return_mean)).sum::<f64>() / count;
     let judged: Vec<bool> = episodes.iter().filter_map(|episode| episode.success).collect();
     let successes = judged.iter().filter(|success| **success).count();
     Evaluation {

@@ -11,12 +11,19 @@
 //! The same binary, configuration, seed and instruction set give the same policy file for any number of threads:
 //! randomness comes from one [`random`] stream for each purpose, and [`parallel`] work never shares state.
 
+pub mod actor;
 pub mod algorithm;
+pub mod checkpoint;
 pub mod config;
 pub mod distribution;
+pub mod evaluation;
+pub mod metrics;
 pub mod network;
 pub mod normalizer;
 pub mod optimizer;
 pub mod parallel;
+pub mod progress;
 pub mod random;
 pub mod replay;
+pub mod run_directory;
+pub mod training;

@@ -10,7 +10,6 @@ const EPSILON: f32 = 1e-8;
 /// Adam's moments for one set of parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Adam {
-    learning_rate: f32,
     first_moment: Vec<f32>,
     second_moment: Vec<f32>,
     /// `beta_1` and `beta_2` to the power of the number of steps.
@@ -19,23 +18,22 @@ pub struct Adam {
 
 impl Adam {
     /// Zero moments for `parameter_count` parameters.
-    pub fn new(parameter_count: usize, learning_rate: f32) -> Self {
+    pub fn new(parameter_count: usize) -> Self {
         Self {
-            learning_rate,
             first_moment: vec![0.0; parameter_count],
             second_moment: vec![0.0; parameter_count],
             beta_powers: [1.0; 2],
         }
     }
 
-    /// One step against `gradient`.
+    /// One step of size `learning_rate` against `gradient`.
     ///
     /// `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g²`,
     /// `p -= lr / (1 - b1^t) m / (√(v / (1 - b2^t)) + eps)`.
-    pub fn step(&mut self, parameters: &mut [f32], gradient: &[f32]) {
+    pub fn step(&mut self, parameters: &mut [f32], gradient: &[f32], learning_rate: f32) {
         self.beta_powers[0] *= f64::from(BETA_1);
         self.beta_powers[1] *= f64::from(BETA_2);
-        let rate = (f64::from(self.learning_rate) / (1.0 - self.beta_powers[0])) as f32;
+        let rate = (f64::from(learning_rate) / (1.0 - self.beta_powers[0])) as f32;
         let correction = (1.0 / (1.0 - self.beta_powers[1])) as f32;
         let count = parameters.len();
         let (m, v) = (&mut self.first_moment[..count], &mut self.second_moment[..count]);
@@ -73,13 +71,13 @@ mod tests {
 
     #[test]
     fn the_first_two_steps_agree_with_the_paper() {
-        let mut adam = Adam::new(1, 0.1);
+        let mut adam = Adam::new(1);
         let mut parameters = [1.0];
         // First step: both corrected moments equal g and g², so the step is lr · sign(g).
-        adam.step(&mut parameters, &[4.0]);
+        adam.step(&mut parameters, &[4.0], 0.1);
         assert!((parameters[0] - 0.9).abs() < 1e-6);
         // Second: m = 0.9·0.4 + 0.1·(-2) = 0.16, /0.19; v = 0.999·0.016 + 0.001·4 = 0.019984, /0.001999.
-        adam.step(&mut parameters, &[-2.0]);
+        adam.step(&mut parameters, &[-2.0], 0.1);
         let expected = 0.9 - 0.1 * (0.16 / 0.19) / (0.019_984_f64 / 0.001_999).sqrt();
         assert!((f64::from(parameters[0]) - expected).abs() < 1e-6);
     }

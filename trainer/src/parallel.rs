@@ -4,7 +4,10 @@
 //! mutable state, so neither the number of threads nor their timing can change a bit. An update takes tens of
 //! microseconds, less than a thread takes to wake: workers therefore spin for a while before they sleep.
 
-#![allow(unsafe_code, reason = "a borrowed closure is lent to threads that outlive the borrow's scope in the type system")]
+#![allow(
+    unsafe_code,
+    reason = "a borrowed closure is lent to threads that outlive the borrow's scope in the type system"
+)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -102,7 +102,8 @@ impl Replay {
             self.terminated.push(f32::from(transition.terminated));
         } else {
             let head = self.head;
-            row_mut(&mut self.observations, head, self.observation_size).copy_from_slice(transition.observation);
+            row_mut(&mut self.observations, head, self.observation_size)
+                .copy_from_slice(transition.observation);
             row_mut(&mut self.actions, head, self.action_size).copy_from_slice(transition.action);
             self.rewards[head] = transition.reward;
             row_mut(&mut self.next_observations, head, self.observation_size)

@@ -184,22 +184,20 @@ impl<'r> Run<'r> {
     }
 
     fn run(mut self, observer: &mut dyn TrainingObserver) -> Result<TrainedActor, TrainingError> {
-        self.environments.reset();
+        self.environments.reset()?;
         while self.steps < self.config.training.steps {
             let before = self.steps;
-            self.collect();
-            if self.steps >= self.config.training.start_steps {
-                self.learn()?;
-            }
-            let passed = |interval: u64| interval > 0 && before / interval < self.steps / interval;
+            self.collect()?;
+            self.learn()?;
+            let steps = self.steps;
+            let passed = |interval: u64| interval > 0 && before / interval < steps / interval;
             if passed(PROGRESS_INTERVAL) {
                 observer.on_progress(&self.progress());
             }
             if passed(self.config.training.evaluation_interval) {
                 observer.on_evaluation(&self.evaluate()?);
             }
-            if passed(self.config.training.checkpoint_interval) || self.steps >= self.config.training.steps {
-                let steps = self.steps;
+            if passed(self.config.training.checkpoint_interval) || steps >= self.config.training.steps {
                 observer
                     .on_checkpoint(&self.checkpoint())
                     .map_err(|source| TrainingError::Checkpoint { steps, source })?;
@@ -210,7 +208,7 @@ impl<'r> Run<'r> {
     }
 
     /// One step of every environment.
-    fn collect(&mut self) {
+    fn collect(&mut self) -> Result<(), SimError> {
         self.observations.copy_from_slice(self.environments.observations());
         if self.config.sac.normalize_observations {
             self.normalizer.record(&self.observations);
@@ -223,7 +221,7 @@ impl<'r> Run<'r> {
             let noise = Some(&mut self.exploration);
             self.sac.act(&mut self.policy, &self.normalized, noise, &mut self.actions);
         }
-        self.environments.step(&self.actions);
+        self.environments.step(&self.actions)?;
         self.store();
         for summary in self.environments.finished().iter().flatten() {
             if self.returns.len() == RETURN_WINDOW {
@@ -233,7 +231,10 @@ impl<'r> Run<'r> {
             self.episodes += 1;
         }
         self.steps += self.config.training.environments as u64;
-        self.updates_due += self.config.training.environments as f64 * self.config.sac.updates_per_step;
+        if self.steps >= self.config.training.start_steps {
+            self.updates_due += self.config.training.environments as f64 * self.config.sac.updates_per_step;
+        }
+        Ok(())
     }
 
     fn store(&mut self) {
@@ -258,11 +259,13 @@ impl<'r> Run<'r> {
         if self.config.sac.normalize_observations {
             self.normalizer.refresh();
         }
+        let done = self.steps as f32 / self.config.training.steps as f32;
+        let rate_scale = 1.0 - done * (1.0 - self.config.sac.final_learning_rate_share);
         for _ in 0..updates {
             self.replay.sample(&mut self.sampling, &mut self.batch);
             self.normalizer.apply(&mut self.batch.observations);
             self.normalizer.apply(&mut self.batch.next_observations);
-            self.metrics = self.sac.update(&self.batch, &self.workers);
+            self.metrics = self.sac.update(&self.batch, rate_scale, &self.workers);
         }
         if self.metrics.critic_loss.is_finite() && self.metrics.actor_loss.is_finite() {
             Ok(())

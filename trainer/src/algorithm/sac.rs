@@ -171,12 +171,12 @@ impl Sac {
             observation_size,
             passes: [pass(), pass()],
             actor_gradient: vec![0.0; actor.parameter_count()],
-            actor_adam: Adam::new(actor.parameter_count(), config.actor_learning_rate),
+            actor_adam: Adam::new(actor.parameter_count()),
             actor_parameters,
             actor,
             critics: [critic("critic 1"), critic("critic 2")],
             log_alpha: math::ln(config.initial_alpha),
-            alpha_adam: Adam::new(1, config.alpha_learning_rate),
+            alpha_adam: Adam::new(1),
             target_entropy: config.target_entropy.unwrap_or(-(action_size as f32)),
             noise: Stream::new(seed, "update noise"),
             targets: vec![0.0; batch],
@@ -185,10 +185,11 @@ impl Sac {
         }
     }
 
-    /// One update on a batch of normalized observations.
-    pub fn update(&mut self, batch: &Batch, workers: &Workers) -> SacMetrics {
+    /// One update on a batch of normalized observations; every learning rate is scaled by `rate_scale`.
+    pub fn update(&mut self, batch: &Batch, rate_scale: f32, workers: &Workers) -> SacMetrics {
         let alpha = math::exp(self.log_alpha);
         let (gamma, tau) = (self.config.gamma, self.config.tau);
+        let critic_rate = rate_scale * self.config.critic_learning_rate;
 
         self.sample_policy(batch, workers);
         let [next, current] = &mut self.passes;
@@ -199,7 +200,7 @@ impl Sac {
 
         concatenate(&mut self.critic_input, &batch.observations, &batch.actions, self.observation_size);
         workers.for_each(&mut self.critics, |critic| {
-            critic.regress(&self.critic_input, &self.targets);
+            critic.regress(&self.critic_input, &self.targets, critic_rate);
             polyak(&mut critic.target, &critic.parameters, tau);
         });
         let q_mean = mean(self.critics[0].workspace.output());
@@ -215,14 +216,21 @@ impl Sac {
             q_mean,
         };
         let alpha_gradient = temperature_gradient(log_probs, self.target_entropy);
-        self.step_actor(batch, alpha);
-        self.alpha_adam.step(std::slice::from_mut(&mut self.log_alpha), &[alpha_gradient]);
+        self.step_actor(batch, alpha, rate_scale * self.config.actor_learning_rate);
+        let alpha_rate = rate_scale * self.config.alpha_learning_rate;
+        self.alpha_adam.step(std::slice::from_mut(&mut self.log_alpha), &[alpha_gradient], alpha_rate);
         metrics
     }
 
     /// Actions for `observations [rows, observation]`, normalized, into `actions [rows, action]`: sampled with `noise`
     /// `[rows, action]`, or the mode where there is none.
-    pub fn act(&self, policy: &mut Policy, observations: &[f32], noise: Option<&mut Stream>, actions: &mut [f32]) {
+    pub fn act(
+        &self,
+        policy: &mut Policy,
+        observations: &[f32],
+        noise: Option<&mut Stream>,
+        actions: &mut [f32],
+    ) {
         let output = self.actor.forward(&self.actor_parameters, observations, &mut policy.workspace);
         match noise {
             Some(stream) => stream.fill_normal(&mut policy.gaussian.noise),
@@ -273,7 +281,7 @@ impl Sac {
     }
 
     /// Descends the actor's loss along the smaller critic's gradient.
-    fn step_actor(&mut self, batch: &Batch, alpha: f32) {
+    fn step_actor(&mut self, batch: &Batch, alpha: f32, learning_rate: f32) {
         let action_size = self.q_gradient.len() / self.targets.len();
         for (row, gradient) in self.q_gradient.chunks_exact_mut(action_size).enumerate() {
             let [first, second] = &self.critics;
@@ -290,7 +298,7 @@ impl Sac {
             Some(&mut self.actor_gradient),
             None,
         );
-        self.actor_adam.step(&mut self.actor_parameters, &self.actor_gradient);
+        self.actor_adam.step(&mut self.actor_parameters, &self.actor_gradient, learning_rate);
     }
 }
 
@@ -307,7 +315,7 @@ impl Critic {
         Self {
             target: parameters.clone(),
             gradient: vec![0.0; parameters.len()],
-            adam: Adam::new(parameters.len(), config.critic_learning_rate),
+            adam: Adam::new(parameters.len()),
             workspace: network.workspace(config.batch_size),
             action_gradient: vec![0.0; config.batch_size * action_size],
             loss: 0.0,
@@ -322,18 +330,12 @@ impl Critic {
     }
 
     /// One step of regression on the targets.
-    fn regress(&mut self, input: &[f32], targets: &[f32]) {
+    fn regress(&mut self, input: &[f32], targets: &[f32], learning_rate: f32) {
         self.network.forward(&self.parameters, input, &mut self.workspace);
         let (q, gradient) = self.workspace.output_and_gradient_mut();
         self.loss = critic_loss(gradient, q, targets);
-        self.network.backward(
-            &self.parameters,
-            input,
-            &mut self.workspace,
-            Some(&mut self.gradient),
-            None,
-        );
-        self.adam.step(&mut self.parameters, &self.gradient);
+        self.network.backward(&self.parameters, input, &mut self.workspace, Some(&mut self.gradient), None);
+        self.adam.step(&mut self.parameters, &self.gradient, learning_rate);
     }
 
     /// `Q(s, ã)` into the workspace's output and `∂Q/∂ã` into `action_gradient`.

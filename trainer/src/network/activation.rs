@@ -2,7 +2,7 @@
 
 use super::matrix::vectorized;
 use serde::{Deserialize, Serialize};
-use sinew_policy_runtime::math;
+use sinew_policy_runtime::{kernel, math};
 
 /// A hidden layer's non-linearity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,16 @@ impl Activation {
             Self::Relu => zipped(gradient, a, |g, a| g * if a > 0.0 { 1.0 } else { 0.0 }),
             Self::Tanh => zipped(gradient, a, |g, a| g * (1.0 - a * a)),
             Self::Elu => zipped(gradient, a, |g, a| if a > 0.0 { g } else { g * (a + 1.0) }),
+        }
+    }
+}
+
+impl From<Activation> for kernel::Activation {
+    fn from(activation: Activation) -> Self {
+        match activation {
+            Activation::Relu => Self::Relu,
+            Activation::Tanh => Self::Tanh,
+            Activation::Elu => Self::Elu { alpha: 1.0 },
         }
     }
 }

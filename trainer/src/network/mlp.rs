@@ -117,12 +117,7 @@ impl Mlp {
     }
 
     /// `input [batch, inputs]` to `[batch, outputs]`.
-    pub fn forward<'w>(
-        &self,
-        parameters: &[f32],
-        input: &[f32],
-        workspace: &'w mut Workspace,
-    ) -> &'w [f32] {
+    pub fn forward<'w>(&self, parameters: &[f32], input: &[f32], workspace: &'w mut Workspace) -> &'w [f32] {
         let last = self.layers.len() - 1;
         for (index, layer) in self.layers.iter().enumerate() {
             let (before, rest) = workspace.outputs.split_at_mut(index);

@@ -1,0 +1,51 @@
+//! The command line: one file for each command.
+
+mod compile;
+mod demo;
+mod eval;
+mod export;
+mod failure;
+mod inspect;
+mod report;
+mod tasks;
+mod train;
+
+pub(crate) use failure::{Failure, Outcome, failed, unusable};
+
+use clap::{Parser, Subcommand};
+
+/// Reinforcement-learned robot control that reaches the robot.
+#[derive(Parser)]
+#[command(name = "sinew", version, about, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Tasks(tasks::Tasks),
+    Train(train::Train),
+    Eval(eval::Eval),
+    Export(export::Export),
+    Inspect(inspect::Inspect),
+    Compile(compile::Compile),
+    Report(report::Report),
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Outcome {
+        match self.command {
+            Command::Demo(command) => command.run(),
+            Command::Tasks(command) => command.run(),
+            Command::Train(command) => command.run(),
+            Command::Eval(command) => command.run(),
+            Command::Export(command) => command.run(),
+            Command::Inspect(command) => command.run(),
+            Command::Compile(command) => command.run(),
+            Command::Report(command) => command.run(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What a person sees of a training run, and what the run directory keeps of it.
+
+use crate::checkpoint;
+use crate::metrics::MetricsFile;
+use crate::run_directory::RunDirectory;
+use crate::training::{Checkpoint, EvaluationPoint, Progress, TrainingObserver};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{self, IsTerminal};
+
+/// Without a terminal, progress is a line each time this share of the run is done.
+const LINES: u64 = 10;
+
+/// Shows a progress bar on stderr, or a few lines where it is no terminal, and writes metrics and checkpoints.
+pub struct ConsoleObserver {
+    run: RunDirectory,
+    metrics: MetricsFile,
+    bar: Option<ProgressBar>,
+    total_steps: u64,
+    curve: Vec<EvaluationPoint>,
+    last: Option<Progress>,
+    /// A row that could not be written ends the run at the next checkpoint.
+    metrics_error: Option<io::Error>,
+}
+
+impl ConsoleObserver {
+    /// Creates `metrics.csv` in the run's folder.
+    ///
+    /// # Errors
+    /// The file system refused.
+    pub fn new(run: &RunDirectory, total_steps: u64) -> io::Result<Self> {
+        let metrics = MetricsFile::create(&run.file("metrics.csv"))?;
+        let bar = io::stderr().is_terminal().then(|| {
+            let template = "{bar:30.cyan} {pos}/{len} steps  {msg}  {elapsed} of about {duration}";
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(total_steps).with_style(style)
+        });
+        Ok(Self {
+            run: run.clone(),
+            metrics,
+            bar,
+            total_steps,
+            curve: Vec::new(),
+            last: None,
+            metrics_error: None,
+        })
+    }
+
+    /// The learning curve so far.
+    pub fn curve(&self) -> &[EvaluationPoint] {
+        &self.curve
+    }
+
+    /// The last report of progress.
+    pub fn last(&self) -> Option<&Progress> {
+        self.last.as_ref()
+    }
+
+    /// Removes the bar.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl TrainingObserver for ConsoleObserver {
+    fn on_progress(&mut self, progress: &Progress) {
+        let before = self.last.map_or(0, |last| last.steps);
+        self.last = Some(*progress);
+        if let Err(error) = self.metrics.append(progress) {
+            self.metrics_error.get_or_insert(error);
+        }
+        let message = format!("return {:.1}  {:.0} steps/s", progress.return_mean, progress.steps_per_s);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(progress.steps);
+                bar.set_message(message);
+            }
+            None => {
+                let share = (self.total_steps / LINES).max(1);
+                if before / share < progress.steps / share {
+                    eprintln!("{:>8} steps  {message}", progress.steps);
+                }
+            }
+        }
+    }
+
+    fn on_evaluation(&mut self, point: &EvaluationPoint) {
+        self.curve.push(*point);
+        let success =
+            point.success_rate.map_or_else(String::new, |rate| format!("  success {:.0} %", 100.0 * rate));
+        let line = format!("{:>8} steps  evaluated {:.1}{success}", point.steps, point.return_mean);
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    fn on_checkpoint(&mut self, checkpoint: &Checkpoint) -> io::Result<()> {
+        match self.metrics_error.take() {
+            Some(error) => Err(error),
+            None => checkpoint::save(&self.run, checkpoint),
+        }
+    }
+}
