@@ -28,7 +28,9 @@ fn steps_per_s(task: &Task, threads: usize) -> Result<f64, Box<dyn std::error::E
     let mut steps = 0;
     while start.elapsed().as_secs_f64() < MEASURED_S {
         for _ in 0..50 {
-            actions.iter_mut().for_each(|action| *action = -*action);
+            for action in &mut actions {
+                *action = -*action;
+            }
             environments.step(&actions)?;
         }
         steps += 50 * ENVIRONMENTS;

@@ -5,6 +5,7 @@
 //! - [`task`]: what is to be learned, read from TOML: robot, observation, reward, randomization;
 //! - [`randomization`] and [`random`]: what an episode draws, from one stream for each (seed, environment, episode);
 //! - [`robot`]: one robot in one rapier world behind delays, motors and sensors;
+//! - [`equations`]: Gymnasium's classics without a physics engine, for comparing algorithms;
 //! - [`objective`] and [`quantity`]: rewards, terminations and success, from the true state;
 //! - [`env`]: one robot, one policy period at a time, through the control path that robots run;
 //! - [`vec_env`]: many of them, with the same results on any number of threads.
@@ -23,7 +24,7 @@
 #![forbid(unsafe_code)]
 
 pub mod env;
-mod equations;
+pub mod equations;
 mod error;
 pub mod objective;
 pub mod quantity;

@@ -104,7 +104,7 @@ fn norm(values: impl Iterator<Item = f64> + Clone) -> f64 {
 }
 
 /// An angle in `[-pi, pi)`: `((angle + pi) mod 2 pi) - pi`, as Gymnasium computes it.
-pub(crate) fn wrapped(angle_rad: f64) -> f64 {
+pub fn wrapped(angle_rad: f64) -> f64 {
     use core::f64::consts::{PI, TAU};
     let rest = libm::fmod(angle_rad + PI, TAU);
     (if rest < 0.0 { rest + TAU } else { rest }) - PI

@@ -45,7 +45,9 @@ fn rollout(task: &Task, state: &Truth, periods: u32, setpoint: impl Fn(&mut Stre
         robot.advance(5);
         robot.sense(&mut sample, &mut ages).unwrap();
         hash.add_truth(robot.truth());
-        sample.iter().for_each(|value| hash.add(value.to_bits().into()));
+        for value in &sample {
+            hash.add(value.to_bits().into());
+        }
     }
     hash.0
 }

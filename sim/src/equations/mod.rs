@@ -1,5 +1,5 @@
 //! Equations of motion without a physics engine, for comparing algorithms with published scores.
 
-mod pendulum;
+pub mod pendulum;
 
 pub(crate) use pendulum::Pendulum;

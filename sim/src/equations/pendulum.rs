@@ -3,6 +3,7 @@
 //! `gymnasium/envs/classic_control/pendulum.py`: g = 10 m/s², m = 1 kg, l = 1 m, dt = 0.05 s, torque within ±2 N m, speed within
 //! ±8 rad/s, semi-implicit Euler. Angle 0 is upright, counter-clockwise is positive.
 
+use crate::quantity::wrapped;
 use crate::random::Stream;
 use crate::start;
 use crate::task::StartDocument;
@@ -11,8 +12,19 @@ use crate::truth::{JointState, Truth};
 const GRAVITY: f64 = 10.0;
 const MASS: f64 = 1.0;
 const LENGTH: f64 = 1.0;
-const PERIOD_S: f64 = 0.05;
-const MAX_SPEED: f64 = 8.0;
+
+/// From one action to the next, s.
+pub const PERIOD_S: f64 = 0.05;
+/// The speed is clipped to it either way, rad/s.
+pub const MAX_SPEED: f64 = 8.0;
+/// The torque is clipped to it either way, N m.
+pub const MAX_TORQUE: f64 = 2.0;
+
+/// Gymnasium's cost of acting in a state: angle² + 0.1 speed² + 0.001 torque²; the reward is its negative.
+pub fn cost(angle: f64, speed: f64, torque: f64) -> f64 {
+    let angle = wrapped(angle);
+    angle * angle + 0.1 * speed * speed + 0.001 * torque * torque
+}
 
 /// The pendulum's state.
 #[derive(Clone, Debug)]
@@ -49,8 +61,8 @@ impl Pendulum {
     }
 }
 
-/// Angle and speed one period later.
-fn next(angle: f64, speed: f64, torque: f64) -> (f64, f64) {
+/// Angle in rad and speed in rad/s one period later, under a torque in N m.
+pub fn next(angle: f64, speed: f64, torque: f64) -> (f64, f64) {
     let acceleration =
         3.0 * GRAVITY / (2.0 * LENGTH) * libm::sin(angle) + 3.0 / (MASS * (LENGTH * LENGTH)) * torque;
     let speed = speed + acceleration * PERIOD_S;
