@@ -1,6 +1,6 @@
-//! Prints environment steps per second of every built-in task, one thread and two.
+//! Prints environment steps per second of tasks, one thread and two.
 //!
-//! `cargo run --release -p sinew-sim --example throughput`
+//! `cargo run --release -p sinew-sim --example throughput [TASK]...`; without a task, every built-in one.
 
 use sinew_sim::{Randomization, Task, VecEnv};
 use std::time::Instant;
@@ -10,7 +10,9 @@ const MEASURED_S: f64 = 2.0;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{:<14} {:>8} {:>14} {:>12}", "task", "threads", "steps/s", "us/step");
-    for name in Task::builtin_names() {
+    let named: Vec<String> = std::env::args().skip(1).collect();
+    let all: Vec<String> = Task::builtin_names().iter().map(ToString::to_string).collect();
+    for name in if named.is_empty() { &all } else { &named } {
         for threads in [1, 2] {
             let rate = steps_per_s(&Task::load(name)?, threads)?;
             println!("{name:<14} {threads:>8} {rate:>14.0} {:>12.3}", 1e6 / rate);

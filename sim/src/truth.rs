@@ -46,11 +46,37 @@ impl Truth {
     /// Whether every number is finite.
     pub fn is_finite(&self) -> bool {
         let base = &self.base;
-        let vectors = [base.position_m, base.velocity_m_per_s, base.angular_velocity_rad_per_s];
-        vectors.iter().flatten().chain(&base.orientation).all(|value| value.is_finite())
-            && self
-                .joints
-                .iter()
-                .all(|joint| joint.position_rad.is_finite() && joint.velocity_rad_per_s.is_finite())
+        // Zero times a finite number is zero, times any other it is NaN: one comparison for all.
+        let mut nothing = 0.0;
+        for vector in [&base.position_m, &base.velocity_m_per_s, &base.angular_velocity_rad_per_s] {
+            nothing += 0.0 * vector[0] + 0.0 * vector[1] + 0.0 * vector[2];
+        }
+        for component in base.orientation {
+            nothing += 0.0 * component;
+        }
+        for joint in &self.joints {
+            nothing += 0.0 * joint.position_rad + 0.0 * joint.velocity_rad_per_s;
+        }
+        nothing == 0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_number_that_is_not_finite_is_found_anywhere() {
+        let mut truth = Truth { joints: vec![JointState::default(); 2], ..Truth::default() };
+        truth.base.velocity_m_per_s = [-3.0, 1e300, 0.0];
+        assert!(truth.is_finite());
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let mut broken = truth.clone();
+            broken.base.angular_velocity_rad_per_s[2] = value;
+            assert!(!broken.is_finite());
+            let mut broken = truth.clone();
+            broken.joints[1].velocity_rad_per_s = value;
+            assert!(!broken.is_finite());
+        }
     }
 }

@@ -108,7 +108,7 @@ impl VecEnv {
     ///
     /// # Errors
     /// Actions of the wrong number or not finite, a state that left the finite numbers, or a lost worker. The
-    /// environments are then unusable until the next [`Self::reset`].
+    /// environments are then unusable until the next [`Self::reset`], after a lost worker for good.
     pub fn step(&mut self, actions: &[f32]) -> Result<(), SimError> {
         let expected = self.environments * self.action_size;
         if actions.len() != expected {

@@ -197,3 +197,46 @@ fn starts_are_the_same_at_every_level_and_within_their_ranges() {
     }
     assert!(steepest > 0.45, "{steepest}");
 }
+
+/// A cascade of proportional laws on the quadrotor's observation: position, attitude, rates.
+fn fly(observation: &[f32]) -> [f32; 4] {
+    let [error, velocity, gravity, rates] =
+        [0, 3, 6, 9].map(|start| [0, 1, 2].map(|axis| observation[start + axis]));
+    // Wanted acceleration in the body frame, gravity held up.
+    let wanted = [0, 1, 2].map(|axis| {
+        let push = (2.0 * error[axis] - 2.5 * velocity[axis]).clamp(-4.0, 4.0);
+        push - 9.81 * gravity[axis]
+    });
+    let length = wanted.iter().map(|value| value * value).sum::<f32>().sqrt();
+    let lift = (wanted[2].max(2.0) / 9.81).sqrt();
+    let thrust = (lift - 1.0) * 1515.9 / 756.73;
+    // Turn the body's z axis towards the wanted direction.
+    let roll = -0.076 * wanted[1] / length - 0.019 * rates[0];
+    let pitch = 0.076 * wanted[0] / length - 0.019 * rates[1];
+    let yaw = 0.01 * rates[2];
+    // Front left, front right, rear right, rear left; counter-clockwise rotors are front right and rear left.
+    [
+        thrust + roll - pitch - yaw,
+        thrust - roll - pitch + yaw,
+        thrust - roll + pitch - yaw,
+        thrust + roll + pitch + yaw,
+    ]
+}
+
+#[test]
+fn the_observation_is_enough_to_hover_from_every_start() {
+    let task = Task::load("quadrotor").unwrap();
+    let mut envs = VecEnv::new(&task, Randomization::Nominal, 20, 6, 1).unwrap();
+    envs.reset().unwrap();
+    for _ in 0..task.episode_steps() {
+        let rows = envs.observations().chunks_exact(task.observation_size());
+        let actions: Vec<f32> = rows.flat_map(fly).collect();
+        envs.step(&actions).unwrap();
+    }
+    for summary in envs.finished() {
+        let summary = summary.as_ref().unwrap();
+        assert_eq!(summary.success, Some(true), "{summary:?}");
+        assert!(summary.metrics["position_error_rms_m"] <= summary.metrics["position_error_max_m"]);
+        assert!(summary.metrics["position_error_max_m"] < 0.05, "{summary:?}");
+    }
+}

@@ -69,7 +69,7 @@ impl Check<'_> {
 
     fn lengths(&self) -> Result<(), TaskError> {
         let document = self.document;
-        let ranges = super::training_ranges(&document.randomization.training);
+        let ranges = super::contract::training_ranges(&document.randomization.training);
         for (field, found, largest) in [
             ("number of sensors", document.sensors.len(), MAX_SENSORS),
             ("number of actuators", document.actuators.len(), MAX_ACTUATORS),
