@@ -110,6 +110,15 @@ fn equal_policies_give_equal_bytes() {
     }
 }
 
+/// Confirmed by `tests/python/check_onnx.py`, which shares no code with the runtime. The golden pairs' bits enter it too.
+#[test]
+fn the_canonical_hash_of_a_known_policy_does_not_change() {
+    let shape = Shape { previous_action: true, ..Shape::new(&[3, 5, 2], Activation::Elu { alpha: 1.0 }) };
+    let model = shape.onnx();
+    let expected = b"2b6d315d101a7137b0505d7166c32be0413f1d55f2246309932e73a7535ef320";
+    assert!(model.windows(expected.len()).any(|window| window == expected));
+}
+
 #[test]
 fn the_contract_survives_the_file_and_the_image() {
     let shape = Shape { previous_action: true, ..Shape::new(&[3, 8, 2], Activation::Tanh) };

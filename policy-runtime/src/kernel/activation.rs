@@ -1,4 +1,8 @@
 //! Element-wise functions of one value.
+#![allow(
+    clippy::inline_always,
+    reason = "a kernel is compiled into its caller, for the caller's instruction set"
+)]
 
 use crate::math;
 

@@ -1,13 +1,29 @@
 //! The kernels that define the bits; every other variant must reproduce them.
 //!
-//! They use no intrinsics: lanes are arrays of fixed size, which LLVM turns into whatever vectors the target has, without
-//! changing the order of any sum.
+//! They use no intrinsics: neurons lie in [`Quad`]s, which LLVM turns into whatever vectors the target has, without changing
+//! the order of any sum.
+#![allow(
+    clippy::inline_always,
+    reason = "a kernel is compiled into its caller, for the caller's instruction set"
+)]
 
 use super::{Activation, Binary};
 
 /// Neurons computed at once where a layer is wide enough: as many sums in flight as hide the latency of an addition,
 /// while they still fit the sixteen registers of SSE.
 const PAIR: usize = 32;
+
+/// Four sums side by side. Written out lane by lane, so that LLVM holds them in one vector register.
+#[derive(Clone, Copy)]
+struct Quad([f32; 4]);
+
+impl Quad {
+    #[inline(always)]
+    fn add_products(self, x: [f32; 4], weights: [f32; 4]) -> Self {
+        let Self([a, b, c, d]) = self;
+        Self([a + x[0] * weights[0], b + x[1] * weights[1], c + x[2] * weights[2], d + x[3] * weights[3]])
+    }
+}
 
 /// Output of a dense layer before its activation: `output[j] = bias[j] + Σ_i input[i] · weights[i, j]`.
 ///
@@ -18,8 +34,7 @@ const PAIR: usize = 32;
 #[inline(always)]
 pub fn dense(input: &[f32], panels: &[f32], output: &mut [f32]) {
     let rows = input.len() + 1;
-    let mut rest = panels;
-    let mut output = output;
+    let (mut rest, mut output) = (panels, output);
     while output.len() >= PAIR {
         let (first, after) = rest.split_at(16 * rows);
         let (second, after) = after.split_at(16 * rows);
@@ -28,13 +43,13 @@ pub fn dense(input: &[f32], panels: &[f32], output: &mut [f32]) {
         (rest, output) = (after, others);
     }
     while output.len() >= 16 {
-        (rest, output) = panel::<16>(input, rest, output);
+        (rest, output) = panel::<4>(input, rest, output);
     }
     if output.len() >= 8 {
-        (rest, output) = panel::<8>(input, rest, output);
+        (rest, output) = panel::<2>(input, rest, output);
     }
     if output.len() >= 4 {
-        (rest, output) = panel::<4>(input, rest, output);
+        (rest, output) = panel::<1>(input, rest, output);
     }
     for value in output {
         let (neuron, after) = rest.split_at(rows);
@@ -43,59 +58,73 @@ pub fn dense(input: &[f32], panels: &[f32], output: &mut [f32]) {
     }
 }
 
-/// Computes the first `WIDTH` neurons and returns the panels and outputs that are left.
+/// A panel's rows, biases first, as quads.
 #[inline(always)]
-fn panel<'w, 'o, const WIDTH: usize>(
+fn rows<const QUADS: usize>(panel: &[f32]) -> &[[[f32; 4]; QUADS]] {
+    panel.as_chunks::<4>().0.as_chunks::<QUADS>().0
+}
+
+/// Computes the first `4 · QUADS` neurons and returns the panels and outputs that are left.
+#[inline(always)]
+fn panel<'w, 'o, const QUADS: usize>(
     input: &[f32],
     panels: &'w [f32],
     output: &'o mut [f32],
 ) -> (&'w [f32], &'o mut [f32]) {
-    let (panel, rest) = panels.split_at(WIDTH * (input.len() + 1));
-    let (values, others) = output.split_at_mut(WIDTH);
-    let (rows, _) = panel.as_chunks::<WIDTH>();
-    let (bias, weights) = rows.split_at(1);
-    let mut sums = bias[0];
+    let (panel, rest) = panels.split_at(4 * QUADS * (input.len() + 1));
+    let (values, others) = output.split_at_mut(4 * QUADS);
+    let (bias, weights) = rows::<QUADS>(panel).split_at(1);
+    let mut sums = bias[0].map(Quad);
     for (x, row) in input.iter().zip(weights) {
-        for lane in 0..WIDTH {
-            sums[lane] += *x * row[lane];
+        for (sum, weights) in sums.iter_mut().zip(row) {
+            *sum = sum.add_products([*x; 4], *weights);
         }
     }
-    values.copy_from_slice(&sums);
+    store(sums, values);
     (rest, others)
 }
 
 /// Two panels of 16 at once. The same sums as one after the other.
 #[inline(always)]
 fn panel_pair(input: &[f32], first: &[f32], second: &[f32], output: &mut [f32]) {
-    let (first, _) = first.as_chunks::<16>();
-    let (second, _) = second.as_chunks::<16>();
-    let mut low = first[0];
-    let mut high = second[0];
+    let (first, second) = (rows::<4>(first), rows::<4>(second));
+    let (mut low, mut high) = (first[0].map(Quad), second[0].map(Quad));
     for ((x, low_row), high_row) in input.iter().zip(&first[1..]).zip(&second[1..]) {
-        for lane in 0..16 {
-            low[lane] += *x * low_row[lane];
+        for (sum, weights) in low.iter_mut().zip(low_row) {
+            *sum = sum.add_products([*x; 4], *weights);
         }
-        for lane in 0..16 {
-            high[lane] += *x * high_row[lane];
+        for (sum, weights) in high.iter_mut().zip(high_row) {
+            *sum = sum.add_products([*x; 4], *weights);
         }
     }
-    output[..16].copy_from_slice(&low);
-    output[16..].copy_from_slice(&high);
+    let (low_values, high_values) = output.split_at_mut(16);
+    store(low, low_values);
+    store(high, high_values);
+}
+
+#[inline(always)]
+fn store<const QUADS: usize>(sums: [Quad; QUADS], values: &mut [f32]) {
+    for (values, Quad(sum)) in values.as_chunks_mut::<4>().0.iter_mut().zip(sums) {
+        *values = sum;
+    }
 }
 
 /// A neuron alone in its panel: 16 strided partial sums, added by a fixed tree, then the bias.
 #[inline(always)]
 fn reduction(input: &[f32], neuron: &[f32]) -> f32 {
     let (bias, weights) = neuron.split_at(1);
-    let (inputs, input_tail) = input.as_chunks::<16>();
-    let (rows, row_tail) = weights.as_chunks::<16>();
-    let mut partials = [0.0_f32; 16];
-    for (x, row) in inputs.iter().zip(rows) {
-        for lane in 0..16 {
-            partials[lane] += x[lane] * row[lane];
+    let whole = input.len() - input.len() % 16;
+    let (inputs, input_tail) = input.split_at(whole);
+    let (weights, weight_tail) = weights.split_at(whole);
+    let mut sums = [Quad([0.0; 4]); 4];
+    for (x, row) in rows::<4>(inputs).iter().zip(rows::<4>(weights)) {
+        for (sum, (x, weights)) in sums.iter_mut().zip(x.iter().zip(row)) {
+            *sum = sum.add_products(*x, *weights);
         }
     }
-    for (partial, (x, weight)) in partials.iter_mut().zip(input_tail.iter().zip(row_tail)) {
+    let mut partials = [0.0; 16];
+    store(sums, &mut partials);
+    for (partial, (x, weight)) in partials.iter_mut().zip(input_tail.iter().zip(weight_tail)) {
         *partial += *x * *weight;
     }
     for width in [8, 4, 2, 1] {

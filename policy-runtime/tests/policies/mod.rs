@@ -1,4 +1,5 @@
 //! Random policies with fitting contracts.
+#![allow(dead_code, reason = "every test uses a part")]
 
 use sinew_policy_runtime::contract::{
     Contract, History, Interpolation, Layout, ObservationTerm, Periods, Provenance, SCHEMA_VERSION,
@@ -12,7 +13,11 @@ use sinew_policy_runtime::onnx::write::{
 const NAMES: [&str; 16] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"];
 
 /// A robot with one sensor of `observation_size` values and `action_size` torque joints.
-pub fn contract(observation_size: usize, action_size: usize, previous_action: bool) -> Contract<'static> {
+pub(crate) fn contract(
+    observation_size: usize,
+    action_size: usize,
+    previous_action: bool,
+) -> Contract<'static> {
     let mut robot = Interface::default();
     let sensor = Sensor {
         name: "state",
@@ -69,35 +74,35 @@ pub fn contract(observation_size: usize, action_size: usize, previous_action: bo
 }
 
 /// Numbers that are the same on every run.
-pub struct Random(pub u32);
+pub(crate) struct Random(pub(crate) u32);
 
 impl Random {
     /// In [-1, 1).
-    pub fn unit(&mut self) -> f32 {
+    pub(crate) fn unit(&mut self) -> f32 {
         self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (self.0 >> 8) as f32 / 8_388_608.0 - 1.0
     }
 
-    pub fn vector(&mut self, size: usize, reach: f32) -> Vec<f32> {
+    pub(crate) fn vector(&mut self, size: usize, reach: f32) -> Vec<f32> {
         (0..size).map(|_| reach * self.unit()).collect()
     }
 }
 
 /// What a random policy looks like.
 #[derive(Clone, Debug)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// Observation, hidden widths, action.
-    pub widths: Vec<usize>,
-    pub activation: Option<Activation>,
-    pub normalized: bool,
-    pub squash: Squash,
-    pub previous_action: bool,
-    pub seed: u32,
+    pub(crate) widths: Vec<usize>,
+    pub(crate) activation: Option<Activation>,
+    pub(crate) normalized: bool,
+    pub(crate) squash: Squash,
+    pub(crate) previous_action: bool,
+    pub(crate) seed: u32,
 }
 
 impl Shape {
     /// A normalized policy with a tanh head.
-    pub fn new(widths: &[usize], activation: Activation) -> Self {
+    pub(crate) fn new(widths: &[usize], activation: Activation) -> Self {
         Self {
             widths: widths.to_vec(),
             activation: Some(activation),
@@ -109,7 +114,7 @@ impl Shape {
     }
 
     /// The bytes of `policy.onnx`.
-    pub fn onnx(&self) -> Vec<u8> {
+    pub(crate) fn onnx(&self) -> Vec<u8> {
         let mut random = Random(self.seed);
         let [first, .., action_size] = self.widths[..] else { panic!("a policy has an input and an output") };
         let contract = contract(first, action_size, self.previous_action);

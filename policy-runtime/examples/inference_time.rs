@@ -1,0 +1,76 @@
+//! Times one inference of three common policies on this machine, tract's beside it in the same run.
+//!
+//! `cargo run --release -p sinew-policy-runtime --features onnx --example inference_time`
+
+#[path = "../tests/policies/mod.rs"]
+mod policies;
+
+use policies::{Random, Shape};
+use sinew_policy_runtime::executor::Executor;
+use sinew_policy_runtime::onnx;
+use sinew_policy_runtime::onnx::write::Activation;
+use std::hint::black_box;
+use std::io::Cursor;
+use std::time::{Duration, Instant};
+use tract_onnx::prelude::*;
+
+/// How long each of the batches runs whose median is reported.
+const BATCH: Duration = Duration::from_millis(20);
+const BATCHES: usize = 25;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!(
+        "{:<28} {:>10} {:>10} {:>12} {:>10}",
+        "policy", "sinew us", "tract us", "products/ns", "weights"
+    );
+    let shapes = [
+        ("4-64-64-1 tanh", Shape::new(&[4, 64, 64, 1], Activation::Tanh)),
+        ("17-256-256-6 relu", Shape::new(&[17, 256, 256, 6], Activation::Relu)),
+        ("48-512-256-128-12 elu", Shape::new(&[48, 512, 256, 128, 12], Activation::Elu { alpha: 1.0 })),
+    ];
+    for (name, shape) in shapes {
+        let model = Shape { normalized: false, ..shape }.onnx();
+        let aligned = onnx::load(&model)?;
+        let image = aligned.image()?;
+        let size = image.input_size();
+        let observation = Random(3).vector(size, 1.0);
+        let mut executor = Executor::new(image, vec![0.0; image.scratch_len()])?;
+        let ours = median_us(|| {
+            black_box(executor.infer(black_box(&observation)).map(|inference| inference.action[0]).ok());
+        });
+        let plan = ::tract_onnx::onnx()
+            .model_for_read(&mut Cursor::new(&model))?
+            .with_input_fact(0, f32::fact([1, size]).into())?
+            .into_optimized()?
+            .into_runnable()?;
+        let input: TValue =
+            Tensor::from(tract_ndarray::Array2::from_shape_vec((1, size), observation.clone())?).into();
+        let theirs = median_us(|| {
+            black_box(plan.run(tvec!(black_box(input.clone()))).ok());
+        });
+        let cost = image.cost();
+        println!(
+            "{name:<28} {ours:>10.3} {theirs:>10.3} {:>12.1} {:>10}",
+            cost.multiply_adds as f64 / (ours * 1e3),
+            cost.weight_bytes
+        );
+    }
+    Ok(())
+}
+
+/// Median over batches of the mean time of a call, in microseconds.
+fn median_us(mut call: impl FnMut()) -> f64 {
+    let mut means: Vec<f64> = (0..BATCHES)
+        .map(|_| {
+            let start = Instant::now();
+            let mut calls = 0_u32;
+            while start.elapsed() < BATCH {
+                (0..16).for_each(|_| call());
+                calls += 16;
+            }
+            start.elapsed().as_secs_f64() * 1e6 / f64::from(calls)
+        })
+        .collect();
+    means.sort_by(f64::total_cmp);
+    means[BATCHES / 2]
+}
