@@ -7,7 +7,7 @@
 //! - [`robot`]: one robot in one rapier world behind delays, motors and sensors;
 //! - [`equations`]: Gymnasium's classics without a physics engine, for comparing algorithms;
 //! - [`objective`] and [`quantity`]: rewards, terminations and success, from the true state;
-//! - [`env`]: one robot, one policy period at a time, through the control path that robots run;
+//! - [`mod@env`]: one robot, one policy period at a time, through the control path that robots run;
 //! - [`vec_env`]: many of them, with the same results on any number of threads.
 //!
 //! ```
