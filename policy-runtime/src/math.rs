@@ -11,6 +11,10 @@
 //! |---|---|
 //! | [`exp`], [`ln`], [`tanh`], and [`sin`], [`cos`] for magnitudes up to 10,000 rad | 2 |
 //! | [`sigmoid`], [`softplus`] | 3 |
+#![allow(
+    clippy::inline_always,
+    reason = "loops over a slice vectorize only where the function is part of them"
+)]
 
 /// Adding and subtracting it rounds to the nearest whole number, ties to even, for magnitudes below 2^22.
 const ROUND: f32 = 12_582_912.0;
@@ -28,11 +32,11 @@ pub fn exp(x: f32) -> f32 {
     let r = (bounded - whole * LN2_HIGH) - whole * LN2_LOW;
     // (e^r - 1 - r) / r²
     let p = 1.991_736_3e-4;
-    let p = p * r + 1.394_612_9e-3;
+    let p = p * r + 1.394_613e-3;
     let p = p * r + 8.333_266e-3;
     let p = p * r + 4.166_627e-2;
     let p = p * r + 1.666_666_7e-1;
-    let p = p * r + 5.000_000_1e-1;
+    let p = p * r + 0.5;
     let value = 1.0 + (r + r * r * p);
     // Two factors, so that 2^128 and subnormal results are reached without leaving the exponent's range.
     let exponent = whole as i32;
@@ -187,7 +191,7 @@ mod tests {
             }
             let expected = reference(f64::from(x));
             let found = function(x);
-            if !(expected.abs() < f64::from(f32::MAX)) {
+            if expected.is_nan() || expected.abs() >= f64::from(f32::MAX) {
                 continue;
             }
             let rounded = (expected as f32).abs();

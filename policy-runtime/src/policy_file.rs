@@ -46,7 +46,7 @@ pub enum PolicyFileError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: ImageError,
+        source: Box<ImageError>,
     },
     /// Its image cannot be run on this thread.
     #[error("{}: {source}", path.display())]
@@ -103,7 +103,7 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 fn load_image(path: &Path, bytes: &[u8]) -> Result<AlignedImage, PolicyFileError> {
-    let refuse = |source| PolicyFileError::Image { path: path.to_owned(), source };
+    let refuse = |error| PolicyFileError::Image { path: path.to_owned(), source: Box::new(error) };
     let aligned = AlignedImage::from_bytes(bytes).map_err(refuse)?;
     let view = aligned.image().map_err(refuse)?;
     view.contract().map_err(refuse)?;

@@ -1,5 +1,6 @@
 //! A damaged or hostile file is refused; it never becomes another policy, and never a panic.
 #![cfg(feature = "onnx")]
+#![allow(clippy::unwrap_used, reason = "statics and helpers of tests are not tests by themselves")]
 
 mod policies;
 
@@ -106,7 +107,9 @@ proptest! {
         observation in prop::collection::vec(-10.0..10.0_f32, 3),
     ) {
         let mut bytes = IMAGE.as_bytes().to_vec();
-        changes.iter().for_each(|(offset, value)| bytes[*offset] = *value);
+        for (offset, value) in changes {
+            bytes[offset] = value;
+        }
         let Ok(aligned) = AlignedImage::from_bytes(&with_checksum(bytes)) else { return Ok(()) };
         let image = aligned.image().unwrap();
         let _ = image.contract();
@@ -123,11 +126,15 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
     ) {
         let mut bytes = MODEL.clone();
-        changes.iter().for_each(|(index, value)| bytes[index.index(MODEL.len())] = *value);
+        for (index, value) in changes {
+            bytes[index.index(MODEL.len())] = value;
+        }
         // Without its metadata and its producer's name the file is a foreign one, and damage reaches the lowering.
         let producer = MODEL.windows(5).position(|window| window == b"sinew").unwrap();
         let keys = [&b"sinew.contract"[..], b"sinew.golden", b"sinew.sha256"];
-        keys.into_iter().map(place).chain([producer]).for_each(|start| bytes[start] = b'z');
+        for start in keys.into_iter().map(place).chain([producer]) {
+            bytes[start] = b'z';
+        }
         let _ = onnx::load(&bytes);
     }
 

@@ -1,5 +1,6 @@
 //! Models of other tools: what lowers, what is refused, and with which words.
 #![cfg(feature = "onnx")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are not tests by themselves")]
 
 use prost::Message;
 use sinew_policy_runtime::executor::Executor;

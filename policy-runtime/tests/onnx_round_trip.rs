@@ -1,5 +1,6 @@
 //! A policy that is written, loaded and run stays the same policy.
 #![cfg(feature = "onnx")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are not tests by themselves")]
 
 mod policies;
 

@@ -331,7 +331,7 @@ pub struct Aligned<B: ?Sized>(pub B);
 
 /// Embeds a file's bytes on a 64-byte boundary, as a `&'static [u8]` for [`Image::parse`].
 ///
-/// ```ignore
+/// ```text
 /// static POLICY: &[u8] = sinew_policy_runtime::include_image!("policy.img");
 /// ```
 #[macro_export]

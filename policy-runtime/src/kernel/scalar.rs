@@ -1,6 +1,6 @@
 //! The kernels that define the bits; every other variant must reproduce them.
 //!
-//! They use no intrinsics: neurons lie in [`Quad`]s, which LLVM turns into whatever vectors the target has, without changing
+//! They use no intrinsics: neurons lie in quads, which LLVM turns into whatever vectors the target has, without changing
 //! the order of any sum.
 #![allow(
     clippy::inline_always,
@@ -196,17 +196,18 @@ mod tests {
         };
         for (inputs, outputs) in [(1, 1), (3, 5), (17, 31), (16, 64), (33, 47), (48, 1), (64, 6)] {
             let mut values = [0.0; 64 * 64];
-            let mut next = || core::array::from_fn::<f32, 64, _>(|_| draw());
-            let (input, bias) = (next(), next());
-            values.iter_mut().for_each(|value| *value = draw());
+            values.fill_with(&mut draw);
+            let (bias, input) = (&values[..64], &values[64..128]);
+            let (bias, input): ([f32; 64], [f32; 64]) = (bias.try_into().unwrap(), input.try_into().unwrap());
+            values.fill_with(&mut draw);
             let (input, bias, weights) = (&input[..inputs], &bias[..outputs], &values[..inputs * outputs]);
             let packed: heapless::Vec<f32, { 65 * 64 }> = panel::pack(weights, bias).collect();
             let mut output = [0.0; 64];
             dense(input, &packed, &mut output[..outputs]);
-            for neuron in 0..outputs {
+            for (neuron, found) in output[..outputs].iter().enumerate() {
                 let single = neuron >= outputs - outputs % 4;
                 let expected = plain(input, weights, bias, neuron, single);
-                assert_eq!(output[neuron].to_bits(), expected.to_bits(), "{inputs} {outputs} {neuron}");
+                assert_eq!(found.to_bits(), expected.to_bits(), "{inputs} {outputs} {neuron}");
             }
         }
     }

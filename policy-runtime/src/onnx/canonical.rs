@@ -89,7 +89,9 @@ impl Form {
 
     fn texts(&mut self, texts: &[String]) {
         self.count(texts.len());
-        texts.iter().for_each(|text| self.text(text));
+        for text in texts {
+            self.text(text);
+        }
     }
 
     fn values(&mut self, values: &[ValueInfoProto]) {

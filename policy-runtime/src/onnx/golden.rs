@@ -65,7 +65,7 @@ pub(super) fn pairs(program: &Program, observations: &[f32]) -> Result<Vec<f32>,
     Ok(golden)
 }
 
-/// Steele, Lea and Flood's SplitMix64: the same numbers on every platform.
+/// The `SplitMix64` generator of Steele, Lea and Flood: the same numbers on every platform.
 struct SplitMix(u64);
 
 impl SplitMix {

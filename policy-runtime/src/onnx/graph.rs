@@ -1,6 +1,7 @@
 //! What a graph as a whole must be: one input of known size, an output, operators of a known version.
 
 use super::OnnxError;
+use std::fmt::Display;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension;
 use tract_onnx::pb::type_proto;
@@ -31,7 +32,7 @@ pub(super) struct Graph<'m> {
 
 impl<'m> Graph<'m> {
     pub(super) fn new(model: &'m ModelProto) -> Result<Self, OnnxError> {
-        let graph = model.graph.as_ref().ok_or_else(|| unfit("graph", "present", "absent"))?;
+        let graph = model.graph.as_ref().ok_or_else(|| unfit("graph", &"present", &"absent"))?;
         let counts = [
             ("number of training graphs", model.training_info.len(), 0),
             ("number of local functions", model.functions.len(), 0),
@@ -39,22 +40,22 @@ impl<'m> Graph<'m> {
         ];
         for (what, found, expected) in counts {
             if found != expected {
-                return Err(unfit(what, expected, found));
+                return Err(unfit(what, &expected, &found));
             }
         }
         if graph.node.len() > MAX_NODES {
-            return Err(unfit("number of nodes", format_args!("at most {MAX_NODES}"), graph.node.len()));
+            return Err(unfit("number of nodes", &format_args!("at most {MAX_NODES}"), &graph.node.len()));
         }
         let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
         // Old files list their initializers among the inputs.
         let inputs: Vec<_> = graph.input.iter().filter(|input| !is_constant(&input.name)).collect();
         let [input] = inputs[..] else {
             let names: Vec<_> = inputs.iter().map(|input| &input.name).collect();
-            return Err(unfit("list of inputs", "one observation", format_args!("{names:?}")));
+            return Err(unfit("list of inputs", &"one observation", &format_args!("{names:?}")));
         };
         let (input_rank, input_size) = shape(input)?;
         let named = |name| graph.output.iter().map(|output| &output.name[..]).find(|output| *output == name);
-        let first = graph.output.first().ok_or_else(|| unfit("number of outputs", "at least 1", 0))?;
+        let first = graph.output.first().ok_or_else(|| unfit("number of outputs", &"at least 1", &0))?;
         let action = named(ACTION);
         Ok(Self {
             proto: graph,
@@ -73,11 +74,11 @@ fn operator_set(model: &ModelProto) -> Result<i64, OnnxError> {
         .opset_import
         .iter()
         .find(|import| is_standard(&import.domain))
-        .map_or_else(|| Err(unfit("operator set", "stated", "absent")), |import| Ok(import.version))?;
+        .map_or_else(|| Err(unfit("operator set", &"stated", &"absent")), |import| Ok(import.version))?;
     if OPERATOR_SETS.contains(&version) {
         return Ok(version);
     }
-    Err(unfit("operator set", format_args!("within {OPERATOR_SETS:?}"), version))
+    Err(unfit("operator set", &format_args!("within {OPERATOR_SETS:?}"), &version))
 }
 
 /// Whether a domain is that of the operators that the ONNX specification defines.
@@ -90,11 +91,11 @@ fn shape(input: &ValueInfoProto) -> Result<(usize, usize), OnnxError> {
     let Some(type_proto::Value::TensorType(tensor)) =
         input.r#type.as_ref().and_then(|kind| kind.value.as_ref())
     else {
-        return Err(unfit("type of the input", "a tensor", "absent"));
+        return Err(unfit("type of the input", &"a tensor", &"absent"));
     };
     if tensor.elem_type != DataType::Float as i32 {
         let found = DataType::try_from(tensor.elem_type).map_or("unknown", |kind| kind.as_str_name());
-        return Err(unfit("type of the input", "FLOAT", found));
+        return Err(unfit("type of the input", &"FLOAT", &found));
     }
     let dims = tensor.shape.as_ref().map_or(&[][..], |shape| &shape.dim);
     let number = |dim: &dimension::Value| match dim {
@@ -109,9 +110,9 @@ fn shape(input: &ValueInfoProto) -> Result<(usize, usize), OnnxError> {
         [Some(size)] => fits(size).map(|size| (1, size)),
         _ => None,
     }
-    .ok_or_else(|| unfit("shape of the input", expected, format_args!("{dims:?}")))
+    .ok_or_else(|| unfit("shape of the input", &expected, &format_args!("{dims:?}")))
 }
 
-fn unfit(what: &'static str, expected: impl ToString, found: impl ToString) -> OnnxError {
+fn unfit(what: &'static str, expected: &dyn Display, found: &dyn Display) -> OnnxError {
     OnnxError::Model { what, expected: expected.to_string(), found: found.to_string() }
 }

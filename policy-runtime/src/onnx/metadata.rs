@@ -4,6 +4,7 @@ use super::OnnxError;
 use crate::contract::Contract;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::fmt::Display;
 use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
 /// The contract as canonical JSON (RFC 8785).
@@ -24,13 +25,13 @@ pub(super) struct Metadata {
 
 impl Metadata {
     pub(super) fn new(contract: &Contract, golden: Vec<f32>) -> Result<Self, OnnxError> {
-        contract.validate().map_err(|error| malformed(CONTRACT, error))?;
+        contract.validate().map_err(|error| malformed(CONTRACT, &error))?;
         let contract_text =
-            serde_json_canonicalizer::to_string(contract).map_err(|error| malformed(CONTRACT, error))?;
+            serde_json_canonicalizer::to_string(contract).map_err(|error| malformed(CONTRACT, &error))?;
         let metadata = Self { contract_text, golden, hash: String::new() };
         // JSON's numbers are doubles: a seed beyond 2^53 would silently become another.
         if metadata.contract()? != *contract {
-            return Err(malformed(CONTRACT, "a number is beyond what JSON can hold (2^53)"));
+            return Err(malformed(CONTRACT, &"a number is beyond what JSON can hold (2^53)"));
         }
         Ok(metadata)
     }
@@ -42,10 +43,10 @@ impl Metadata {
         if model.producer_name != PRODUCER && !model.metadata_props.iter().any(|entry| is_ours(&entry.key)) {
             return Ok(None);
         }
-        let golden = STANDARD.decode(entry(model, GOLDEN)?).map_err(|error| malformed(GOLDEN, error))?;
+        let golden = STANDARD.decode(entry(model, GOLDEN)?).map_err(|error| malformed(GOLDEN, &error))?;
         let (values, rest) = golden.as_chunks::<4>();
         if !rest.is_empty() {
-            return Err(malformed(GOLDEN, "is not a whole number of 4-byte values"));
+            return Err(malformed(GOLDEN, &"is not a whole number of 4-byte values"));
         }
         Ok(Some(Self {
             contract_text: entry(model, CONTRACT)?.to_owned(),
@@ -57,12 +58,12 @@ impl Metadata {
     /// The contract, valid and in canonical form.
     pub(super) fn contract(&self) -> Result<Contract<'_>, OnnxError> {
         let contract: Contract =
-            serde_json::from_str(&self.contract_text).map_err(|error| malformed(CONTRACT, error))?;
-        contract.validate().map_err(|error| malformed(CONTRACT, error))?;
+            serde_json::from_str(&self.contract_text).map_err(|error| malformed(CONTRACT, &error))?;
+        contract.validate().map_err(|error| malformed(CONTRACT, &error))?;
         let canonical =
-            serde_json_canonicalizer::to_string(&contract).map_err(|error| malformed(CONTRACT, error))?;
+            serde_json_canonicalizer::to_string(&contract).map_err(|error| malformed(CONTRACT, &error))?;
         if canonical != self.contract_text {
-            return Err(malformed(CONTRACT, "is not in the canonical form of RFC 8785"));
+            return Err(malformed(CONTRACT, &"is not in the canonical form of RFC 8785"));
         }
         Ok(contract)
     }
@@ -93,11 +94,11 @@ fn entry<'m>(model: &'m ModelProto, key: &'static str) -> Result<&'m str, OnnxEr
     let found: Vec<_> = model.metadata_props.iter().filter(|entry| entry.key == key).collect();
     match found[..] {
         [entry] => Ok(&entry.value),
-        [] => Err(malformed(key, "is missing from a file of Sinew's: truncated or stripped")),
-        _ => Err(malformed(key, "is given more than once")),
+        [] => Err(malformed(key, &"is missing from a file of Sinew's: truncated or stripped")),
+        _ => Err(malformed(key, &"is given more than once")),
     }
 }
 
-fn malformed(key: &'static str, reason: impl ToString) -> OnnxError {
+fn malformed(key: &'static str, reason: &dyn Display) -> OnnxError {
     OnnxError::Metadata { key, reason: reason.to_string() }
 }

@@ -1,7 +1,7 @@
 //! `policy.onnx`: writes, verifies and lowers it.
 //!
 //! [`load`] is the way in: it decodes the file, verifies hash, contract and golden pairs where the file carries them,
-//! lowers the graph from the operators that the ONNX specification defines, and gives an [`AlignedImage`]. [`write`] is
+//! lowers the graph from the operators that the ONNX specification defines, and gives an [`AlignedImage`]. [`mod@write`] is
 //! the way out. Lowering knows a small set of operators on purpose: each is computed by a kernel whose bits are promised,
 //! and anything else is refused by name rather than approximated. The same lowering produces the golden pairs when a
 //! file is written and checks them when it is read.
@@ -127,17 +127,14 @@ pub fn load(bytes: &[u8]) -> Result<AlignedImage, OnnxError> {
     let model = decode(bytes)?;
     let metadata = Metadata::read(&model)?;
     let program = lower::lower(&model)?;
-    let image = match metadata {
-        Some(metadata) => {
-            canonical::verify(&model, &metadata)?;
-            let contract = metadata.contract()?;
-            check_sizes(&contract, &program)?;
-            assemble(&program, &contract, &metadata.golden)?
-        }
-        None => {
-            let golden = golden::pairs(&program, &golden::spread(program.input().size, None))?;
-            program.assemble(&[], &golden)?
-        }
+    let image = if let Some(metadata) = metadata {
+        canonical::verify(&model, &metadata)?;
+        let contract = metadata.contract()?;
+        check_sizes(&contract, &program)?;
+        assemble(&program, &contract, &metadata.golden)?
+    } else {
+        let golden = golden::pairs(&program, &golden::spread(program.input().size, None))?;
+        program.assemble(&[], &golden)?
     };
     let view = image.image()?;
     view.contract()?;

@@ -1,6 +1,6 @@
 //! Writes a policy as ordinary ONNX: normalizer, dense layers, head, with contract, golden pairs and hash.
 //!
-//! [`write`] takes a [`PolicyGraph`] and gives the bytes of `policy.onnx`. Everything between the raw observation and the
+//! [`write()`] takes a [`PolicyGraph`] and gives the bytes of `policy.onnx`. Everything between the raw observation and the
 //! actuators' units is in the graph, so a robot needs nothing of the trainer beside the file. Equal graphs give equal
 //! bytes.
 
@@ -139,7 +139,7 @@ fn check(graph: &PolicyGraph) -> Result<(), WriteError> {
         length("normalizer deviation".into(), input_size, normalizer.deviation.len())?;
         let deviations = normalizer.deviation.iter().map(|value| ("deviation", *value));
         for (what, found) in deviations.chain([("clip", normalizer.clip)]) {
-            if !(found > 0.0) {
+            if found.is_nan() || found <= 0.0 {
                 return Err(WriteError::NotPositive { what, found });
             }
         }

@@ -1,5 +1,6 @@
 //! Random policies with fitting contracts.
 #![allow(dead_code, reason = "every test uses a part")]
+#![allow(clippy::unwrap_used, reason = "shared with the examples")]
 
 use sinew_policy_runtime::contract::{
     Contract, History, Interpolation, Layout, ObservationTerm, Periods, Provenance, SCHEMA_VERSION,

@@ -72,7 +72,9 @@ fn matrix_of(tensor: &Tensor, transposed: bool) -> Result<(usize, usize, Vec<f32
 }
 
 fn scale(values: &mut [f32], factor: f32) -> Result<(), String> {
-    values.iter_mut().for_each(|value| *value *= factor);
+    for value in &mut *values {
+        *value *= factor;
+    }
     if values.iter().all(|value| value.is_finite()) {
         return Ok(());
     }
