@@ -1,1 +1,25 @@
-//! Placeholder.
+//! Runs a policy on a robot at a fixed rate, and tests it against a simulated one over the same links.
+//!
+//! Data flows top-down through these layers:
+//!
+//! - [`link`]: how frames travel, and the faults that can be injected on their way;
+//! - [`wire`]: what host and robot tell each other, and the bytes;
+//! - [`robot`]: what the host knows about a robot that it has no simulator for;
+//! - [`host`]: one tick, from received bytes to the actuator command;
+//! - [`control_loop`]: ticks at absolute deadlines, on a thread with the privileges of [`rt`], measured by [`timing`] and
+//!   [`allocation`];
+//! - `plant` (feature `sim`): the simulated robot behind a link;
+//! - `hil` (feature `sim`): both together, with a report.
+
+pub mod allocation;
+pub mod control_loop;
+#[cfg(feature = "sim")]
+pub mod hil;
+pub mod host;
+pub mod link;
+#[cfg(feature = "sim")]
+pub mod plant;
+pub mod robot;
+pub mod rt;
+pub mod timing;
+pub mod wire;

@@ -1,1 +1,21 @@
-fn main() {}
+//! `sinew-host`: runs policies on robots and tests them. Parses arguments, calls the library, prints.
+
+mod command;
+
+use clap::Parser;
+use sinew_firmware_host::allocation::CountingAllocator;
+use std::process::ExitCode;
+
+/// Counts on every thread, so that a control loop can prove that it allocates nothing.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+fn main() -> ExitCode {
+    match command::Arguments::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {:#}", failure.error);
+            ExitCode::from(failure.code)
+        }
+    }
+}

@@ -35,12 +35,12 @@ pub mod interface;
 pub mod kernel;
 pub mod math;
 pub mod observation;
-pub mod supervisor;
-pub mod safe_action;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 #[cfg(feature = "std")]
 pub mod policy_file;
+pub mod safe_action;
+pub mod supervisor;
 
 #[cfg(test)]
 mod testing;

@@ -283,18 +283,18 @@ impl Term {
                 }
             }
             TermSource::ProjectedGravity => {
-                sample.copy_from_slice(&to_body(self.quaternion(frame, 0)?, [0.0, 0.0, -1.0]));
+                sample.copy_from_slice(&rotate_to_body(self.quaternion(frame, 0)?, [0.0, 0.0, -1.0]));
             }
             TermSource::RotateToBody => {
                 let vector = sensor(0);
                 sample
-                    .copy_from_slice(&to_body(self.quaternion(frame, 1)?, [vector[0], vector[1], vector[2]]));
+                    .copy_from_slice(&rotate_to_body(self.quaternion(frame, 1)?, [vector[0], vector[1], vector[2]]));
             }
             TermSource::CommandErrorInBody => {
                 let position = sensor(0);
                 let goal = &command[self.command_offset..self.command_offset + 3];
                 let error = [goal[0] - position[0], goal[1] - position[1], goal[2] - position[2]];
-                sample.copy_from_slice(&to_body(self.quaternion(frame, 1)?, error));
+                sample.copy_from_slice(&rotate_to_body(self.quaternion(frame, 1)?, error));
             }
             TermSource::Command => {
                 sample.copy_from_slice(&command[self.command_offset..self.command_offset + self.size]);
@@ -350,7 +350,7 @@ impl Term {
 }
 
 /// Turns a world vector into the body frame: `R(q)ᵀ v`, with `q` = `[w, x, y, z]` of any length but 0.
-fn to_body(q: [f32; 4], v: [f32; 3]) -> [f32; 3] {
+pub fn rotate_to_body(q: [f32; 4], v: [f32; 3]) -> [f32; 3] {
     let [w, x, y, z] = q;
     let (ww, xx, yy, zz) = (w * w, x * x, y * y, z * z);
     let squared_length = ww + xx + yy + zz;
@@ -423,10 +423,10 @@ mod tests {
     fn a_world_vector_turns_into_the_body_frame() {
         // Body yawed by +90 degrees: its x axis points along world y.
         let half = core::f32::consts::FRAC_1_SQRT_2;
-        let [x, y, z] = to_body([half, 0.0, 0.0, half], [0.0, 1.0, 0.0]);
+        let [x, y, z] = rotate_to_body([half, 0.0, 0.0, half], [0.0, 1.0, 0.0]);
         assert!((x - 1.0).abs() < 1e-6 && y.abs() < 1e-6 && z.abs() < 1e-6);
         // Rolled by +90 degrees about x: the body's y axis points up, so gravity is along -y.
-        let [x, y, z] = to_body([half, half, 0.0, 0.0], [0.0, 0.0, -1.0]);
+        let [x, y, z] = rotate_to_body([half, half, 0.0, 0.0], [0.0, 0.0, -1.0]);
         assert!(x.abs() < 1e-6 && (y + 1.0).abs() < 1e-6 && z.abs() < 1e-6);
     }
 }

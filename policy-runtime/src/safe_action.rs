@@ -135,7 +135,12 @@ mod tests {
     /// Front left, front right, rear right, rear left; the diagonals turn alike.
     fn descent() -> (SafeAction, [Actuator<'static>; 4]) {
         let mount = |x_m, y_m, yaw_sign| RotorMount { x_m, y_m, yaw_sign, hover_speed_rad_per_s: 1500.0 };
-        let mounts = [mount(0.03, 0.03, 1.0), mount(0.03, -0.03, -1.0), mount(-0.03, -0.03, 1.0), mount(-0.03, 0.03, -1.0)];
+        let mounts = [
+            mount(0.03, 0.03, 1.0),
+            mount(0.03, -0.03, -1.0),
+            mount(-0.03, -0.03, 1.0),
+            mount(-0.03, 0.03, -1.0),
+        ];
         let actuator = |name| Actuator {
             name,
             mode: ActuatorMode::RotorSpeed,
@@ -172,10 +177,12 @@ mod tests {
     #[test]
     fn a_tilt_is_answered_by_the_rotors_on_the_low_side() {
         // Rolled to the right: gravity points towards -y in the body, right rotors must push harder.
-        let [front_left, front_right, rear_right, rear_left] = speeds(sinking([0.0, -0.3, -0.95], [0.0; 3]), 0.5);
+        let [front_left, front_right, rear_right, rear_left] =
+            speeds(sinking([0.0, -0.3, -0.95], [0.0; 3]), 0.5);
         assert!(front_right > 1500.0 && rear_right > 1500.0 && front_left < 1500.0 && rear_left < 1500.0);
         // Nose down: gravity points towards +x in the body, front rotors must push harder.
-        let [front_left, front_right, rear_right, rear_left] = speeds(sinking([0.3, 0.0, -0.95], [0.0; 3]), 0.5);
+        let [front_left, front_right, rear_right, rear_left] =
+            speeds(sinking([0.3, 0.0, -0.95], [0.0; 3]), 0.5);
         assert!(front_left > 1500.0 && front_right > 1500.0 && rear_right < 1500.0 && rear_left < 1500.0);
         // Turning left: rotors that turn the body right push harder.
         let [front_left, front_right, ..] = speeds(sinking([0.0, 0.0, -1.0], [0.0, 0.0, 2.0]), 0.5);

@@ -51,6 +51,8 @@ pub enum Cause {
     OutOfRange,
     /// Too many ticks ended late.
     Overruns,
+    /// The robot reports that it was stopped at its own end.
+    RobotStopped,
     /// The link stayed bad for longer than the fallback may last.
     FallbackTooLong,
 }
@@ -347,7 +349,8 @@ mod tests {
     #[test]
     fn arming_readies_and_blends_before_the_policy_has_the_robot() {
         let mut supervisor = armed(Limits::default());
-        let modes = [(100, Mode::Standby), (200, Mode::Readying), (1199, Mode::Readying), (1200, Mode::Engaging)];
+        let modes =
+            [(100, Mode::Standby), (200, Mode::Readying), (1199, Mode::Readying), (1200, Mode::Engaging)];
         for (time_ms, mode) in modes {
             assert_eq!(supervisor.step(&at(time_ms * MS)).mode, mode, "{time_ms} ms");
         }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 const MAGIC: &[u8; 8] = b"SINEWCKP";
 const VERSION: u32 = 1;
 const HEADER: usize = 16;
+/// Checkpoints that a run keeps: the newest, and two to go back to should it have diverged by then.
+const KEPT: usize = 3;
 const CRC_32C: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
 
 /// Why a checkpoint cannot be read.
@@ -77,17 +79,19 @@ pub fn decode(bytes: &[u8], path: &Path) -> Result<Checkpoint, CheckpointError> 
     postcard::from_bytes(payload).map_err(|error| damaged(error.to_string()))
 }
 
-/// Writes a checkpoint into the run's folder under its number of steps.
+/// Writes a checkpoint into the run's folder under its number of steps, and removes all but the newest three.
 ///
 /// # Errors
-/// The state cannot be encoded, or the file system refused; earlier checkpoints are untouched.
+/// The state cannot be encoded, or the file system refused; earlier checkpoints are then untouched.
 pub fn save(run: &RunDirectory, checkpoint: &Checkpoint) -> std::io::Result<()> {
     let bytes = encode(checkpoint).map_err(std::io::Error::other)?;
     let name = format!("checkpoints/step-{:012}.ckpt", checkpoint.steps);
     run.write(&name, &bytes).map_err(|error| match error {
         RunDirectoryError::Io { source, .. } => source,
         other => std::io::Error::other(other),
-    })
+    })?;
+    let files = list(&run.file("checkpoints"))?;
+    files.iter().rev().skip(KEPT).try_for_each(fs::remove_file)
 }
 
 /// The run's newest checkpoint.
@@ -100,11 +104,83 @@ pub fn load_newest(run: &RunDirectory) -> Result<Checkpoint, CheckpointError> {
         let path = path.to_owned();
         move |source| CheckpointError::Io { path, source }
     };
-    let entries = fs::read_dir(&folder).map_err(failed(&folder))?;
-    let files = entries.flatten().map(|entry| entry.path());
-    // Names carry the steps with leading zeros, so the last in order is the newest.
-    let newest = files.filter(|path| path.extension().is_some_and(|extension| extension == "ckpt")).max();
+    let newest = list(&folder).map_err(failed(&folder))?.pop();
     let path = newest.ok_or(CheckpointError::None { path: folder })?;
     let bytes = fs::read(&path).map_err(failed(&path))?;
     decode(&bytes, &path)
+}
+
+/// The checkpoints in a folder, the newest last: names carry the steps with leading zeros.
+fn list(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let paths: std::io::Result<Vec<PathBuf>> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut paths = paths?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "ckpt"));
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::algorithm::sac::Sac;
+    use crate::actor::TrainedActor;
+    use crate::config::TrainingConfig;
+    use crate::normalizer::Normalizer;
+
+    fn checkpoint(steps: u64) -> Checkpoint {
+        let mut config = TrainingConfig::default();
+        config.sac.hidden = vec![4];
+        config.sac.batch_size = 2;
+        let sac = Sac::new(&config.sac, 3, 1, 7);
+        let normalizer = Normalizer::new(&[0.1; 3]);
+        let actor = TrainedActor::new(&sac.actor_layers(), &normalizer, true, 1, steps, 7);
+        Checkpoint { steps, actor, sac: sac.state(), normalizer }
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        decode(bytes, Path::new("a.ckpt")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_checkpoint_reads_back_to_the_same_bytes() {
+        let bytes = encode(&checkpoint(20_000)).unwrap();
+        let read_back = decode(&bytes, Path::new("a.ckpt")).unwrap();
+        assert_eq!((read_back.steps, &read_back.actor), (20_000, &checkpoint(20_000).actor));
+        assert_eq!(encode(&read_back).unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_truncated_changed_or_foreign_file_is_refused_for_what_it_is() {
+        let bytes = encode(&checkpoint(1)).unwrap();
+        assert!(refusal(&bytes[..9]).ends_with("9 bytes, a header alone has 16"));
+        assert!(refusal(&bytes[..bytes.len() - 1]).ends_with("truncated or changed"));
+        assert!(refusal(&[0; 64]).ends_with("it does not begin with SINEWCKP"));
+        let mut newer = bytes.clone();
+        newer[8] = 2;
+        assert!(refusal(&newer).ends_with("version 2, this build reads 1"));
+        for index in [12, HEADER, bytes.len() - 1] {
+            let mut changed = bytes.clone();
+            changed[index] ^= 1;
+            assert!(refusal(&changed).ends_with("truncated or changed"), "byte {index}");
+        }
+    }
+
+    #[test]
+    fn the_newest_checkpoints_are_kept_and_the_newest_is_loaded() {
+        let path = std::env::temp_dir().join(format!("sinew-checkpoints-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        let run = RunDirectory::create(&path).unwrap();
+        assert!(matches!(load_newest(&run), Err(CheckpointError::None { .. })));
+        // As text, 1,000,000 would come before 900,000.
+        for steps in [800_000, 900_000, 1_000_000, 1_100_000] {
+            save(&run, &checkpoint(steps)).unwrap();
+        }
+        assert_eq!(load_newest(&run).unwrap().steps, 1_100_000);
+        let kept: Vec<_> = list(&run.file("checkpoints")).unwrap();
+        let names = kept.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
+        let expected = ["step-000000900000.ckpt", "step-000001000000.ckpt", "step-000001100000.ckpt"];
+        assert!(names.eq(expected), "{kept:?}");
+        fs::remove_dir_all(path).unwrap();
+    }
 }

@@ -26,7 +26,7 @@ pub struct Evaluation {
 }
 
 /// One of the task's metrics over all episodes that have it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricSummary {
     /// Such as `position_error_max_m`.
     pub name: String,

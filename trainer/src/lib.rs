@@ -6,7 +6,8 @@
 //! - [`training`]: collects transitions and learns from them;
 //! - [`algorithm`]: one readable file for each algorithm, on [`replay`], [`normalizer`], [`distribution`] and [`optimizer`];
 //! - [`network`]: multilayer perceptrons with hand-written gradients, on faer's matrix products;
-//! - [`evaluation`]: runs the exported policy, as a robot would, and scores it.
+//! - [`evaluation`]: runs the exported policy, as a robot would, and scores it;
+//! - [`proof`]: runs its golden pairs, and compares it with an independent engine.
 //!
 //! The same binary, configuration, seed and instruction set give the same policy file for any number of threads:
 //! randomness comes from one [`random`] stream for each purpose, and [`parallel`] work never shares state.
@@ -23,7 +24,9 @@ pub mod normalizer;
 pub mod optimizer;
 pub mod parallel;
 pub mod progress;
+pub mod proof;
 pub mod random;
 pub mod replay;
+pub mod report;
 pub mod run_directory;
 pub mod training;

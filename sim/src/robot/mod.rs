@@ -9,7 +9,7 @@ mod model;
 mod sensors;
 mod world;
 
-pub(crate) use model::RobotModel;
+pub(crate) use model::{Attachment, RobotModel};
 
 use crate::error::SimError;
 use crate::random::Stream;
@@ -19,7 +19,6 @@ use crate::task::Task;
 use crate::truth::{JointState, Truth};
 use actuator::Motor;
 use delay::DelayLine;
-use model::Attachment;
 use sensors::SensorSuite;
 use sinew_policy_runtime::interface::Setpoint;
 use world::World;

@@ -16,11 +16,12 @@ pub use error::TaskError;
 
 use crate::objective::{RewardTerm, Success, Termination};
 use crate::randomization::{Randomization, Ranges};
-use crate::robot::RobotModel;
+use crate::robot::{Attachment, RobotModel};
 use contract::{observation_floor, training_ranges};
 use document::{SensorDocument, TaskDocument};
 use sinew_policy_runtime::contract::Periods;
 use sinew_policy_runtime::interface::Interface;
+use sinew_policy_runtime::safe_action::RotorMount;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -183,6 +184,22 @@ impl Task {
     /// What the robot does when its host is silent; absent where the task has no robot.
     pub fn safe_action(&self) -> Option<SafeActionSpec> {
         self.inner.document.safe_action
+    }
+
+    /// Where each rotor sits and which way it turns, in the order of the actuators; empty where there are none.
+    pub fn rotor_mounts(&self) -> Vec<RotorMount> {
+        let Some(model) = &self.inner.model else { return Vec::new() };
+        let actuators = self.inner.document.actuators.iter().zip(&model.attachments);
+        let mount = |(actuator, attachment): (&ActuatorDocument, &Attachment)| {
+            let (Some(rotor), Attachment::Base([x_m, y_m, _])) = (&actuator.rotor, attachment) else { return None };
+            Some(RotorMount {
+                x_m: *x_m as f32,
+                y_m: *y_m as f32,
+                yaw_sign: if rotor.spin == Spin::Clockwise { 1.0 } else { -1.0 },
+                hover_speed_rad_per_s: actuator.default,
+            })
+        };
+        actuators.filter_map(mount).collect()
     }
 
     /// Whether there is a robot that a plant can play; equations are none.

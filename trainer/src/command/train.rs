@@ -97,9 +97,9 @@ impl Train {
 
 /// What a finished training run has to say.
 pub(crate) struct Summary {
-    steps: u64,
-    seconds: f64,
-    steps_per_s: f64,
+    pub(crate) steps: u64,
+    pub(crate) seconds: f64,
+    pub(crate) steps_per_s: f64,
     evaluation: sinew_trainer::evaluation::Evaluation,
     policy: PathBuf,
 }

@@ -1,0 +1,99 @@
+//! `sinew-host hil`.
+
+use super::{Outcome, Rt, failed, unusable};
+use anyhow::{Context, anyhow};
+use sinew_firmware_host::hil::{HilOptions, HilReport, run};
+use sinew_firmware_host::link::{FaultPlan, LinkAddress};
+use sinew_policy_runtime::policy_file::load_policy;
+use sinew_sim::{Randomization, Task};
+use std::path::PathBuf;
+
+/// Fly a policy against its simulated robot over a real link and judge the loop.
+#[derive(clap::Args)]
+pub(crate) struct Hil {
+    /// policy.onnx or policy.img.
+    policy: PathBuf,
+    /// A built-in task, or the path of a task.toml.
+    #[arg(long)]
+    task: String,
+    /// udp:HOST:PORT, pty or inproc; port 0 takes a free one.
+    #[arg(long, default_value = "udp:127.0.0.1:0")]
+    link: LinkAddress,
+    /// Virtual time: the plant owns it, and two runs give the same report.
+    #[arg(long)]
+    lockstep: bool,
+    /// A TOML file of faults to inject.
+    #[arg(long, value_name = "F.toml")]
+    faults: Option<PathBuf>,
+    /// Seconds from arming to the end.
+    #[arg(long, default_value_t = 10.0, value_name = "S")]
+    duration: f64,
+    /// Decides start state, draws, noise and faults.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Ticks a second; the policy's own rate unless given.
+    #[arg(long, value_name = "HZ")]
+    rate: Option<f64>,
+    /// Real-time privileges.
+    #[arg(long, value_enum, default_value_t = Rt::Try)]
+    rt: Rt,
+    /// Print one JSON object on the last line of stdout.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Hil {
+    pub(crate) fn run(self) -> Outcome {
+        if !(self.duration > 0.0 && self.duration <= 3600.0) {
+            return Err(unusable(anyhow!("--duration is {}, expected above 0 and at most 3600 s", self.duration)));
+        }
+        let task = Task::load(&self.task).map_err(unusable)?;
+        let image = load_policy(&self.policy).map_err(unusable)?;
+        let faults = match &self.faults {
+            None => FaultPlan::default(),
+            Some(path) => {
+                let name = path.display().to_string();
+                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"));
+                FaultPlan::parse(&text.map_err(unusable)?, &name).map_err(unusable)?
+            }
+        };
+        let options = HilOptions {
+            link: self.link,
+            duration_s: self.duration,
+            seed: self.seed,
+            randomization: Randomization::Acceptance,
+            faults,
+            rt: self.rt.into(),
+            lockstep: self.lockstep,
+            rate_hz: self.rate,
+        };
+        let report = run(&task, &image, &options)
+            .map_err(|error| if error.is_unusable() { unusable(error) } else { failed(error) })?;
+        print(&report);
+        if self.json {
+            println!("{}", serde_json::to_string(&report).map_err(failed)?);
+        }
+        if report.outcome == "completed" { Ok(()) } else { Err(failed(anyhow!("{}", report.outcome))) }
+    }
+}
+
+fn print(report: &HilReport) {
+    let time = if report.lockstep { "lockstep" } else { "real time" };
+    eprintln!("{} over {} in {time}, {:.0} Hz: {}", report.mode, report.link, report.rate_hz, report.outcome);
+    eprintln!("ticks         {} ({} overruns, {} skipped)", report.ticks, report.overruns, report.skipped);
+    for (name, quantiles) in [("wake-up us", report.wake_up_us), ("compute us", report.compute_us)] {
+        let (p50, p99, p999, max) = (quantiles.p50, quantiles.p99, quantiles.p999, quantiles.max);
+        eprintln!("{name:<13} p50 {p50:.0}  p99 {p99:.0}  p99.9 {p999:.0}  max {max:.0}");
+    }
+    eprintln!("allocations   {}   interventions {}", report.allocations, report.interventions);
+    eprintln!("plant         {} steps, {} late, {} expired commands", report.plant_steps, report.plant_late, report.plant_expired);
+    eprintln!("error         rms {:.3}, largest {:.3} over the second half", report.error_rms, report.error_max);
+    for item in &report.rt.items {
+        let answer = if item.granted { "granted".to_owned() } else { format!("refused: {}", item.detail) };
+        eprintln!("real time     {:<16} {:<18} {answer}", item.name, item.asked);
+    }
+    for fault in &report.faults {
+        let until = fault.until_s.map_or_else(|| "end".to_owned(), |time| format!("{time:.3} s"));
+        eprintln!("fault         {:.3} s to {until}: {}; {}", fault.at_s, fault.cause, fault.handling);
+    }
+}

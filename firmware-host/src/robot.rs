@@ -1,0 +1,249 @@
+//! What a host knows about a robot: its interface, how long it obeys, and what it does on its own.
+//!
+//! `robot.toml` says it for a real robot; for a simulated one it follows from the task. Names are owned here, and
+//! [`Robot::interface`] lends them.
+
+use serde::{Deserialize, Serialize};
+use sinew_policy_runtime::contract::{Contract, Periods};
+use sinew_policy_runtime::document::{self, DocumentError};
+use sinew_policy_runtime::interface::{Actuator, ActuatorMode, Frame, Interface, MAX_ACTUATORS, MAX_SENSORS, Sensor, Unit};
+
+/// A robot's description, checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Robot {
+    /// For people.
+    pub name: String,
+    /// The robot obeys an actuator command for so long, s, and then enters its own safe state.
+    pub valid_for_s: f64,
+    /// In the order in which the robot reports them.
+    pub sensors: Vec<SensorDescription>,
+    /// In the order in which the robot takes them.
+    pub actuators: Vec<ActuatorDescription>,
+}
+
+/// A group of values that are measured together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SensorDescription {
+    /// Unique among the sensors.
+    pub name: String,
+    /// How many values.
+    pub size: u16,
+    /// Of each.
+    pub unit: Unit,
+    /// Of each.
+    pub frame: Frame,
+}
+
+/// An actuator with its limits and gains.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActuatorDescription {
+    /// Unique among the actuators.
+    pub name: String,
+    /// What its number means.
+    pub mode: ActuatorMode,
+    /// Smallest command, in the mode's unit.
+    pub minimum: f32,
+    /// Largest command, in the mode's unit.
+    pub maximum: f32,
+    /// Largest change of the command per second.
+    #[serde(default)]
+    pub max_rate_per_s: Option<f32>,
+    /// Of the servo, N·m/rad.
+    #[serde(default)]
+    pub stiffness: f32,
+    /// Of the servo, N·m·s/rad.
+    #[serde(default)]
+    pub damping: f32,
+}
+
+/// Why a robot and a policy cannot be run together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RobotError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong type.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// A value that cannot be used.
+    #[error("{file}: {field} is {found}, expected {expected}")]
+    Value {
+        /// The file.
+        file: String,
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What it must be.
+        expected: String,
+    },
+    /// The policy does not fit the robot.
+    #[error("{reason}")]
+    Policy {
+        /// The first thing that does not fit.
+        reason: String,
+    },
+    /// The tick does not divide the policy's period.
+    #[error("a tick of {tick_s} s does not divide the policy's period of {period_s} s exactly")]
+    Period {
+        /// The tick.
+        tick_s: f64,
+        /// The policy's period.
+        period_s: f64,
+    },
+    /// The goal has the wrong length.
+    #[error("the goal has {found} values, the policy's commands have {expected}")]
+    Goal {
+        /// What the policy takes.
+        expected: usize,
+        /// What was given.
+        found: usize,
+    },
+}
+
+impl Robot {
+    /// Reads `robot.toml`.
+    ///
+    /// # Errors
+    /// The file cannot be read or used.
+    pub fn load(path: &str) -> Result<Self, RobotError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| RobotError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads a robot's text; `file` stands in errors.
+    ///
+    /// # Errors
+    /// Not TOML, an unknown key, or a value that cannot be used.
+    pub fn parse(text: &str, file: &str) -> Result<Self, RobotError> {
+        let robot: Self = document::parse(text, file)?;
+        let value = |field, found: String, expected: String| {
+            Err(RobotError::Value { file: file.to_owned(), field, found, expected })
+        };
+        let valid_for_s = robot.valid_for_s;
+        if !(valid_for_s > 0.0 && valid_for_s <= 1.0) {
+            return value("valid_for_s", valid_for_s.to_string(), "above 0 and at most 1".to_owned());
+        }
+        for (field, found, most) in [
+            ("number of sensors", robot.sensors.len(), MAX_SENSORS),
+            ("number of actuators", robot.actuators.len(), MAX_ACTUATORS),
+        ] {
+            if found == 0 || found > most {
+                return value(field, found.to_string(), format!("from 1 to {most}"));
+            }
+        }
+        Ok(robot)
+    }
+
+    /// The simulated robot of a task, as its plant offers it.
+    #[cfg(feature = "sim")]
+    pub fn of_task(task: &sinew_sim::Task) -> Self {
+        let interface = task.interface();
+        let sensor = |sensor: &Sensor| SensorDescription {
+            name: sensor.name.to_owned(),
+            size: sensor.size,
+            unit: sensor.unit,
+            frame: sensor.frame,
+        };
+        let actuator = |actuator: &Actuator| ActuatorDescription {
+            name: actuator.name.to_owned(),
+            mode: actuator.mode,
+            minimum: actuator.minimum,
+            maximum: actuator.maximum,
+            max_rate_per_s: actuator.max_rate_per_s,
+            stiffness: actuator.stiffness,
+            damping: actuator.damping,
+        };
+        Self {
+            name: task.name().to_owned(),
+            // Two and a half policy periods: one lost frame is bridged, two are not.
+            valid_for_s: 2.5 * task.policy_period_s(),
+            sensors: interface.sensors.iter().map(sensor).collect(),
+            actuators: interface.actuators.iter().map(actuator).collect(),
+        }
+    }
+
+    /// Sensors and actuators, with borrowed names.
+    pub fn interface(&self) -> Interface<'_> {
+        let sensor = |sensor: &'_ SensorDescription| -> (u16, Unit, Frame) { (sensor.size, sensor.unit, sensor.frame) };
+        let mut interface = Interface::default();
+        for description in &self.sensors {
+            let (size, unit, frame) = sensor(description);
+            // `parse` has checked the number; a task's interface has the same capacity.
+            let _ = interface.sensors.push(Sensor { name: &description.name, size, unit, frame });
+        }
+        for description in &self.actuators {
+            let _ = interface.actuators.push(Actuator {
+                name: &description.name,
+                mode: description.mode,
+                minimum: description.minimum,
+                maximum: description.maximum,
+                max_rate_per_s: description.max_rate_per_s,
+                stiffness: description.stiffness,
+                damping: description.damping,
+            });
+        }
+        interface
+    }
+
+    /// How long the robot obeys an actuator command, µs.
+    pub fn valid_for_us(&self) -> u32 {
+        (self.valid_for_s * 1e6) as u32
+    }
+
+    /// How many ticks of the host make a policy period.
+    ///
+    /// # Errors
+    /// Not a whole number.
+    pub fn ticks_per_period(&self, contract: &Contract, tick_s: f64) -> Result<u64, RobotError> {
+        let period_s = contract.periods.policy_period_s;
+        Periods::ratio(tick_s, period_s).map(u64::from).ok_or(RobotError::Period { tick_s, period_s })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PENDULUM: &str = r#"
+name = "bench pendulum"
+valid_for_s = 0.1
+[[sensors]]
+name = "hinge_position"
+size = 1
+unit = "radian"
+frame = "joint"
+[[actuators]]
+name = "hinge"
+mode = "torque"
+minimum = -2.0
+maximum = 2.0
+"#;
+
+    #[test]
+    fn a_description_lends_the_interface_that_it_describes() {
+        let robot = Robot::parse(PENDULUM, "robot.toml").unwrap();
+        let interface = robot.interface();
+        assert_eq!((interface.sensors[0].name, interface.actuators[0].maximum), ("hinge_position", 2.0));
+        assert_eq!(robot.valid_for_us(), 100_000);
+    }
+
+    #[test]
+    fn errors_name_the_place_the_value_and_what_was_expected() {
+        let error = |text: &str| Robot::parse(text, "robot.toml").unwrap_err().to_string();
+        let unknown = error(&PENDULUM.replace("valid_for_s", "valid_for"));
+        assert!(unknown.starts_with("robot.toml:3: unknown key \"valid_for\", did you mean \"valid_for_s\"?"), "{unknown}");
+        let value = error(&PENDULUM.replace("valid_for_s = 0.1", "valid_for_s = 0.0"));
+        assert_eq!(value, "robot.toml: valid_for_s is 0, expected above 0 and at most 1");
+    }
+}
