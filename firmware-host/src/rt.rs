@@ -12,8 +12,8 @@ use std::hint::black_box;
 use std::io::{self, Write};
 use std::num::NonZeroU64;
 
-/// The priority that hosts ask for: above the kernel's interrupt threads, which have 50, and below its watchdogs.
-pub const DEFAULT_PRIORITY: i32 = 80;
+/// Above the kernel's interrupt threads, which have 50, and below its watchdogs, which have 99.
+const PRIORITY: i32 = 80;
 /// Of the stack, touched in advance: several times what a tick uses.
 const PREFAULTED_STACK_BYTES: usize = 256 * 1024;
 const PAGE_BYTES: usize = 4096;
@@ -92,15 +92,15 @@ impl Drop for RtGuard {
 ///
 /// # Errors
 /// With [`RtPolicy::Strict`], all that was refused; the thread keeps what was granted before.
-pub fn prepare_thread(
-    policy: RtPolicy,
-    priority: i32,
-    core: Option<usize>,
-) -> Result<(RtReport, RtGuard), RtError> {
-    if policy == RtPolicy::Off {
-        return Ok((RtReport { policy, items: Vec::new() }, RtGuard::default()));
+pub fn prepare_thread(policy: RtPolicy, core: Option<usize>) -> Result<(RtReport, RtGuard), RtError> {
+    match policy {
+        RtPolicy::Off => Ok((RtReport { policy, items: Vec::new() }, RtGuard::default())),
+        RtPolicy::Try | RtPolicy::Strict => judge(policy, ask(PRIORITY, core)),
     }
-    let (items, guard) = ask(priority, core);
+}
+
+/// Whether what was granted is enough.
+fn judge(policy: RtPolicy, (items, guard): (Vec<RtItem>, RtGuard)) -> Result<(RtReport, RtGuard), RtError> {
     let refused: Vec<RtItem> = items.iter().filter(|item| !item.granted).cloned().collect();
     if policy == RtPolicy::Strict && !refused.is_empty() {
         return Err(RtError::Refused { refused });
@@ -113,7 +113,8 @@ fn ask(priority: i32, core: Option<usize>) -> (Vec<RtItem>, RtGuard) {
     let mut items: Vec<RtItem> = core.map(pin).into_iter().collect();
     let slack = rustix::thread::set_current_timer_slack(NonZeroU64::new(1)).map_err(io::Error::from);
     items.push(RtItem::new("timer_slack", "1 ns", &slack, ""));
-    let locked = rustix::mm::mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE).map_err(io::Error::from);
+    let locked =
+        rustix::mm::mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE).map_err(io::Error::from);
     let remedy = "needs CAP_IPC_LOCK or a sufficient RLIMIT_MEMLOCK (ulimit -l)";
     items.push(RtItem::new("locked_memory", "mlockall, current and future", &locked, remedy));
     prefault_stack();
@@ -128,13 +129,18 @@ fn ask(priority: i32, core: Option<usize>) -> (Vec<RtItem>, RtGuard) {
     (items, RtGuard { locked_memory: locked.is_ok(), _cpu_dma_latency: latency.ok() })
 }
 
-/// Gives the calling thread, one beside the control loop such as a simulated robot's, the normal scheduler on `core`.
-pub fn pin_other(core: usize) -> RtItem {
-    let mut item = pin(core);
-    if let Err(error) = set_scheduler(libc::SCHED_OTHER, 0) {
-        (item.granted, item.detail) = (false, format!("SCHED_OTHER: {error}"));
-    }
-    item
+/// Confines the calling thread to `core`. For threads beside the control loop, such as a simulated robot's, which keep the
+/// normal scheduler: what a prepared thread starts does not inherit its priority.
+pub fn pin(core: usize) -> RtItem {
+    let pinned = if core < CpuSet::MAX_CPU {
+        let mut set = CpuSet::new();
+        set.set(core);
+        rustix::thread::sched_setaffinity(None, &set).map_err(io::Error::from)
+    } else {
+        Err(io::ErrorKind::InvalidInput.into())
+    };
+    let remedy = format!("this thread may use the cores {:?}", allowed_cores());
+    RtItem::new("affinity", &format!("core {core}"), &pinned, &remedy)
 }
 
 /// The cores that the calling thread may run on; a thread that is pinned has one.
@@ -163,7 +169,9 @@ pub fn sleep_until_ns(deadline: u64) {
     let until =
         Timespec { tv_sec: (deadline / 1_000_000_000) as i64, tv_nsec: (deadline % 1_000_000_000) as _ };
     // Every time is valid here, so an interruption is the only failure.
-    while rustix::thread::clock_nanosleep_absolute(ClockId::Monotonic, &until) == Err(rustix::io::Errno::INTR) {}
+    while rustix::thread::clock_nanosleep_absolute(ClockId::Monotonic, &until) == Err(rustix::io::Errno::INTR)
+    {
+    }
 }
 
 impl RtItem {
@@ -180,18 +188,6 @@ impl RtItem {
 fn list(refused: &[RtItem]) -> String {
     let each = refused.iter().map(|item| format!("{} ({}): {}", item.name, item.asked, item.detail));
     each.collect::<Vec<_>>().join("; ")
-}
-
-fn pin(core: usize) -> RtItem {
-    let pinned = if core < CpuSet::MAX_CPU {
-        let mut set = CpuSet::new();
-        set.set(core);
-        rustix::thread::sched_setaffinity(None, &set).map_err(io::Error::from)
-    } else {
-        Err(io::ErrorKind::InvalidInput.into())
-    };
-    let remedy = format!("this thread may use the cores {:?}", allowed_cores());
-    RtItem::new("affinity", &format!("core {core}"), &pinned, &remedy)
 }
 
 /// Touches the stack's pages below the caller, so that no tick is the first to use one.
@@ -234,7 +230,7 @@ mod tests {
 
     #[test]
     fn off_asks_for_nothing() {
-        let (report, guard) = prepare_thread(RtPolicy::Off, DEFAULT_PRIORITY, Some(0)).unwrap();
+        let (report, guard) = prepare_thread(RtPolicy::Off, Some(0)).unwrap();
         assert_eq!(report, RtReport { policy: RtPolicy::Off, items: Vec::new() });
         drop(guard);
     }
@@ -243,7 +239,7 @@ mod tests {
     fn try_reports_each_thing_and_what_was_granted_holds() {
         let core = allowed_cores()[0];
         let (report, cores, slack) = on_a_thread(move || {
-            let (report, _guard) = prepare_thread(RtPolicy::Try, 1, Some(core)).unwrap();
+            let (report, _guard) = prepare_thread(RtPolicy::Try, Some(core)).unwrap();
             (report, allowed_cores(), rustix::thread::current_timer_slack().unwrap())
         });
         let names: Vec<_> = report.items.iter().map(|item| item.name.as_str()).collect();
@@ -259,9 +255,9 @@ mod tests {
 
     #[test]
     fn strict_names_all_that_was_refused_and_why() {
-        let no_core = CpuSet::MAX_CPU - 1;
-        let no_priority = 1000;
-        let error = on_a_thread(move || prepare_thread(RtPolicy::Strict, no_priority, Some(no_core)).unwrap_err());
+        let (no_priority, no_core) = (1000, CpuSet::MAX_CPU - 1);
+        let error =
+            on_a_thread(move || judge(RtPolicy::Strict, ask(no_priority, Some(no_core))).unwrap_err());
         let text = error.to_string();
         assert!(text.starts_with(&format!("real-time setup refused: affinity (core {no_core}): ")), "{text}");
         assert!(text.contains("this thread may use the cores ["), "{text}");
@@ -269,11 +265,23 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_beside_the_loop_keeps_the_normal_scheduler_on_its_core() {
-        let core = *allowed_cores().last().unwrap();
-        let (item, cores) = on_a_thread(move || (pin_other(core), allowed_cores()));
+    fn what_a_prepared_thread_starts_has_the_normal_scheduler_and_can_be_pinned_elsewhere() {
+        let allowed = allowed_cores();
+        let (first, last) = (allowed[0], allowed[allowed.len() - 1]);
+        let (policy, item, cores) = on_a_thread(move || {
+            let _prepared = prepare_thread(RtPolicy::Try, Some(first)).unwrap();
+            on_a_thread(move || (scheduler(), pin(last), allowed_cores()))
+        });
+        assert_eq!(policy, libc::SCHED_OTHER);
         assert!(item.granted, "{item:?}");
-        assert_eq!(cores, [core]);
+        assert_eq!(cores, [last]);
+    }
+
+    /// The calling thread's scheduling policy.
+    #[allow(unsafe_code, reason = "rustix has no sched_getscheduler")]
+    fn scheduler() -> i32 {
+        // SAFETY: it takes no pointer; thread 0 is the caller.
+        unsafe { libc::sched_getscheduler(0) }
     }
 
     #[test]

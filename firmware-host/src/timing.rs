@@ -84,8 +84,9 @@ impl Histogram {
         for (bucket, count) in self.counts.iter().enumerate() {
             counted += u128::from(*count);
             if counted >= rank && *count > 0 {
-                let upper_edge_ns = lower_edge_ns(bucket + 1) - 1;
-                return to_us(if bucket + 1 == BUCKETS { self.largest_ns } else { upper_edge_ns.min(self.largest_ns) });
+                // The last bucket has no upper edge.
+                let upper_ns = if bucket + 1 == BUCKETS { u64::MAX } else { lower_edge_ns(bucket + 1) - 1 };
+                return to_us(upper_ns.min(self.largest_ns));
             }
         }
         0.0

@@ -1,6 +1,7 @@
 //! The counting allocator, installed as a binary installs it.
 
 use sinew_firmware_host::allocation::{CountingAllocator, count, thread_usage};
+use sinew_firmware_host::link::{FaultClock, FaultInjector, FaultPlan, Link, PtyLink, UdpLink, inproc_pair};
 use sinew_firmware_host::timing::Histogram;
 use std::hint::black_box;
 
@@ -49,6 +50,55 @@ fn recording_a_duration_and_counting_itself_allocate_nothing() {
         black_box((histogram.quantiles(), histogram.buckets().count(), thread_usage()));
     });
     assert_eq!(calls, 0);
+}
+
+/// Sends and receives a thousand times at both ends, whether or not anything arrives, and counts.
+fn counted_traffic(host: &mut dyn Link, robot: &mut dyn Link) -> u64 {
+    let mut buffer = [0; 1024];
+    counted(|| {
+        for number in 0..1000_u32 {
+            // A full link's refusal must not allocate either.
+            let _ = black_box(host.send(&[number as u8 | 1, 2, 3, 0]));
+            let _ = black_box(robot.send(&[number as u8 | 1, 2, 0]));
+            let _ = black_box(host.receive(&mut buffer));
+            if number.is_multiple_of(2) {
+                let _ = black_box(robot.receive(&mut buffer));
+            }
+        }
+    })
+}
+
+#[test]
+fn no_link_allocates_once_it_is_open() {
+    let mut bound = UdpLink::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut connected = UdpLink::connect(bound.address().unwrap()).unwrap();
+    assert_eq!(counted_traffic(&mut connected, &mut bound), 0, "udp");
+    let (mut master, path) = PtyLink::open().unwrap();
+    let mut attached = PtyLink::attach(&path).unwrap();
+    assert_eq!(counted_traffic(&mut attached, &mut master), 0, "pty");
+    let (mut host, mut robot) = inproc_pair();
+    assert_eq!(counted_traffic(&mut host, &mut robot), 0, "inproc");
+}
+
+#[test]
+fn injecting_every_fault_at_once_does_not_allocate() {
+    let window = |kind: &str, delay_s: f64| {
+        format!(
+            "[[faults]]\nat_s = 0.0\nduration_s = 9.0\nprobability = 0.5\nkind = \"{kind}\"\ndelay_s = {delay_s:?}\n"
+        )
+    };
+    let kinds = [("drop", 0.0), ("duplicate", 0.0), ("delay", 5.0), ("reorder", 0.0), ("corrupt", 0.0)];
+    let text: String = kinds.into_iter().map(|(kind, delay_s)| window(kind, delay_s)).collect();
+    let (host, mut robot) = inproc_pair();
+    // Nothing that is delayed becomes due, so frames pile up beyond the injector's room.
+    let mut injector =
+        FaultInjector::new(host, FaultPlan::parse(&text, "all.toml").unwrap(), 1, FaultClock::default());
+    for round in 0..4 {
+        assert_eq!(counted_traffic(&mut injector, &mut robot), 0, "round {round}");
+    }
+    let counts = injector.counts();
+    let each = [counts.dropped, counts.duplicated, counts.delayed, counts.reordered, counts.corrupted];
+    assert!(each.iter().all(|count| *count > 100), "{counts:?}");
 }
 
 #[test]

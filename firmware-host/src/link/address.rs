@@ -25,6 +25,14 @@ pub enum AddressError {
         /// What was written.
         found: String,
     },
+    /// A kind that is specified and not built yet.
+    #[error("link {found:?}: {kind} links are not in this version; use udp:HOST:PORT, pty or inproc")]
+    NotInThisVersion {
+        /// What was written.
+        found: String,
+        /// `serial` or `unix`.
+        kind: &'static str,
+    },
     /// Not HOST:PORT.
     #[error("link {found:?}: expected udp:HOST:PORT with a numeric host, such as udp:127.0.0.1:7000")]
     Udp {
@@ -32,7 +40,9 @@ pub enum AddressError {
         found: String,
     },
     /// Datagrams are not authenticated.
-    #[error("link {found:?}: datagrams leave loopback only when they are authenticated, which this version cannot do; use a loopback address such as 127.0.0.1")]
+    #[error(
+        "link {found:?}: datagrams leave loopback only when they are authenticated, which this version cannot do; use a loopback address such as 127.0.0.1"
+    )]
     NotLoopback {
         /// What was written.
         found: String,
@@ -59,6 +69,8 @@ impl FromStr for LinkAddress {
                 }
             }
             Some(("pty", path)) if !path.is_empty() => Ok(Self::Pty(Some(path.to_owned()))),
+            Some(("serial", _)) => Err(AddressError::NotInThisVersion { found, kind: "serial" }),
+            Some(("unix", _)) => Err(AddressError::NotInThisVersion { found, kind: "unix" }),
             None if text == "pty" => Ok(Self::Pty(None)),
             None if text == "inproc" => Ok(Self::Inproc),
             _ => Err(AddressError::Unknown { found }),
@@ -86,9 +98,12 @@ mod tests {
 
     #[test]
     fn addresses_read_back_as_they_are_written() {
-        for text in ["udp:127.0.0.1:7000", "udp:[::1]:7000", "pty", "pty:/dev/pts/3", "inproc"] {
+        for text in
+            ["udp:127.0.0.1:7000", "udp:127.3.0.1:0", "udp:[::1]:7000", "pty", "pty:/dev/pts/3", "inproc"]
+        {
             assert_eq!(text.parse::<LinkAddress>().unwrap().to_string(), text);
         }
+        assert_eq!("udp:localhost:7000".parse::<LinkAddress>().unwrap().to_string(), "udp:127.0.0.1:7000");
     }
 
     #[test]
@@ -96,6 +111,11 @@ mod tests {
         let error = |text: &str| text.parse::<LinkAddress>().unwrap_err().to_string();
         assert!(error("udp:192.168.1.2:7000").contains("leave loopback only when they are authenticated"));
         assert!(error("udp:robot").contains("udp:127.0.0.1:7000"));
-        assert!(error("telnet:robot").contains("expected udp:HOST:PORT, pty or inproc"));
+        assert!(error("udp:[::]:7000").contains("leave loopback only when they are authenticated"));
+        for unknown in ["telnet:robot", "pty:", "", "inproc:1", "UDP:127.0.0.1:7000"] {
+            assert_eq!(error(unknown), format!("link {unknown:?}: expected udp:HOST:PORT, pty or inproc"));
+        }
+        assert!(error("serial:/dev/ttyUSB0@921600").contains("serial links are not in this version"));
+        assert!(error("unix:/run/robot").contains("unix links are not in this version"));
     }
 }

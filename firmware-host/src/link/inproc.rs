@@ -1,4 +1,6 @@
-//! Both ends in one process, over bounded lock-free queues.
+//! Both ends in one process, over bounded lock-free queues of whole frames.
+//!
+//! [`inproc_pair`] allocates every frame's place at once, so that sending copies bytes and does nothing else.
 
 use super::{Link, LinkError};
 use crate::wire::frame::LARGEST_FRAME;
@@ -58,5 +60,16 @@ mod tests {
             assert_eq!(buffer[0], number as u8);
         }
         assert_eq!(right.receive(&mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn both_directions_are_apart_and_a_frame_that_is_too_long_is_refused() {
+        let (mut left, mut right) = inproc_pair();
+        left.send(&[1, 0]).unwrap();
+        right.send(&[2, 2, 0]).unwrap();
+        assert!(matches!(left.send(&[1; LARGEST_FRAME + 1]), Err(LinkError::TooLong)));
+        let mut buffer = [0; LARGEST_FRAME];
+        assert_eq!((right.receive(&mut buffer).unwrap(), buffer[0]), (2, 1));
+        assert_eq!((left.receive(&mut buffer).unwrap(), buffer[0]), (3, 2));
     }
 }

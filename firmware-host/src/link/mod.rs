@@ -10,7 +10,9 @@ mod pty;
 mod udp;
 
 pub use address::{AddressError, LinkAddress};
-pub use fault::{Direction, FaultClock, FaultCounts, FaultInjector, FaultKind, FaultPlan, FaultWindow};
+pub use fault::{
+    Direction, FaultClock, FaultCounts, FaultInjector, FaultKind, FaultPlan, FaultPlanError, FaultWindow,
+};
 pub use inproc::inproc_pair;
 pub use pty::PtyLink;
 pub use udp::UdpLink;
@@ -73,7 +75,11 @@ fn nothing_yet(result: io::Result<usize>) -> Result<usize, LinkError> {
     match result {
         Ok(length) => Ok(length),
         // A refused datagram means that nobody listens yet: on loopback the sender hears of it on its next read.
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionRefused) => Ok(0),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionRefused) =>
+        {
+            Ok(0)
+        }
         Err(error) => Err(error.into()),
     }
 }
