@@ -123,8 +123,8 @@ fn list(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::algorithm::sac::Sac;
     use crate::actor::TrainedActor;
+    use crate::algorithm::sac::Sac;
     use crate::config::TrainingConfig;
     use crate::normalizer::Normalizer;
 

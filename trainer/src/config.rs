@@ -151,7 +151,7 @@ struct SacDocument {
 
 /// `"auto"` or a number.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected \"auto\" or a number of nats")]
 enum TargetEntropy {
     Nats(f32),
     Named(Auto),
@@ -291,11 +291,22 @@ impl TrainingConfig {
             ("sac.updates_per_step", sac.updates_per_step),
             ("sac.initial_alpha", f64::from(sac.initial_alpha)),
         ];
-        match positive.into_iter().find(|(_, value)| !(*value > 0.0 && value.is_finite())) {
-            Some((key, found)) => {
-                Err(ConfigError::Value { key, found: found.to_string(), expected: "positive and finite" })
-            }
-            None => Ok(()),
+        if let Some((key, found)) =
+            positive.into_iter().find(|(_, value)| !(*value > 0.0 && value.is_finite()))
+        {
+            return Err(ConfigError::Value {
+                key,
+                found: found.to_string(),
+                expected: "positive and finite",
+            });
+        }
+        match sac.target_entropy {
+            Some(nats) if !nats.is_finite() => Err(ConfigError::Value {
+                key: "sac.target_entropy",
+                found: nats.to_string(),
+                expected: "\"auto\" or a finite number",
+            }),
+            _ => Ok(()),
         }
     }
 }
@@ -335,6 +346,11 @@ impl SacConfig {
     }
 }
 
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference to the field"
+)]
 fn write_target_entropy<S: serde::Serializer>(value: &Option<f32>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {
         Some(nats) => serializer.serialize_f32(*nats),
@@ -386,5 +402,21 @@ mod tests {
         assert_eq!(error, "sac.gamma is 1.5, expected above 0 and at most 1");
         let error = TrainingConfig::default().set("sac.hidden=[]").unwrap_err().to_string();
         assert!(error.contains("sac.hidden"), "{error}");
+        let error = TrainingConfig::default().set("sac.target_entropy=-inf").unwrap_err().to_string();
+        assert_eq!(error, "sac.target_entropy is -inf, expected \"auto\" or a finite number");
+        let error = TrainingConfig::default().set("sac.target_entropy=aut").unwrap_err().to_string();
+        assert!(error.contains("expected \"auto\" or a number of nats"), "{error}");
+    }
+
+    #[test]
+    fn every_seed_is_refused_or_reads_back() {
+        for seed in [0, i64::MAX as u64, i64::MAX as u64 + 1, u64::MAX] {
+            let mut config = TrainingConfig::default();
+            if config.set(&format!("training.seed={seed}")).is_ok() {
+                let mut read_back = TrainingConfig::default();
+                read_back.merge(&config.to_toml(), "config.toml").unwrap();
+                assert_eq!(read_back.training.seed, seed, "{}", config.to_toml());
+            }
+        }
     }
 }

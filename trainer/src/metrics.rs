@@ -78,7 +78,8 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], HEADER);
         assert_eq!(lines.len(), 3);
-        for (line, start) in lines[1..].iter().zip(["500,1.500,333.3,2,-12.5,", "1000,1.500,333.3,2,-12.5,"]) {
+        for (line, start) in lines[1..].iter().zip(["500,1.500,333.3,2,-12.5,", "1000,1.500,333.3,2,-12.5,"])
+        {
             assert!(line.starts_with(start), "{line}");
             assert_eq!(line.split(',').count(), HEADER.split(',').count());
         }

@@ -72,16 +72,13 @@ impl TrainingObserver for ConsoleObserver {
             self.metrics_error.get_or_insert(error);
         }
         let message = format!("return {:.1}  {:.0} steps/s", progress.return_mean, progress.steps_per_s);
-        match &self.bar {
-            Some(bar) => {
-                bar.set_position(progress.steps);
-                bar.set_message(message);
-            }
-            None => {
-                let share = (self.total_steps / LINES).max(1);
-                if before / share < progress.steps / share {
-                    eprintln!("{:>8} steps  {message}", progress.steps);
-                }
+        if let Some(bar) = &self.bar {
+            bar.set_position(progress.steps);
+            bar.set_message(message);
+        } else {
+            let share = (self.total_steps / LINES).max(1);
+            if before / share < progress.steps / share {
+                eprintln!("{:>8} steps  {message}", progress.steps);
             }
         }
     }

@@ -9,7 +9,7 @@ use sinew_policy_runtime::image::ImageError;
 use sinew_policy_runtime::onnx::{self, OnnxError};
 use std::io::Cursor;
 use std::time::Instant;
-use tract_onnx::prelude::*;
+use tract_onnx::prelude::{DatumExt, Framework, InferenceModelExt, IntoRunnable, Tensor, TractError, tvec};
 
 /// Largest `|a - b| / (1 + |b|)` between the runtime's output `a` and the engine's `b`.
 pub const TOLERANCE: f64 = 1e-5;
@@ -104,18 +104,22 @@ pub fn prove(policy: &[u8]) -> Result<Proof, ProofError> {
 }
 
 /// The engine, as a function from an observation to the first output.
-fn reference(policy: &[u8], size: usize) -> Result<impl Fn(&[f32]) -> Result<Vec<f32>, ProofError>, ProofError> {
+fn reference(
+    policy: &[u8],
+    size: usize,
+) -> Result<impl Fn(&[f32]) -> Result<Vec<f32>, ProofError>, ProofError> {
     let refused = |error: TractError| ProofError::Reference { reason: error.to_string() };
     let plan = tract_onnx::onnx()
         .model_for_read(&mut Cursor::new(policy))
         .and_then(|model| model.with_input_fact(0, f32::fact([1, size]).into()))
         .and_then(InferenceModelExt::into_optimized)
-        .and_then(|model| model.into_runnable())
+        .and_then(IntoRunnable::into_runnable)
         .map_err(refused)?;
     Ok(move |observation: &[f32]| {
         let input = Tensor::from_shape(&[1, size], observation).map_err(refused)?;
         let outputs = plan.run(tvec!(input.into())).map_err(refused)?;
-        let output = outputs.first().ok_or_else(|| ProofError::Reference { reason: "no output".to_owned() })?;
+        let output =
+            outputs.first().ok_or_else(|| ProofError::Reference { reason: "no output".to_owned() })?;
         Ok(output.try_as_plain_ram().and_then(|values| values.as_slice::<f32>()).map_err(refused)?.to_vec())
     })
 }

@@ -1,6 +1,7 @@
 //! `sinew demo`.
 
-use super::report::show;
+use super::eval::acceptance_seed;
+use super::report::keep;
 use super::train::record_run;
 use super::{Failure, Outcome, failed, unusable};
 use anyhow::anyhow;
@@ -11,10 +12,9 @@ use sinew_policy_runtime::image::AlignedImage;
 use sinew_policy_runtime::onnx;
 use sinew_sim::{Randomization, Task};
 use sinew_trainer::config::TrainingConfig;
-use sinew_trainer::evaluation::evaluate_image;
 use sinew_trainer::progress::ConsoleObserver;
 use sinew_trainer::proof;
-use sinew_trainer::report::{EvaluationReport, FaultLine, FlightReport, PolicyReport, RunReport, TracePoint};
+use sinew_trainer::report::{FaultLine, FlightReport, PolicyReport, RunReport, TracePoint};
 use sinew_trainer::run_directory::RunDirectory;
 use std::path::PathBuf;
 
@@ -29,6 +29,8 @@ const BURST: FaultWindow = FaultWindow {
     direction: Direction::Both,
     delay_s: 0.0,
 };
+/// What a flight is called that lasted as long as it was meant to.
+const COMPLETED: &str = "completed";
 /// Episodes on the acceptance ranges.
 const EPISODES: usize = 20;
 
@@ -59,36 +61,41 @@ impl Demo {
         .map_err(unusable)?;
         eprintln!("training a quadrotor to hover, under randomization, on {} threads", self.threads);
         let mut observer = ConsoleObserver::new(&run, config.training.steps).map_err(failed)?;
-        let trained = record_run(&task, &config, &run, &mut observer);
+        let trained = record_run(&task, &config, &run, &mut observer, EPISODES);
         observer.finish();
         let summary = trained?;
 
-        let onnx_bytes = run.read("policy.onnx").map_err(failed)?;
-        let image = onnx::load(&onnx_bytes).map_err(failed)?;
         eprintln!("proving the exported file");
+        let onnx_bytes = run.read("policy.onnx").map_err(failed)?;
         let policy = prove(&onnx_bytes)?;
-        eprintln!("evaluating on the acceptance ranges");
-        let evaluation = evaluate(&task, &image, self.seed, self.threads)?;
         eprintln!("flying for {FLIGHT_S} s over UDP, with a burst of lost frames at {} s", BURST.at_s);
-        let flight = fly(&task, &image, self.seed)?;
+        let image = onnx::load(&onnx_bytes).map_err(failed)?;
+        let flight = fly(&task, &image, acceptance_seed(self.seed))?;
+        run.write("flight.json", &serde_json::to_vec_pretty(&flight).map_err(failed)?).map_err(failed)?;
 
         let report = RunReport {
-            task: task.name().to_owned(),
-            algorithm: "SAC".to_owned(),
-            seed: self.seed,
-            steps: summary.steps,
-            seconds: summary.seconds,
-            steps_per_s: summary.steps_per_s,
-            curve: observer.curve().to_vec(),
-            evaluation: Some(evaluation),
             policy: Some(policy),
             flight: Some(flight_report(&flight)),
+            ..summary.report(&task, &config, &observer)
         };
-        let json = serde_json::to_vec_pretty(&report).map_err(failed)?;
-        run.write("report.json", &json).map_err(failed)?;
-        run.write("flight.json", &serde_json::to_vec_pretty(&flight).map_err(failed)?).map_err(failed)?;
-        show(&run, &report)?;
-        if report.verdict().passed() { Ok(()) } else { Err(failed(anyhow!("the demo's checks did not all pass"))) }
+        keep(&run, &report)?;
+        judge(&report, &flight)
+    }
+}
+
+/// The checks of the report, and those on which its numbers rest: a flight that ended early may have no error to show.
+fn judge(report: &RunReport, flight: &HilReport) -> Outcome {
+    if flight.outcome != COMPLETED {
+        return Err(failed(anyhow!("the flight did not complete: {}", flight.outcome)));
+    }
+    let judged = || flight.trace.iter().filter(|point| point.time_s >= 0.5 * FLIGHT_S);
+    if judged().next().is_none() || judged().any(|point| !point.error.is_finite()) {
+        return Err(failed(anyhow!("the flight left no position error to judge")));
+    }
+    if report.verdict().passed() {
+        Ok(())
+    } else {
+        Err(failed(anyhow!("the demo's checks did not all pass: {}", report.verdict().sentence())))
     }
 }
 
@@ -111,18 +118,6 @@ fn prove(onnx_bytes: &[u8]) -> Result<PolicyReport, Failure> {
         reference: proof.reference.to_owned(),
         reference_error: proof.reference_error,
         inference_us: proof.inference_us,
-    })
-}
-
-fn evaluate(task: &Task, image: &AlignedImage, seed: u64, threads: usize) -> Result<EvaluationReport, Failure> {
-    let evaluation =
-        evaluate_image(task, image, Randomization::Acceptance, EPISODES, seed, threads).map_err(failed)?;
-    Ok(EvaluationReport {
-        episodes: EPISODES,
-        return_mean: evaluation.return_mean,
-        return_std: evaluation.return_std,
-        success_rate: evaluation.success_rate,
-        metrics: evaluation.metric_table(),
     })
 }
 
@@ -166,7 +161,12 @@ fn flight_report(flight: &HilReport) -> FlightReport {
         allocations: flight.allocations,
         interventions: flight.interventions,
         plant_late: flight.plant_late,
-        rt: flight.rt.items.iter().map(|item| (item.name.clone(), item.asked.clone(), item.granted)).collect(),
+        rt: flight
+            .rt
+            .items
+            .iter()
+            .map(|item| (item.name.clone(), item.asked.clone(), item.granted))
+            .collect(),
         faults: flight.faults.iter().map(fault).collect(),
         trace: flight.trace.iter().map(point).collect(),
         error_rms_m: flight.error_rms,

@@ -9,6 +9,15 @@ use std::path::PathBuf;
 /// Enough for a mean whose standard error is a tenth of the episodes' spread.
 pub(crate) const EVALUATION_EPISODES: usize = 100;
 
+/// Training's own episodes come from the seed itself. Without this distance, `train --seed 1` and `eval --seed 1` would
+/// judge a policy by the very robots and start states that it was trained on.
+const ACCEPTANCE_SEED_OFFSET: u64 = 0xacce_0000_0000;
+
+/// The seed of the acceptance episodes for the seed that a person gave; `train`, `eval` and `demo` agree on it.
+pub(crate) fn acceptance_seed(seed: u64) -> u64 {
+    seed.wrapping_add(ACCEPTANCE_SEED_OFFSET)
+}
+
 /// Score a policy on a task's acceptance ranges.
 #[derive(clap::Args)]
 pub(crate) struct Eval {
@@ -40,7 +49,7 @@ impl Eval {
             &image,
             Randomization::Acceptance,
             self.episodes,
-            self.seed,
+            acceptance_seed(self.seed),
             self.threads,
         )
         .map_err(|error| match error {
@@ -69,7 +78,10 @@ fn to_json(evaluation: &Evaluation) -> serde_json::Value {
 fn print_table(evaluation: &Evaluation) {
     let count = evaluation.returns.len();
     eprintln!("episodes     {count}");
-    eprintln!("return       {:.2} ± {:.2} (deviation over episodes)", evaluation.return_mean, evaluation.return_std);
+    eprintln!(
+        "return       {:.2} ± {:.2} (deviation over episodes)",
+        evaluation.return_mean, evaluation.return_std
+    );
     if let Some(rate) = evaluation.success_rate {
         eprintln!("success      {:.0} of {count} ({:.0} %)", rate * count as f64, 100.0 * rate);
     }

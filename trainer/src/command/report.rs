@@ -17,7 +17,8 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn run(self) -> Outcome {
         let run = RunDirectory::open(&self.run).map_err(unusable)?;
-        let bytes = run.read("report.json").map_err(unusable)?;
+        let bytes =
+            run.read("report.json").context("a run has a report once it has finished").map_err(unusable)?;
         let report: RunReport = serde_json::from_slice(&bytes)
             .with_context(|| format!("{} is no report", run.file("report.json").display()))
             .map_err(unusable)?;
@@ -25,10 +26,17 @@ impl Report {
     }
 }
 
+/// Keeps a report in the run's folder, and shows it.
+pub(crate) fn keep(run: &RunDirectory, report: &RunReport) -> Outcome {
+    let json = serde_json::to_vec_pretty(report).map_err(failed)?;
+    run.write("report.json", &json).map_err(failed)?;
+    show(run, report)
+}
+
 /// Prints a report and writes its page.
-pub(crate) fn show(run: &RunDirectory, report: &RunReport) -> Outcome {
-    println!("{}", terminal::text(report, std::io::stdout().is_terminal()));
+fn show(run: &RunDirectory, report: &RunReport) -> Outcome {
+    eprintln!("{}", terminal::text(report, std::io::stderr().is_terminal()));
     run.write("report.html", html::page(report).as_bytes()).map_err(failed)?;
-    println!("{}", run.file("report.html").display());
+    eprintln!("{}", run.file("report.html").display());
     Ok(())
 }

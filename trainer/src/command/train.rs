@@ -1,11 +1,13 @@
 //! `sinew train`.
 
+use super::eval::{EVALUATION_EPISODES, acceptance_seed};
+use super::report::keep;
 use super::{Failure, Outcome, failed, unusable};
-use crate::command::eval::EVALUATION_EPISODES;
 use sinew_sim::{Randomization, Task};
 use sinew_trainer::config::TrainingConfig;
-use sinew_trainer::evaluation::evaluate_image;
+use sinew_trainer::evaluation::{Evaluation, evaluate_image};
 use sinew_trainer::progress::ConsoleObserver;
+use sinew_trainer::report::{EvaluationReport, RunReport};
 use sinew_trainer::run_directory::RunDirectory;
 use sinew_trainer::training::{TrainingError, train};
 use std::path::PathBuf;
@@ -56,9 +58,10 @@ impl Train {
         let config = self.configure(&task)?;
         let run = self.run_directory(&task, &config)?;
         let mut observer = ConsoleObserver::new(&run, config.training.steps).map_err(failed)?;
-        let trained = record_run(&task, &config, &run, &mut observer);
+        let trained = record_run(&task, &config, &run, &mut observer, EVALUATION_EPISODES);
         observer.finish();
         let summary = trained?;
+        keep(&run, &summary.report(&task, &config, &observer))?;
         if self.json {
             println!("{}", summary.to_json());
         }
@@ -87,9 +90,7 @@ impl Train {
     fn run_directory(&self, task: &Task, config: &TrainingConfig) -> Result<RunDirectory, Failure> {
         match &self.out {
             Some(path) => RunDirectory::create(path),
-            None => {
-                RunDirectory::create_unique(&format!("{}-sac-seed{}", task.name(), config.training.seed))
-            }
+            None => RunDirectory::create_unique(&format!("{}-sac-seed{}", task.name(), config.training.seed)),
         }
         .map_err(unusable)
     }
@@ -100,11 +101,38 @@ pub(crate) struct Summary {
     pub(crate) steps: u64,
     pub(crate) seconds: f64,
     pub(crate) steps_per_s: f64,
-    evaluation: sinew_trainer::evaluation::Evaluation,
+    evaluation: Evaluation,
     policy: PathBuf,
 }
 
 impl Summary {
+    /// The report of training and evaluation; what was not done is absent from it.
+    pub(crate) fn report(
+        &self,
+        task: &Task,
+        config: &TrainingConfig,
+        observer: &ConsoleObserver,
+    ) -> RunReport {
+        RunReport {
+            task: task.name().to_owned(),
+            algorithm: "SAC".to_owned(),
+            seed: config.training.seed,
+            steps: self.steps,
+            seconds: self.seconds,
+            steps_per_s: self.steps_per_s,
+            curve: observer.curve().to_vec(),
+            evaluation: Some(EvaluationReport {
+                episodes: self.evaluation.returns.len(),
+                return_mean: self.evaluation.return_mean,
+                return_std: self.evaluation.return_std,
+                success_rate: self.evaluation.success_rate,
+                metrics: self.evaluation.metric_table(),
+            }),
+            policy: None,
+            flight: None,
+        }
+    }
+
     fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "steps": self.steps,
@@ -118,12 +146,13 @@ impl Summary {
     }
 }
 
-/// Trains, writes everything that a run leaves behind, and scores the result.
+/// Trains, writes everything that a run leaves behind, and scores the result on so many acceptance episodes.
 pub(crate) fn record_run(
     task: &Task,
     config: &TrainingConfig,
     run: &RunDirectory,
     observer: &mut ConsoleObserver,
+    episodes: usize,
 ) -> Result<Summary, Failure> {
     run.write("config.toml", config.to_toml().as_bytes()).map_err(failed)?;
     run.write("task.txt", task.name().as_bytes()).map_err(failed)?;
@@ -135,10 +164,9 @@ pub(crate) fn record_run(
     run.write("policy.onnx", &actor.export(task).map_err(failed)?).map_err(failed)?;
     let image = actor.image(task).map_err(failed)?;
     run.write("policy.img", image.as_bytes()).map_err(failed)?;
-    let (seed, threads) = (config.training.seed, config.training.threads);
+    let (seed, threads) = (acceptance_seed(config.training.seed), config.training.threads);
     let evaluation =
-        evaluate_image(task, &image, Randomization::Acceptance, EVALUATION_EPISODES, seed, threads)
-            .map_err(failed)?;
+        evaluate_image(task, &image, Randomization::Acceptance, episodes, seed, threads).map_err(failed)?;
     let json = serde_json::to_vec_pretty(&evaluation).map_err(failed)?;
     run.write("eval.json", &json).map_err(failed)?;
     let policy = run.file("policy.onnx");
