@@ -69,16 +69,6 @@ impl Axis {
         Self { min: self.min * factor, ..self }
     }
 
-    /// Smallest value.
-    pub(super) fn min(&self) -> f64 {
-        self.min
-    }
-
-    /// Largest value.
-    pub(super) fn max(&self) -> f64 {
-        self.max
-    }
-
     /// Places at round numbers, ascending.
     pub(super) fn ticks(&self) -> &[Tick] {
         &self.ticks
@@ -178,13 +168,13 @@ mod tests {
         assert!(Axis::exact([f64::NAN, f64::INFINITY], 5).is_none());
         assert!(Axis::logarithmic([0.0, -1.0]).is_none());
         let axis = Axis::exact([f64::NAN, 2.0, -1e200, 4.0], 4).unwrap();
-        assert_eq!((axis.min(), axis.max()), (2.0, 4.0));
+        assert_eq!((axis.min, axis.max), (2.0, 4.0));
     }
 
     #[test]
     fn a_constant_has_a_range_around_it() {
         let axis = Axis::rounded([-3.0], 4).unwrap();
-        assert!(axis.min() < -3.0 && axis.max() > -3.0);
+        assert!(axis.min < -3.0 && axis.max > -3.0);
         assert!(Axis::rounded([1e99, 1e99], 4).unwrap().ticks().len() >= 2);
     }
 }

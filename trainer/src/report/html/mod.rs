@@ -58,13 +58,11 @@ fn header(report: &RunReport, verdict: &Verdict) -> String {
 }
 
 fn key_numbers(report: &RunReport) -> Vec<Tile> {
-    let mut tiles = vec![
-        Tile::new("Training", number::significant(report.seconds), "s").detail(format!(
-            "{} steps, {} steps/s",
-            number::count(report.steps),
-            number::decimal(report.steps_per_s, 0)
-        )),
-    ];
+    let mut tiles = vec![Tile::new("Training", number::significant(report.seconds), "s").detail(format!(
+        "{} steps, {} steps/s",
+        number::count(report.steps),
+        number::decimal(report.steps_per_s, 0)
+    ))];
     if let Some(evaluation) = &report.evaluation {
         tiles.push(
             Tile::new("Return", number::significant(evaluation.return_mean), "")

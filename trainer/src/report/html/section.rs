@@ -58,6 +58,8 @@ fn return_chart(curve: &[EvaluationPoint], size: Size) -> Option<String> {
 }
 
 fn success_chart(curve: &[EvaluationPoint]) -> Option<String> {
+    // The vertical axis is the same for every run, so whether there is anything to draw is asked apart.
+    Axis::exact(curve.iter().filter_map(|point| point.success_rate), 1)?;
     let percent = |point: &EvaluationPoint| {
         (point.steps as f64, point.success_rate.map_or(f64::NAN, |rate| 100.0 * rate))
     };
@@ -86,7 +88,9 @@ pub(super) fn robustness(evaluation: &EvaluationReport) -> String {
     let rows: Vec<[String; 3]> = evaluation
         .metrics
         .iter()
-        .map(|metric| [metric.name.clone(), number::significant(metric.median), number::significant(metric.p90)])
+        .map(|metric| {
+            [metric.name.clone(), number::significant(metric.median), number::significant(metric.p90)]
+        })
         .collect();
     let columns = [Column("Metric", false), Column("Median", true), Column("90th percentile", true)];
     let metrics = if rows.is_empty() { String::new() } else { table(&columns, &rows) };
@@ -232,16 +236,15 @@ fn privileges(flight: &FlightReport) -> String {
 /// What shows that the file computes what was trained.
 pub(super) fn proof(policy: &PolicyReport) -> String {
     let outcome = if policy.golden_exact { "equal, bit for bit" } else { "different" };
+    let row = |name: &str, found: String| [name.to_owned(), found];
+    let difference = number::significant(policy.reference_error);
+    let operations = number::count(policy.multiply_adds);
     let rows = [
-        ["Golden pairs", &format!("{} pairs, {outcome}", policy.golden_pairs)],
-        [
-            "Reference",
-            &format!("{}, largest difference {}", policy.reference, number::significant(policy.reference_error)),
-        ],
-        ["Size", &format!("{}, {} multiply-adds", number::bytes(policy.bytes), number::count(policy.multiply_adds))],
-        ["Inference", &format!("{} µs", number::significant(policy.inference_us))],
-    ]
-    .map(|[name, value]| [name.to_owned(), value.clone()]);
+        row("Golden pairs", format!("{} pairs, {outcome}", policy.golden_pairs)),
+        row("Reference", format!("{}, largest difference {difference}", policy.reference)),
+        row("Size", format!("{}, {operations} multiply-adds", number::bytes(policy.bytes))),
+        row("Inference", format!("{} µs", number::significant(policy.inference_us))),
+    ];
     let note = "The file carries its own test: inputs with the outputs that every target must give.";
     section("Proof", note, &[table(&[Column("Policy", false), Column("Found", false)], &rows)])
 }

@@ -8,7 +8,7 @@ mod style;
 
 use super::{Check, EvaluationReport, FlightReport, PolicyReport, RunReport, Verdict, number};
 use plot::{curve, strip};
-use style::{Ink, Style, clipped};
+use style::{Ink, Style, clipped, wrapped};
 
 /// Columns of a line, margin included.
 pub(super) const WIDTH: usize = 80;
@@ -16,6 +16,10 @@ pub(super) const WIDTH: usize = 80;
 const MARGIN: &str = "  ";
 /// Column at which a named line's text starts, after the margin.
 const NAME: usize = 12;
+/// Text that needs more lines than this is for the page.
+const WRAP_MAX: usize = 2;
+/// Columns of a fault's span of time, after the margin.
+const SPAN: usize = 18;
 /// More lines of a kind than this are for the page.
 const LIST_MAX: usize = 5;
 
@@ -33,7 +37,8 @@ pub fn text(report: &RunReport, color: bool) -> String {
         report.flight.as_ref().map(|flight| real_time(flight, style)).unwrap_or_default(),
         closing(&verdict, style),
     ];
-    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).map(|part| part.join("\n")).collect();
+    let parts: Vec<String> =
+        parts.into_iter().filter(|part| !part.is_empty()).map(|part| part.join("\n")).collect();
     parts.join("\n\n") + "\n"
 }
 
@@ -65,12 +70,12 @@ fn overview(report: &RunReport, style: Style) -> Vec<String> {
         number::significant(report.seconds),
         number::decimal(report.steps_per_s, 0)
     );
-    let mut lines = vec![named("Training", &trained, style)];
+    let mut lines = named("Training", &trained, style);
     if let Some(policy) = &report.policy {
         lines.extend(policy_lines(policy, style));
     }
     if let Some(evaluation) = &report.evaluation {
-        lines.push(named("Evaluation", &evaluated(evaluation), style));
+        lines.extend(named("Evaluation", &evaluated(evaluation), style));
     }
     if let Some(flight) = &report.flight {
         let flown = format!(
@@ -81,12 +86,12 @@ fn overview(report: &RunReport, style: Style) -> Vec<String> {
             flight.link,
             flight.outcome
         );
-        lines.push(named("Flight", &flown, style));
+        lines.extend(named("Flight", &flown, style));
     }
     lines
 }
 
-fn policy_lines(policy: &PolicyReport, style: Style) -> [String; 2] {
+fn policy_lines(policy: &PolicyReport, style: Style) -> Vec<String> {
     let size = format!(
         "{}, {} multiply-adds, {} µs an inference",
         number::bytes(policy.bytes),
@@ -100,7 +105,7 @@ fn policy_lines(policy: &PolicyReport, style: Style) -> [String; 2] {
         number::significant(policy.reference_error),
         policy.reference
     );
-    [named("Policy", &size, style), named("", &proof, style)]
+    [named("Policy", &size, style), named("", &proof, style)].concat()
 }
 
 fn evaluated(evaluation: &EvaluationReport) -> String {
@@ -130,30 +135,36 @@ fn metrics(evaluation: &EvaluationReport, style: Style) -> Vec<String> {
 }
 
 fn faults(flight: &FlightReport, style: Style) -> Vec<String> {
-    let line = |fault: &super::FaultLine| {
+    let describe = |fault: &super::FaultLine| {
         let until = fault.until_s.map_or("end".to_owned(), |until| number::decimal(until, 2));
         let span = format!("{:>6}–{until} s", number::decimal(fault.at_s, 2));
-        let room = WIDTH - 2 * MARGIN.len() - 18;
-        let what = clipped(&format!("{} → {}", fault.cause, fault.handling), room);
-        format!("{MARGIN}{} {what}", style.paint(Ink::Warning, &format!("{:<17}", clipped(&span, 17))))
+        let what = format!("{} → {}", fault.cause, fault.handling);
+        let spans = std::iter::once(clipped(&span, SPAN - 1)).chain(std::iter::repeat(String::new()));
+        let line = |(span, what): (String, String)| {
+            format!("{MARGIN}{}{what}", style.paint(Ink::Warning, &format!("{span:<SPAN$}")))
+        };
+        let lines = wrapped(&what, WIDTH - 2 * MARGIN.len() - SPAN, WRAP_MAX);
+        spans.zip(lines).map(line).collect::<Vec<_>>()
     };
-    let mut lines: Vec<String> = flight.faults.iter().take(LIST_MAX).map(line).collect();
+    let mut lines: Vec<String> = flight.faults.iter().take(LIST_MAX).flat_map(describe).collect();
     lines.extend(more(flight.faults.len(), style));
     lines
 }
 
 fn real_time(flight: &FlightReport, style: Style) -> Vec<String> {
-    let header =
-        format!("{:<NAME$}{:>12}{:>12}{:>12}{:>12}", "Real time", "median", "99 %", "99.9 %", "max");
+    let header = format!("{:<NAME$}{:>12}{:>12}{:>12}{:>12}", "Real time", "median", "99 %", "99.9 %", "max");
     let row = |name: &str, values: [f64; 4]| {
         let [p50, p99, p999, max] = values.map(|value| format!("{} µs", number::significant(value)));
         format!("{MARGIN}{name:<NAME$}{p50:>12}{p99:>12}{p999:>12}{max:>12}")
     };
-    let counts = format!(
-        "{} ticks, {} overruns, {} allocations, {} interventions, {} plant late",
+    let ticks = format!(
+        "{} ticks, {} overruns, {} allocations",
         number::count(flight.ticks),
         number::count(flight.overruns),
-        number::count(flight.allocations),
+        number::count(flight.allocations)
+    );
+    let outcomes = format!(
+        "{} interventions by the supervisor, {} late steps of the plant",
         number::count(flight.interventions),
         number::count(flight.plant_late)
     );
@@ -161,8 +172,9 @@ fn real_time(flight: &FlightReport, style: Style) -> Vec<String> {
         format!("{MARGIN}{}", style.paint(Ink::Faint, &header)),
         row("Wake-up", flight.wake_up_us),
         row("Compute", flight.compute_us),
-        named("Loop", &counts, style),
     ];
+    lines.extend(named("Loop", &ticks, style));
+    lines.extend(named("", &outcomes, style));
     for (name, granted) in [("Granted", true), ("Refused", false)] {
         let which: Vec<String> = flight
             .rt
@@ -171,7 +183,7 @@ fn real_time(flight: &FlightReport, style: Style) -> Vec<String> {
             .map(|(what, asked, _)| format!("{what} {asked}"))
             .collect();
         if !which.is_empty() {
-            lines.push(named(name, &which.join(", "), style));
+            lines.extend(named(name, &which.join(", "), style));
         }
     }
     lines
@@ -184,15 +196,19 @@ fn closing(verdict: &Verdict, style: Style) -> Vec<String> {
         format!("{MARGIN}{} {finding}", style.paint(ink, sign))
     };
     let mut lines: Vec<String> = verdict.checks().iter().map(check).collect();
-    let sentence = clipped(&verdict.sentence(), WIDTH - 2 * MARGIN.len());
-    lines.push(format!("{MARGIN}{}", style.paint(verdict_ink(verdict), &sentence)));
+    let sentence = wrapped(&verdict.sentence(), WIDTH - 2 * MARGIN.len(), WRAP_MAX);
+    lines.extend(sentence.iter().map(|line| format!("{MARGIN}{}", style.paint(verdict_ink(verdict), line))));
     lines
 }
 
-/// A line with its name in front, cut where it would be too long.
-fn named(name: &str, text: &str, style: Style) -> String {
-    let room = WIDTH - 2 * MARGIN.len() - NAME;
-    format!("{MARGIN}{}{}", style.paint(Ink::Faint, &format!("{name:<NAME$}")), clipped(text, room))
+/// Text with its name in front, in as many lines as it needs up to [`WRAP_MAX`].
+fn named(name: &str, text: &str, style: Style) -> Vec<String> {
+    let lines = wrapped(text, WIDTH - 2 * MARGIN.len() - NAME, WRAP_MAX);
+    let names = std::iter::once(name).chain(std::iter::repeat(""));
+    let line = |(name, line): (&str, &String)| {
+        format!("{MARGIN}{}{line}", style.paint(Ink::Faint, &format!("{name:<NAME$}")))
+    };
+    names.zip(&lines).map(line).collect()
 }
 
 fn more(count: usize, style: Style) -> Option<String> {

@@ -14,19 +14,21 @@ const NUMBERS: usize = 9;
 const COLUMNS: usize = WIDTH - 2 * MARGIN.len() - NUMBERS - 2;
 const CURVE_ROWS: usize = 8;
 const STRIP_ROWS: usize = 6;
+/// Columns between the dots of a limit.
+const LIMIT_GAP: usize = 2;
 
 struct Plot<'p> {
     x: Axis,
     y: Axis,
     points: &'p [(f64, f64)],
     rows: usize,
-    ink: Ink,
+    /// Drawn as a dotted line.
+    limit: Option<f64>,
 }
 
 /// The learning curve; no lines where there is nothing to draw.
 pub(super) fn curve(curve: &[EvaluationPoint], style: Style) -> Vec<String> {
-    let points: Vec<(f64, f64)> =
-        curve.iter().map(|point| (point.steps as f64, point.return_mean)).collect();
+    let points: Vec<(f64, f64)> = curve.iter().map(|point| (point.steps as f64, point.return_mean)).collect();
     let axes = (
         Axis::exact(points.iter().map(|point| point.0).chain([0.0]), 4),
         Axis::rounded(points.iter().map(|point| point.1), 4),
@@ -37,7 +39,7 @@ pub(super) fn curve(curve: &[EvaluationPoint], style: Style) -> Vec<String> {
     let last = values().next_back().unwrap_or(f64::NAN);
     let summary = format!("last {}, best {}", number::significant(last), number::significant(best));
     let mut lines = vec![title("Return over environment steps", &summary, style)];
-    let plot = Plot { x, y, points: &points, rows: CURVE_ROWS, ink: Ink::Curve };
+    let plot = Plot { x, y, points: &points, rows: CURVE_ROWS, limit: None };
     lines.extend(plot.lines(style));
     lines.push(plot.ruler(style));
     lines
@@ -47,24 +49,25 @@ pub(super) fn curve(curve: &[EvaluationPoint], style: Style) -> Vec<String> {
 pub(super) fn strip(flight: &FlightReport, style: Style) -> Vec<String> {
     let points = flight.thinned_trace(COLUMNS * ACROSS);
     let errors = points.iter().map(|point| point.1);
-    let axes = (
-        Axis::exact([0.0, flight.end_s()], 5),
-        Axis::rounded(errors.chain([0.0, ERROR_LIMIT_M]), 3),
-    );
+    let axes = (Axis::exact([0.0, flight.end_s()], 5), Axis::rounded(errors.chain([0.0, ERROR_LIMIT_M]), 3));
     let (Some(x), Some(y), false) = (axes.0, axes.1, points.is_empty()) else { return Vec::new() };
     let summary = format!(
-        "rms {} m, largest {} m, limit {ERROR_LIMIT_M} m",
+        "rms {} m, max {} m, limit {ERROR_LIMIT_M} m",
         number::decimal(flight.error_rms_m, 3),
         number::decimal(flight.error_max_m, 3)
     );
-    let mut lines = vec![title("Position error, m, over flight time, s", &summary, style)];
-    let plot = Plot { x, y, points: &points, rows: STRIP_ROWS, ink: Ink::Curve };
+    let mut lines = vec![title("Position error (m) over time (s)", &summary, style)];
+    let plot = Plot { x, y, points: &points, rows: STRIP_ROWS, limit: Some(ERROR_LIMIT_M) };
     lines.extend(plot.lines(style));
     lines.push(plot.ruler(style));
     let marks = fault_marks(flight, &plot.x);
     if !marks.trim().is_empty() {
         let name = format!("{:>NUMBERS$}  ", "faults");
-        lines.push(format!("{MARGIN}{}{}", style.paint(Ink::Faint, &name), style.paint(Ink::Warning, &marks)));
+        lines.push(format!(
+            "{MARGIN}{}{}",
+            style.paint(Ink::Faint, &name),
+            style.paint(Ink::Warning, &marks)
+        ));
     }
     lines
 }
@@ -97,13 +100,19 @@ impl Plot<'_> {
         let row = |(number, dots): (&String, &String)| {
             let joint = if number.is_empty() { '│' } else { '┤' };
             let axis = format!("{:>NUMBERS$} {joint}", clipped(number, NUMBERS));
-            format!("{MARGIN}{}{}", style.paint(Ink::Faint, &axis), style.paint(self.ink, dots))
+            format!("{MARGIN}{}{}", style.paint(Ink::Faint, &axis), style.paint(Ink::Curve, dots))
         };
         numbers.iter().zip(&self.canvas().lines()).map(row).collect()
     }
 
     fn canvas(&self) -> Canvas {
         let mut canvas = Canvas::new(COLUMNS, self.rows);
+        for column in (0..COLUMNS).step_by(LIMIT_GAP) {
+            let Some(limit) = self.limit else { break };
+            let dot = (column * ACROSS) as f64 / (COLUMNS * ACROSS - 1) as f64;
+            let place = (dot, self.y.position(limit));
+            canvas.line(place, place);
+        }
         let place = |(x, y): (f64, f64)| {
             (drawable(x) && drawable(y)).then(|| (self.x.position(x), self.y.position(y)))
         };

@@ -32,7 +32,11 @@ impl Style {
             Ink::Warning => "33",
             Ink::Bad => "1;31",
         };
-        if self.color && !text.is_empty() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.color && !text.is_empty() {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -43,5 +47,35 @@ pub(super) fn clipped(text: &str, room: usize) -> String {
         clean.collect()
     } else {
         clean.take(room.saturating_sub(1)).chain(['…']).collect()
+    }
+}
+
+/// The words of `text` in lines of at most `room` characters; what does not fit into `lines` of them is cut.
+pub(super) fn wrapped(text: &str, room: usize, lines: usize) -> Vec<String> {
+    let mut wrapped = vec![String::new()];
+    for word in text.split_whitespace() {
+        let full = wrapped.len() == lines;
+        match wrapped.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if full || line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => wrapped.push(word.to_owned()),
+        }
+    }
+    wrapped.iter().map(|line| clipped(line, room)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stay_whole_and_the_last_line_is_cut() {
+        assert_eq!(wrapped("one two three four", 9, 2), ["one two", "three fo…"]);
+        assert_eq!(wrapped("one two", 9, 2), ["one two"]);
+        assert_eq!(wrapped("", 9, 2), [""]);
+        assert_eq!(wrapped("longerthanall x", 5, 3), ["long…", "x"]);
     }
 }

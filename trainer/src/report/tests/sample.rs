@@ -6,7 +6,7 @@ use super::{
 };
 
 /// A run that went well.
-pub fn report() -> RunReport {
+pub(crate) fn report() -> RunReport {
     RunReport {
         task: "quadrotor".to_owned(),
         algorithm: "sac".to_owned(),
