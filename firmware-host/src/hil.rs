@@ -6,7 +6,10 @@
 
 use crate::control_loop::{self, Directive, LoopReport};
 use crate::host::{Counters, Host, HostOptions, send_message};
-use crate::link::{FaultClock, FaultCounts, FaultInjector, FaultPlan, Link, LinkAddress, LinkError, PtyLink, UdpLink, inproc_pair};
+use crate::link::{
+    FaultClock, FaultCounts, FaultInjector, FaultPlan, Link, LinkAddress, LinkError, PtyLink, UdpLink,
+    inproc_pair,
+};
 use crate::plant::{Plant, PlantReport, TracePoint, run_in_real_time};
 use crate::robot::{Robot, RobotError};
 use crate::rt::{RtError, RtPolicy, RtReport, cores, prepare_thread};
@@ -223,7 +226,8 @@ pub fn run(task: &Task, image: &AlignedImage, options: &HilOptions) -> Result<Hi
     let ends = Ends::open(&options.link)?;
     let clock = FaultClock::default();
     let injector = FaultInjector::new(ends.host, options.faults.clone(), options.seed, clock.clone());
-    let flight = Flight { host, injector, clock, tick_period_s, duration_us: (options.duration_s * 1e6) as u64 };
+    let flight =
+        Flight { host, injector, clock, tick_period_s, duration_us: (options.duration_s * 1e6) as u64 };
     if options.lockstep {
         if matches!(options.link, LinkAddress::Pty(_)) {
             return Err(HilError::Lockstep { link: options.link.to_string() });
@@ -289,21 +293,23 @@ fn fly_in_real_time(
     let (host_core, plant_core) = if cores() > 1 { (Some(0), Some(cores() - 1)) } else { (None, None) };
     let mut pilot = flight.pilot();
     let period_ns = (flight.tick_period_s * 1e9).round() as u64;
-    std::thread::scope(|scope| {
+    let (flown, plant) = std::thread::scope(|scope| {
         let plant = scope.spawn(|| run_in_real_time(plant, &mut *robot_end, plant_core, &stop));
         let host = scope.spawn(|| {
             let (rt, _guard) = prepare_thread(options.rt, host_core)?;
-            let report = control_loop::run(&mut flight.host, &mut flight.injector, period_ns, |now_us, host| {
-                pilot.direct(now_us, host)
-            });
+            let report =
+                control_loop::run(&mut flight.host, &mut flight.injector, period_ns, |now_us, host| {
+                    pilot.direct(now_us, host)
+                });
             Ok::<_, RtError>((report, rt))
         });
         let flown = host.join();
         stop.store(true, Ordering::Relaxed);
-        let plant = plant.join().map_err(|_| HilError::Panicked { who: "plant" })??;
-        let (report, rt) = flown.map_err(|_| HilError::Panicked { who: "host" })??;
-        flight.report(&pilot, report, plant, rt, options)
-    })
+        (flown, plant.join())
+    });
+    let plant = plant.map_err(|_| HilError::Panicked { who: "plant" })??;
+    let (report, rt) = flown.map_err(|_| HilError::Panicked { who: "host" })??;
+    flight.report(&pilot, report, plant, rt, options)
 }
 
 fn fly_in_lockstep(
@@ -430,8 +436,15 @@ impl Flight<'_> {
         options: &HilOptions,
     ) -> Result<HilReport, HilError> {
         let armed_us = pilot.armed_us.ok_or(HilError::Silent { who: "plant" })?;
-        let Counters { ticks, interventions, saturated, missing_samples, rejected_samples, damaged_frames, .. } =
-            *self.host.counters();
+        let Counters {
+            ticks,
+            interventions,
+            saturated,
+            missing_samples,
+            rejected_samples,
+            damaged_frames,
+            ..
+        } = *self.host.counters();
         let settled = plant.trace.iter().filter(|point| point.time_s >= 0.5 * options.duration_s);
         let errors: Vec<f64> = settled.map(|point| point.error).collect();
         let squares: f64 = errors.iter().map(|error| error * error).sum();
@@ -474,11 +487,14 @@ impl Flight<'_> {
 /// Pairs each loss of authority with its end.
 fn fault_records(transitions: &[Transition], armed_us: u64) -> Vec<FaultRecord> {
     let seconds = |time_us: u64| (time_us as f64 - armed_us as f64) * 1e-6;
-    let lost = transitions.iter().enumerate().filter_map(|(index, change)| Some((index, change, change.cause?)));
+    let lost =
+        transitions.iter().enumerate().filter_map(|(index, change)| Some((index, change, change.cause?)));
     lost.map(|(index, change, cause)| {
         let recovered = transitions[index + 1..].iter().find(|later| later.to == Mode::Running);
         let handling = match (change.to, recovered) {
-            (Mode::Fallback, Some(_)) => "no command sent; the robot's safe action took over; policy back on fresh samples",
+            (Mode::Fallback, Some(_)) => {
+                "no command sent; the robot's safe action took over; policy back on fresh samples"
+            }
             (Mode::Fallback, None) => "no command sent; the robot's safe action took over",
             _ => "stopped and latched; the robot's safe action took over",
         };

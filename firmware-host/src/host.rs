@@ -13,7 +13,9 @@ use sinew_policy_runtime::controller::{Controller, ControllerFault, Storage};
 use sinew_policy_runtime::image::Image;
 use sinew_policy_runtime::interface::{Interface, MAX_ACTUATORS, MAX_SENSORS, Setpoint};
 use sinew_policy_runtime::observation::{ObservationFault, SensorFrame};
-use sinew_policy_runtime::supervisor::{Cause, Inputs, Limits, Request, Source, Supervisor, Transition};
+use sinew_policy_runtime::supervisor::{
+    Cause, Inputs, Limits, Mode, Request, Source, Supervisor, Transition,
+};
 
 /// Frames whose send times are remembered, to bound a sample's age: seconds at any rate in use.
 const REMEMBERED_FRAMES: usize = 1024;
@@ -187,6 +189,11 @@ impl<'a> Host<'a> {
         let mut inputs = Inputs { time_us: now_us, request, overran: self.overran, ..Inputs::default() };
         self.overran = false;
         inputs.fault = self.link_fault(now_us);
+        let arms = request == Some(Request::Arm) && self.supervisor.mode() == Mode::Disarmed;
+        if arms && self.options.limits.standby_s == 0.0 {
+            // Without a phase in which history grows warm, the policy begins as an episode does in training.
+            self.controller.reset();
+        }
         if inputs.fault.is_none() && self.counters.ticks.is_multiple_of(self.ticks_per_period) {
             self.infer(now_us, &mut inputs);
         }
@@ -243,7 +250,8 @@ impl<'a> Host<'a> {
         // The echoed frame was sent before it arrived, and the sample was taken `echo_age` after that: by the host's clock
         // alone, the sample is at most this old.
         let echoed = sample.echo_sequence;
-        let remembered = echoed > 0 && echoed + REMEMBERED_FRAMES as u64 > self.sequence && echoed <= self.sequence;
+        let remembered =
+            echoed > 0 && echoed + REMEMBERED_FRAMES as u64 > self.sequence && echoed <= self.sequence;
         self.age_at_arrival_us = if remembered {
             let sent_us = self.sent_us[(echoed % REMEMBERED_FRAMES as u64) as usize];
             now_us.saturating_sub(sent_us).saturating_sub(sample.echo_age_us.into())
@@ -330,7 +338,8 @@ impl<'a> Host<'a> {
         for (index, actuator) in self.interface.actuators.iter().enumerate() {
             let pose = self.default_pose[index];
             // The policy alone is passed on untouched: a blend of 1 would round.
-            let value = if share < 1.0 { pose + share * (self.command[index] - pose) } else { self.command[index] };
+            let value =
+                if share < 1.0 { pose + share * (self.command[index] - pose) } else { self.command[index] };
             let [low, high] = self.bounds[index];
             let bounded = if value < low {
                 low

@@ -162,7 +162,10 @@ impl<'t> Plant<'t> {
                     }
                     let interface_hash = self.interface_hash;
                     // A lost answer is asked for again.
-                    let _ = send_message(link, &ToHost::Hello { protocol: PROTOCOL_VERSION, session, interface_hash });
+                    let _ = send_message(
+                        link,
+                        &ToHost::Hello { protocol: PROTOCOL_VERSION, session, interface_hash },
+                    );
                 }
             }
             ToRobot::Done { tick, finished } => self.done = Some((tick, finished)),
@@ -322,4 +325,3 @@ pub fn run_in_real_time(
     }
     Ok(plant.into_report())
 }
-

@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::contract::{Contract, Periods};
 use sinew_policy_runtime::document::{self, DocumentError};
-use sinew_policy_runtime::interface::{Actuator, ActuatorMode, Frame, Interface, MAX_ACTUATORS, MAX_SENSORS, Sensor, Unit};
+use sinew_policy_runtime::interface::{
+    Actuator, ActuatorMode, Frame, Interface, MAX_ACTUATORS, MAX_SENSORS, Sensor, Unit,
+};
 
 /// A robot's description, checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -175,7 +177,9 @@ impl Robot {
 
     /// Sensors and actuators, with borrowed names.
     pub fn interface(&self) -> Interface<'_> {
-        let sensor = |sensor: &'_ SensorDescription| -> (u16, Unit, Frame) { (sensor.size, sensor.unit, sensor.frame) };
+        let sensor = |sensor: &'_ SensorDescription| -> (u16, Unit, Frame) {
+            (sensor.size, sensor.unit, sensor.frame)
+        };
         let mut interface = Interface::default();
         for description in &self.sensors {
             let (size, unit, frame) = sensor(description);
@@ -242,7 +246,10 @@ maximum = 2.0
     fn errors_name_the_place_the_value_and_what_was_expected() {
         let error = |text: &str| Robot::parse(text, "robot.toml").unwrap_err().to_string();
         let unknown = error(&PENDULUM.replace("valid_for_s", "valid_for"));
-        assert!(unknown.starts_with("robot.toml:3: unknown key \"valid_for\", did you mean \"valid_for_s\"?"), "{unknown}");
+        assert!(
+            unknown.starts_with("robot.toml:3: unknown key \"valid_for\", did you mean \"valid_for_s\"?"),
+            "{unknown}"
+        );
         let value = error(&PENDULUM.replace("valid_for_s = 0.1", "valid_for_s = 0.0"));
         assert_eq!(value, "robot.toml: valid_for_s is 0, expected above 0 and at most 1");
     }

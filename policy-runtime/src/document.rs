@@ -28,7 +28,7 @@ pub enum DocumentError {
         known: Vec<String>,
     },
     /// Not TOML, a missing key, or a value of the wrong type.
-    #[error("{file}:{line}: {message}")]
+    #[error("{file}:{line}: {message}, in {text:?}")]
     Syntax {
         /// The file.
         file: String,
@@ -36,6 +36,8 @@ pub enum DocumentError {
         line: usize,
         /// What is wrong.
         message: String,
+        /// The line's text.
+        text: String,
     },
 }
 
@@ -64,7 +66,7 @@ pub fn hint(nearest: Option<&str>) -> String {
 
 fn explain(error: &toml::de::Error, text: &str, file: &str) -> DocumentError {
     let start = error.span().map_or(0, |span| span.start.min(text.len()));
-    let line = 1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
+    let line = 1 + text[..start].matches('\n').count();
     let (file, message) = (file.to_string(), error.message());
     // serde words it: unknown field `found`, expected one of `a`, `b`.
     for (prefix, what) in [("unknown field", "key"), ("unknown variant", "value")] {
@@ -76,7 +78,8 @@ fn explain(error: &toml::de::Error, text: &str, file: &str) -> DocumentError {
             return DocumentError::Unknown { file, line, what, found, nearest, known };
         }
     }
-    DocumentError::Syntax { file, line, message: message.to_string() }
+    let text = text.lines().nth(line - 1).unwrap_or_default().trim().to_string();
+    DocumentError::Syntax { file, line, message: message.to_string(), text }
 }
 
 #[cfg(test)]

@@ -287,8 +287,10 @@ impl Term {
             }
             TermSource::RotateToBody => {
                 let vector = sensor(0);
-                sample
-                    .copy_from_slice(&rotate_to_body(self.quaternion(frame, 1)?, [vector[0], vector[1], vector[2]]));
+                sample.copy_from_slice(&rotate_to_body(
+                    self.quaternion(frame, 1)?,
+                    [vector[0], vector[1], vector[2]],
+                ));
             }
             TermSource::CommandErrorInBody => {
                 let position = sensor(0);

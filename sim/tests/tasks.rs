@@ -5,6 +5,7 @@
 mod support;
 
 use sinew_policy_runtime::contract::Provenance;
+use sinew_policy_runtime::document::DocumentError;
 use sinew_sim::{Task, TaskError};
 
 fn error(name: &str, from: &str, to: &str) -> TaskError {
@@ -47,7 +48,9 @@ fn an_unknown_task_lists_the_built_in_ones_and_the_nearest() {
 #[test]
 fn an_unknown_key_names_its_line_and_the_nearest_known_one() {
     let found = error("unknown-key", "mass_scale = ", "mas_scale = ");
-    let TaskError::UnknownKey { line, found, nearest, .. } = found else { panic!("{found}") };
+    let TaskError::Document(DocumentError::Unknown { line, found, nearest, .. }) = found else {
+        panic!("{found}")
+    };
     assert_eq!((found.as_str(), nearest.as_deref()), ("mas_scale", Some("mass_scale")));
     let text = support::text("quadrotor");
     let expected = text.lines().position(|line| line.starts_with("mass_scale")).unwrap() + 1;
@@ -57,7 +60,7 @@ fn an_unknown_key_names_its_line_and_the_nearest_known_one() {
 #[test]
 fn an_unknown_value_names_the_nearest_known_one() {
     let found = error("unknown-value", "quantity = \"position_error\"", "quantity = \"positon_error\"");
-    let TaskError::UnknownKey { nearest, .. } = found else { panic!("{found}") };
+    let TaskError::Document(DocumentError::Unknown { nearest, .. }) = found else { panic!("{found}") };
     assert_eq!(nearest.as_deref(), Some("position_error"));
 }
 

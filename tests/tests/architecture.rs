@@ -43,9 +43,13 @@ fn every_module_is_on_the_map() {
         for file in files {
             let relative = file.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/");
             let covered = named.iter().any(|name| {
-                relative == *name || (name.ends_with('/') && !name.ends_with("src/") && relative.starts_with(name))
+                relative == *name
+                    || (name.ends_with('/') && !name.ends_with("src/") && relative.starts_with(name))
             });
-            assert!(covered || relative.ends_with("src/lib.rs"), "{relative} is not on the map in ARCHITECTURE.md");
+            assert!(
+                covered || relative.ends_with("src/lib.rs"),
+                "{relative} is not on the map in ARCHITECTURE.md"
+            );
         }
     }
 }

@@ -45,7 +45,10 @@ pub(crate) struct Hil {
 impl Hil {
     pub(crate) fn run(self) -> Outcome {
         if !(self.duration > 0.0 && self.duration <= 3600.0) {
-            return Err(unusable(anyhow!("--duration is {}, expected above 0 and at most 3600 s", self.duration)));
+            return Err(unusable(anyhow!(
+                "--duration is {}, expected above 0 and at most 3600 s",
+                self.duration
+            )));
         }
         let task = Task::load(&self.task).map_err(unusable)?;
         let image = load_policy(&self.policy).map_err(unusable)?;
@@ -86,8 +89,14 @@ fn print(report: &HilReport) {
         eprintln!("{name:<13} p50 {p50:.0}  p99 {p99:.0}  p99.9 {p999:.0}  max {max:.0}");
     }
     eprintln!("allocations   {}   interventions {}", report.allocations, report.interventions);
-    eprintln!("plant         {} steps, {} late, {} expired commands", report.plant_steps, report.plant_late, report.plant_expired);
-    eprintln!("error         rms {:.3}, largest {:.3} over the second half", report.error_rms, report.error_max);
+    eprintln!(
+        "plant         {} steps, {} late, {} expired commands",
+        report.plant_steps, report.plant_late, report.plant_expired
+    );
+    eprintln!(
+        "error         rms {:.3}, largest {:.3} over the second half",
+        report.error_rms, report.error_max
+    );
     for item in &report.rt.items {
         let answer = if item.granted { "granted".to_owned() } else { format!("refused: {}", item.detail) };
         eprintln!("real time     {:<16} {:<18} {answer}", item.name, item.asked);

@@ -37,7 +37,9 @@ impl PlantCommand {
                 (Box::new(link), format!("pty:{path}"))
             }
             other => {
-                return Err(unusable(anyhow!("a plant of its own process listens on udp:HOST:PORT or pty, not on {other}")));
+                return Err(unusable(anyhow!(
+                    "a plant of its own process listens on udp:HOST:PORT or pty, not on {other}"
+                )));
             }
         };
         println!("{address}");

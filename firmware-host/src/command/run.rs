@@ -107,7 +107,9 @@ fn open(address: &LinkAddress) -> Result<Box<dyn Link>, Failure> {
     Ok(match address {
         LinkAddress::Udp(address) => Box::new(UdpLink::connect(*address).map_err(unusable)?),
         LinkAddress::Pty(Some(path)) => Box::new(PtyLink::attach(path).map_err(unusable)?),
-        other => return Err(unusable(anyhow!("a host connects to udp:HOST:PORT or pty:PATH, not to {other}"))),
+        other => {
+            return Err(unusable(anyhow!("a host connects to udp:HOST:PORT or pty:PATH, not to {other}")));
+        }
     })
 }
 

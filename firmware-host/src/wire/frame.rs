@@ -35,7 +35,10 @@ pub enum FrameError {
 ///
 /// # Errors
 /// The message is too long.
-pub fn encode<'f, M: Serialize>(message: &M, frame: &'f mut [u8; LARGEST_FRAME]) -> Result<&'f [u8], FrameError> {
+pub fn encode<'f, M: Serialize>(
+    message: &M,
+    frame: &'f mut [u8; LARGEST_FRAME],
+) -> Result<&'f [u8], FrameError> {
     let mut payload = [0; LARGEST_PAYLOAD];
     let length = postcard::to_slice(message, &mut payload[..LARGEST_PAYLOAD - CRC_BYTES])
         .map_err(|_| FrameError::TooLong)?

@@ -1,13 +1,14 @@
 //! Checks of a task's document that its types cannot express.
 
 use super::document::{ActuatorDocument, BaseStart, Equations, TaskDocument};
-use super::error::{TaskError, nearest};
+use super::error::TaskError;
 use crate::quantity::Quantity;
 use crate::randomization::Ranges;
 use crate::robot::RobotModel;
 use sinew_policy_runtime::contract::{
     MAX_COMMAND_SIZE, MAX_COMMANDS, MAX_RANDOMIZATIONS, MAX_TERM_SENSORS, MAX_TERMS, Periods,
 };
+use sinew_policy_runtime::document::nearest;
 use sinew_policy_runtime::interface::{ActuatorMode, MAX_ACTUATORS, MAX_SENSORS};
 
 /// Longest physics step of a model, s: delays are resolved to it.

@@ -3,11 +3,12 @@
 //! Parsing has no side effects, and a key that the format does not have is an error that names the nearest one: a
 //! misspelt range that was silently ignored would train the wrong policy.
 
-use super::error::{TaskError, nearest};
+use super::error::TaskError;
 use crate::objective::{RewardTerm, Success, Termination};
 use crate::randomization::{Range, Ranges};
 use serde::Deserialize;
 use sinew_policy_runtime::contract::{History, Layout, TermSource};
+use sinew_policy_runtime::document;
 use sinew_policy_runtime::interface::{ActuatorMode, Frame, Unit};
 
 /// A task's file.
@@ -275,26 +276,6 @@ pub(crate) struct RandomizationDocument {
 impl TaskDocument {
     /// Reads a task's text; `file` stands in errors.
     pub(crate) fn parse(text: &str, file: &str) -> Result<Self, TaskError> {
-        toml::from_str(text).map_err(|error| explain(&error, text, file))
+        Ok(document::parse(text, file)?)
     }
-}
-
-/// Turns the deserializer's error into ours: the line, and the nearest known key.
-fn explain(error: &toml::de::Error, text: &str, file: &str) -> TaskError {
-    let start = error.span().map_or(0, |span| span.start.min(text.len()));
-    let line = 1 + text.get(..start).map_or(0, |before| before.matches('\n').count());
-    let file = file.to_owned();
-    let message = error.message();
-    // serde words it: unknown field `found`, expected one of `a`, `b`.
-    for (prefix, what) in [("unknown field", "key"), ("unknown variant", "value")] {
-        if message.starts_with(prefix) {
-            let mut quoted = message.split('`').skip(1).step_by(2).map(str::to_owned);
-            let found = quoted.next().unwrap_or_default();
-            let known: Vec<String> = quoted.collect();
-            let nearest = nearest(&found, known.iter().map(String::as_str));
-            return TaskError::UnknownKey { file, line, what, found, nearest, known };
-        }
-    }
-    let text = text.lines().nth(line - 1).unwrap_or_default().trim().to_owned();
-    TaskError::Syntax { file, line, message: message.to_owned(), text }
 }

@@ -1,5 +1,7 @@
 //! Why a task cannot be used: [`TaskError`] names the place, what was found and what was expected.
 
+use sinew_policy_runtime::document::{DocumentError, hint};
+
 /// Why a task cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -22,34 +24,9 @@ pub enum TaskError {
         /// Why.
         source: std::io::Error,
     },
-    /// A key or a name that the format does not have.
-    #[error("{file}:{line}: unknown {what} {found:?}{}; known: {}", hint(.nearest.as_deref()), .known.join(", "))]
-    UnknownKey {
-        /// The file.
-        file: String,
-        /// Line, from 1.
-        line: usize,
-        /// Key or value.
-        what: &'static str,
-        /// What was found.
-        found: String,
-        /// The known one that looks most alike.
-        nearest: Option<String>,
-        /// All known ones.
-        known: Vec<String>,
-    },
-    /// Not TOML, a missing key, or a value of the wrong type.
-    #[error("{file}:{line}: {message}, at `{text}`")]
-    Syntax {
-        /// The file.
-        file: String,
-        /// Line, from 1.
-        line: usize,
-        /// What is wrong.
-        message: String,
-        /// The line.
-        text: String,
-    },
+    /// Not TOML, an unknown key, a missing one, or a value of the wrong type.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// A value that cannot be used.
     #[error("{file}: {field} is {found}, expected {expected}")]
     Value {
@@ -78,17 +55,4 @@ pub enum TaskError {
         /// The field, what was expected and what was found.
         reason: String,
     },
-}
-
-fn hint(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |name| format!(", did you mean {name:?}?"))
-}
-
-/// The candidate that looks most like `name`, if any looks alike.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    candidates
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(score, _)| *score > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate.to_owned())
 }

@@ -20,6 +20,7 @@ use crate::robot::{Attachment, RobotModel};
 use contract::{observation_floor, training_ranges};
 use document::{SensorDocument, TaskDocument};
 use sinew_policy_runtime::contract::Periods;
+use sinew_policy_runtime::document::nearest;
 use sinew_policy_runtime::interface::Interface;
 use sinew_policy_runtime::safe_action::RotorMount;
 use std::path::Path;
@@ -59,7 +60,7 @@ impl Task {
             return Err(TaskError::Unknown {
                 name: name_or_path.to_owned(),
                 builtin: builtin::NAMES.map(str::to_owned).to_vec(),
-                nearest: error::nearest(name_or_path, builtin::NAMES.into_iter()),
+                nearest: nearest(name_or_path, builtin::NAMES),
             });
         }
         let text = read(path)?;
@@ -191,7 +192,9 @@ impl Task {
         let Some(model) = &self.inner.model else { return Vec::new() };
         let actuators = self.inner.document.actuators.iter().zip(&model.attachments);
         let mount = |(actuator, attachment): (&ActuatorDocument, &Attachment)| {
-            let (Some(rotor), Attachment::Base([x_m, y_m, _])) = (&actuator.rotor, attachment) else { return None };
+            let (Some(rotor), Attachment::Base([x_m, y_m, _])) = (&actuator.rotor, attachment) else {
+                return None;
+            };
             Some(RotorMount {
                 x_m: *x_m as f32,
                 y_m: *y_m as f32,

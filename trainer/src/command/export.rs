@@ -31,7 +31,12 @@ impl Export {
         atomic_write(&self.output, &bytes)
             .with_context(|| format!("cannot write {}", self.output.display()))
             .map_err(failed)?;
-        eprintln!("{}: the actor after {} steps, {} bytes", self.output.display(), checkpoint.steps, bytes.len());
+        eprintln!(
+            "{}: the actor after {} steps, {} bytes",
+            self.output.display(),
+            checkpoint.steps,
+            bytes.len()
+        );
         Ok(())
     }
 }

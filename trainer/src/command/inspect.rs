@@ -17,7 +17,11 @@ impl Inspect {
         let image = load_policy(&self.policy).map_err(unusable)?;
         let view = image.image().map_err(unusable)?;
         let cost = view.cost();
-        println!("{}: verified, {} golden pairs agree bit for bit", self.policy.display(), view.golden().len());
+        println!(
+            "{}: verified, {} golden pairs agree bit for bit",
+            self.policy.display(),
+            view.golden().len()
+        );
         println!("input {}, output {} values", view.input_size(), view.output_size());
         println!(
             "one inference: {} multiply-adds over {} bytes of weights, {} bytes of scratch",
@@ -54,7 +58,14 @@ fn print_contract(contract: &Contract) {
     }
     println!("\naction");
     for action in &contract.actions {
-        println!("  {:<18} {:?} {} .. {} {:?}", action.name, action.mode, action.minimum, action.maximum, action.mode.unit());
+        println!(
+            "  {:<18} {:?} {} .. {} {:?}",
+            action.name,
+            action.mode,
+            action.minimum,
+            action.maximum,
+            action.mode.unit()
+        );
     }
     println!("\ntrained under");
     for range in &provenance.randomization {

@@ -9,7 +9,10 @@ pub(crate) struct Tasks {}
 
 impl Tasks {
     pub(crate) fn run() -> Outcome {
-        println!("{:<14} {:>11} {:>7} {:>8} {:>9}  summary", "task", "observation", "action", "rate", "episode");
+        println!(
+            "{:<14} {:>11} {:>7} {:>8} {:>9}  summary",
+            "task", "observation", "action", "rate", "episode"
+        );
         for name in Task::builtin_names() {
             let task = Task::load(name).map_err(unusable)?;
             println!(

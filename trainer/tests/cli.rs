@@ -1,0 +1,108 @@
+//! Bad input gets a clear error and exit code 2, and nothing is overwritten.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A folder of its own for each test, removed when it ends.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("sinew-cli-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn sinew(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sinew")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+/// Runs a command that must be refused, and returns what it says.
+fn refusal(folder: &Path, arguments: &[&str]) -> String {
+    let output = sinew(folder, arguments);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+    text
+}
+
+#[test]
+fn an_unknown_task_names_the_nearest_and_all_there_are() {
+    let scratch = Scratch::new("task");
+    let text = refusal(&scratch.0, &["train", "quadrotr"]);
+    assert!(text.contains("\"quadrotr\"") && text.contains("did you mean \"quadrotor\"?"), "{text}");
+    assert!(!scratch.0.join("runs").exists());
+}
+
+#[test]
+fn a_mistyped_key_names_its_place_and_the_nearest() {
+    let scratch = Scratch::new("key");
+    let config = scratch.file("run.toml", b"[sac]\ngamma = 0.9\nbatchsize = 64\n");
+    let text = refusal(&scratch.0, &["train", "pendulum-v1", "--config", &config]);
+    assert!(text.contains("run.toml:3: unknown key \"batchsize\", did you mean \"batch_size\"?"), "{text}");
+    let text = refusal(&scratch.0, &["train", "pendulum-v1", "--set", "sac.gamma=high"]);
+    assert!(text.contains("sac.gamma=high"), "{text}");
+    let text = refusal(&scratch.0, &["train", "pendulum-v1", "--set", "sac.gamma=1.5"]);
+    assert!(text.contains("sac.gamma is 1.5, expected above 0 and at most 1"), "{text}");
+    assert!(!scratch.0.join("runs").exists());
+}
+
+#[test]
+fn a_truncated_or_foreign_policy_is_named_for_what_it_is() {
+    let scratch = Scratch::new("policy");
+    let foreign = scratch.file("notes.onnx", b"these are not the bytes of a policy");
+    for command in [&["inspect", &foreign][..], &["eval", &foreign, "--task", "quadrotor"]] {
+        assert!(refusal(&scratch.0, command).contains("notes.onnx"));
+    }
+    let missing = scratch.0.join("missing.onnx");
+    assert!(refusal(&scratch.0, &["inspect", missing.to_str().unwrap()]).contains("missing.onnx"));
+}
+
+#[test]
+fn a_run_and_its_files_are_never_overwritten() {
+    let scratch = Scratch::new("run");
+    let train = ["train", "pendulum-v1", "--steps", "300", "--out", "run"];
+    let first = sinew(&scratch.0, &train);
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    let policy = fs::read(scratch.0.join("run/policy.onnx")).unwrap();
+    let text = refusal(&scratch.0, &train);
+    assert!(text.contains("run already holds") && text.contains("nothing was overwritten"), "{text}");
+    assert_eq!(fs::read(scratch.0.join("run/policy.onnx")).unwrap(), policy);
+
+    let exported = sinew(&scratch.0, &["export", "run", "-o", "exported.onnx"]);
+    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    assert!(fs::read(scratch.0.join("exported.onnx")).unwrap() == policy);
+    let text = refusal(&scratch.0, &["export", "run", "-o", "exported.onnx"]);
+    assert!(text.contains("nothing was overwritten"), "{text}");
+
+    let truncated = scratch.file("short.onnx", &policy[..policy.len() / 2]);
+    assert!(refusal(&scratch.0, &["inspect", &truncated]).contains("short.onnx"));
+    let text = refusal(&scratch.0, &["eval", "run/policy.onnx", "--task", "quadrotor"]);
+    assert!(text.contains("quadrotor"), "{text}");
+}
+
+#[test]
+fn json_is_one_object_on_the_last_line() {
+    let scratch = Scratch::new("json");
+    let output = sinew(&scratch.0, &["train", "pendulum-v1", "--steps", "300", "--out", "run", "--json"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let object: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    for key in ["steps", "seconds", "steps_per_s", "return_mean", "return_std", "success_rate", "policy"] {
+        assert!(object.get(key).is_some(), "{key} is missing in {object}");
+    }
+    assert_eq!(object["steps"], 300);
+}
