@@ -309,7 +309,7 @@ fn fly_in_real_time(
     });
     let plant = plant.map_err(|_| HilError::Panicked { who: "plant" })??;
     let (report, rt) = flown.map_err(|_| HilError::Panicked { who: "host" })??;
-    flight.report(&pilot, report, plant, rt, options)
+    flight.report(&pilot, &report, plant, rt, options)
 }
 
 fn fly_in_lockstep(
@@ -331,7 +331,7 @@ fn fly_in_lockstep(
         let plant = plant.join().map_err(|_| HilError::Panicked { who: "plant" })?;
         let report = flown?;
         let rt = RtReport { policy: RtPolicy::Off, items: Vec::new() };
-        flight.report(&pilot, report, plant?, rt, options)
+        flight.report(&pilot, &report, plant?, rt, options)
     })
 }
 
@@ -430,7 +430,7 @@ impl Flight<'_> {
     fn report(
         &self,
         pilot: &Pilot,
-        measured: LoopReport,
+        measured: &LoopReport,
         plant: PlantReport,
         rt: RtReport,
         options: &HilOptions,

@@ -440,11 +440,11 @@ impl<'a> Contract<'a> {
             return Err(ContractError::SchemaVersion { found: self.schema_version });
         }
         self.periods.check()?;
-        check_names("sensor", self.sensors.iter().map(|sensor| sensor.name))?;
-        check_names("observation term", self.observation.iter().map(|term| term.name))?;
-        check_names("command", self.commands.iter().map(|command| command.name))?;
-        check_names("actuator", self.actions.iter().map(|action| action.name))?;
-        check_names("task", core::iter::once(self.task))?;
+        check_names("sensor", &self.sensors.iter().map(|sensor| sensor.name))?;
+        check_names("observation term", &self.observation.iter().map(|term| term.name))?;
+        check_names("command", &self.commands.iter().map(|command| command.name))?;
+        check_names("actuator", &self.actions.iter().map(|action| action.name))?;
+        check_names("task", &core::iter::once(self.task))?;
         self.commands.iter().try_for_each(check_command)?;
         for action in &self.actions {
             check_range(action.name, action.minimum, action.maximum)?;
@@ -558,7 +558,7 @@ impl<'a> Contract<'a> {
 
 fn check_names<'a>(
     list: &'static str,
-    names: impl Iterator<Item = &'a str> + Clone,
+    names: &(impl Iterator<Item = &'a str> + Clone),
 ) -> Result<(), ContractError<'a>> {
     for (index, name) in names.clone().enumerate() {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_./-".contains(&byte);
@@ -570,7 +570,7 @@ fn check_names<'a>(
     Ok(())
 }
 
-fn check_range<'a>(name: &'a str, minimum: f32, maximum: f32) -> Result<(), ContractError<'a>> {
+fn check_range(name: &str, minimum: f32, maximum: f32) -> Result<(), ContractError<'_>> {
     if !maximum.is_finite() {
         return Err(ContractError::Limit { name, field: "maximum", found: maximum });
     }

@@ -32,6 +32,7 @@ pub struct LevelDescent {
 
 /// What a robot does when nobody may command it.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one for a robot's whole life, and no heap to box it on")]
 pub enum SafeAction {
     /// Every actuator's command is 0: limp joints, stopped rotors.
     Zero,
@@ -165,34 +166,34 @@ mod tests {
         })
     }
 
-    fn sinking(gravity: [f32; 3], angular_velocity: [f32; 3]) -> Option<Attitude> {
-        Some(Attitude { gravity, angular_velocity, climb_m_per_s: -0.5 })
+    fn sinking(gravity: [f32; 3], angular_velocity: [f32; 3]) -> Attitude {
+        Attitude { gravity, angular_velocity, climb_m_per_s: -0.5 }
     }
 
     #[test]
     fn a_level_robot_that_sinks_as_it_should_hovers_evenly() {
-        assert_eq!(speeds(sinking([0.0, 0.0, -1.0], [0.0; 3]), 0.5), [1500.0; 4]);
+        assert_eq!(speeds(Some(sinking([0.0, 0.0, -1.0], [0.0; 3])), 0.5), [1500.0; 4]);
     }
 
     #[test]
     fn a_tilt_is_answered_by_the_rotors_on_the_low_side() {
         // Rolled to the right: gravity points towards -y in the body, right rotors must push harder.
         let [front_left, front_right, rear_right, rear_left] =
-            speeds(sinking([0.0, -0.3, -0.95], [0.0; 3]), 0.5);
+            speeds(Some(sinking([0.0, -0.3, -0.95], [0.0; 3])), 0.5);
         assert!(front_right > 1500.0 && rear_right > 1500.0 && front_left < 1500.0 && rear_left < 1500.0);
         // Nose down: gravity points towards +x in the body, front rotors must push harder.
         let [front_left, front_right, rear_right, rear_left] =
-            speeds(sinking([0.3, 0.0, -0.95], [0.0; 3]), 0.5);
+            speeds(Some(sinking([0.3, 0.0, -0.95], [0.0; 3])), 0.5);
         assert!(front_left > 1500.0 && front_right > 1500.0 && rear_right < 1500.0 && rear_left < 1500.0);
         // Turning left: rotors that turn the body right push harder.
-        let [front_left, front_right, ..] = speeds(sinking([0.0, 0.0, -1.0], [0.0, 0.0, 2.0]), 0.5);
+        let [front_left, front_right, ..] = speeds(Some(sinking([0.0, 0.0, -1.0], [0.0, 0.0, 2.0])), 0.5);
         assert!(front_left < 1500.0 && front_right > 1500.0);
     }
 
     #[test]
     fn rotors_stop_after_the_descent_and_without_attitude() {
-        assert_eq!(speeds(sinking([0.0, 0.0, -1.0], [0.0; 3]), 2.5), [0.0; 4]);
+        assert_eq!(speeds(Some(sinking([0.0, 0.0, -1.0], [0.0; 3])), 2.5), [0.0; 4]);
         assert_eq!(speeds(None, 0.5), [0.0; 4]);
-        assert_eq!(speeds(sinking([0.0, f32::NAN, -1.0], [0.0; 3]), 0.5), [0.0; 4]);
+        assert_eq!(speeds(Some(sinking([0.0, f32::NAN, -1.0], [0.0; 3])), 0.5), [0.0; 4]);
     }
 }

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let folder = Path::new(&run);
         let name = std::fs::read_to_string(folder.join("task.txt"))?;
         let task = Task::load(name.trim())?;
-        let image = load_policy(&folder.join("policy.onnx"))?;
+        let image = load_policy(folder.join("policy.onnx"))?;
         let evaluation = evaluate_image(&task, &image, Randomization::Nominal, EPISODES, SEED, 2)?;
         let optimum = optimal_returns(&starts(&task)?);
         let optimum = optimum.iter().sum::<f64>() / optimum.len() as f64;

@@ -1,5 +1,7 @@
 //! From training to the robot: what is promised across packages.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use sinew_firmware_host::allocation::CountingAllocator;
 use sinew_firmware_host::hil::{HilOptions, HilReport, run};
 use sinew_firmware_host::link::FaultPlan;

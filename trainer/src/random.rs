@@ -73,7 +73,7 @@ impl Stream {
     }
 }
 
-/// SplitMix64's finalizer (Steele, Lea and Flood 2014), a bijection.
+/// `SplitMix64`'s finalizer (Steele, Lea and Flood 2014), a bijection.
 fn split_mix(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,5 +1,7 @@
 //! Bad input gets a clear error and exit code 2, and nothing is overwritten.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

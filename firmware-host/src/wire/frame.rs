@@ -148,8 +148,11 @@ mod tests {
     fn the_bytes_of_a_command_are_those_of_the_specification() {
         let mut frame = [0; LARGEST_FRAME];
         let bytes = encode(&command(5), &mut frame).unwrap();
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "0b050705ac02d0860302010580bb4401010101054587586900");
+        let specified = [
+            0x0b, 0x05, 0x07, 0x05, 0xac, 0x02, 0xd0, 0x86, 0x03, 0x02, 0x01, 0x05, 0x80, 0xbb, 0x44, 0x01,
+            0x01, 0x01, 0x01, 0x05, 0x45, 0x87, 0x58, 0x69, 0x00,
+        ];
+        assert_eq!(bytes, specified);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub const MAX_SAMPLE: usize = 96;
 
 /// From the host to the robot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "encoded at once, and there is no allocation to box it with")]
 pub enum ToRobot {
     /// Opens a session; the robot answers with [`ToHost::Hello`] and obeys no other session from then on.
     Hello {
@@ -65,6 +66,7 @@ pub struct Header {
 
 /// From the robot to the host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "encoded at once, and there is no allocation to box it with")]
 pub enum ToHost {
     /// Answers a hello.
     Hello {

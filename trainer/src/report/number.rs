@@ -17,7 +17,7 @@ pub(super) fn significant(value: f64) -> String {
         if value > 0.0 { "∞".to_owned() } else { "-∞".to_owned() }
     } else if magnitude == 0.0 {
         "0".to_owned()
-    } else if magnitude < 0.001 || magnitude >= 1e9 {
+    } else if !(0.001..1e9).contains(&magnitude) {
         format!("{value:.1e}")
     } else {
         // Rounding 9.996 gives one digit more than asked for, which harms nobody.
@@ -64,7 +64,7 @@ pub(super) fn bytes(value: u64) -> String {
 fn grouped(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -111,13 +111,13 @@ impl LineChart {
 
     /// The line breaks where a value is undefined.
     fn line(&self, frame: &Frame<'_>) -> String {
-        let mut path = String::new();
+        let mut path = Vec::new();
         let mut dots = Vec::new();
         let mut command = 'M';
         for (x, y) in &self.points {
             if drawable(*x) && drawable(*y) {
                 let (x, y) = (frame.x(*x), frame.y(*y));
-                path.push_str(&format!("{command}{x:.1} {y:.1}"));
+                path.push(format!("{command}{x:.1} {y:.1}"));
                 dots.push(format!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.6\"/>"));
                 command = 'L';
             } else {
@@ -127,7 +127,7 @@ impl LineChart {
         if dots.len() > DOTS_MAX {
             dots.clear();
         }
-        format!("<path class=\"line\" d=\"{path}\"/>\n{}\n", dots.concat())
+        format!("<path class=\"line\" d=\"{}\"/>\n{}\n", path.concat(), dots.concat())
     }
 
     fn strip(&self, frame: &Frame<'_>) -> String {

@@ -13,7 +13,8 @@ use super::html::escape;
 
 /// Room for the numbers of the vertical axis.
 const LEFT: f64 = 58.0;
-const RIGHT: f64 = 14.0;
+/// Room for half of the last number of the horizontal axis.
+const RIGHT: f64 = 22.0;
 /// Room for the vertical axis' label and for what is written above the plot.
 const TOP: f64 = 30.0;
 /// Room for the numbers and the label of the horizontal axis.

@@ -100,6 +100,7 @@ pub(super) fn robustness(evaluation: &EvaluationReport) -> String {
 
 fn meter(rate: f64) -> String {
     let shown = number::percent(rate);
+    // Not `clamp`: an undefined rate shall give an empty bar.
     let width = (100.0 * rate).max(0.0).min(100.0);
     format!(
         "<div class=\"meter\" role=\"img\" aria-label=\"{shown} % succeeded\"><div style=\"width:{width:.1}%\"></div></div>\n\

@@ -112,9 +112,8 @@ fn trace() -> Vec<TracePoint> {
         let fault = 0.75 * after * libm::exp(-2.4 * after);
         let noise = 0.012 * libm::sin(5.3 * time_s) * libm::sin(13.0 * time_s);
         let mode = match index {
-            0..30 => "engaging",
             602..624 => "fallback",
-            624..654 => "engaging",
+            0..30 | 624..654 => "engaging",
             _ => "running",
         };
         TracePoint { time_s, error_m: (0.022 + start + fault + noise).abs(), mode: mode.to_owned() }
