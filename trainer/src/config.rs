@@ -31,7 +31,7 @@ pub struct RunConfig {
     pub threads: usize,
     /// Environment steps with uniformly random actions before learning starts.
     pub start_steps: u64,
-    /// Environment steps between evaluations; 0 for none.
+    /// Environment steps between evaluations; 0 for none. The actor of the best one is exported, so more of them find a better one.
     pub evaluation_interval: u64,
     /// Episodes of one evaluation. More make the learning curve smoother and training slower.
     pub evaluation_episodes: usize,

@@ -60,7 +60,7 @@ pub struct EvaluationPoint {
 pub struct Checkpoint {
     /// Environment steps trained.
     pub steps: u64,
-    /// The actor as it would be exported.
+    /// The actor as it would be exported: that of the best evaluation so far.
     pub actor: TrainedActor,
     /// Networks, optimizers, temperature.
     pub sac: SacState,
@@ -111,7 +111,7 @@ pub enum TrainingError {
     Evaluation(#[from] EvaluationError),
 }
 
-/// Trains a policy and returns its actor.
+/// Trains a policy and returns the actor of the best evaluation, or the last one where none was made.
 ///
 /// The result depends on the task, the configuration and the instruction set, and not on the number of threads.
 ///
@@ -147,6 +147,8 @@ struct Run<'r> {
     metrics: SacMetrics,
     returns: VecDeque<f64>,
     episodes: u64,
+    /// The best evaluation's mean return, and its actor.
+    best: Option<(f64, TrainedActor)>,
     started: Instant,
     evaluation_seconds: f64,
 }
@@ -178,6 +180,7 @@ impl<'r> Run<'r> {
             metrics: SacMetrics::default(),
             returns: VecDeque::with_capacity(RETURN_WINDOW),
             episodes: 0,
+            best: None,
             started: Instant::now(),
             evaluation_seconds: 0.0,
         })
@@ -194,17 +197,19 @@ impl<'r> Run<'r> {
             if passed(PROGRESS_INTERVAL) {
                 observer.on_progress(&self.progress());
             }
-            if passed(self.config.training.evaluation_interval) {
+            let last = steps >= self.config.training.steps;
+            let interval = self.config.training.evaluation_interval;
+            if passed(interval) || (last && interval > 0 && interval < steps) {
                 observer.on_evaluation(&self.evaluate()?);
             }
-            if passed(self.config.training.checkpoint_interval) || steps >= self.config.training.steps {
+            if passed(self.config.training.checkpoint_interval) || last {
                 observer
                     .on_checkpoint(&self.checkpoint())
                     .map_err(|source| TrainingError::Checkpoint { steps, source })?;
             }
         }
         observer.on_progress(&self.progress());
-        Ok(self.actor())
+        Ok(self.best_actor())
     }
 
     /// One step of every environment.
@@ -274,14 +279,19 @@ impl<'r> Run<'r> {
         }
     }
 
+    /// Scores the present actor, and keeps it if none before was better.
     fn evaluate(&mut self) -> Result<EvaluationPoint, TrainingError> {
         let started = Instant::now();
-        let image = self.actor().image(self.task).map_err(EvaluationError::from)?;
+        let actor = self.actor();
+        let image = actor.image(self.task).map_err(EvaluationError::from)?;
         let seed = self.config.training.seed.wrapping_add(EVALUATION_SEED_OFFSET);
         let (episodes, threads) = (self.config.training.evaluation_episodes, self.config.training.threads);
         let evaluation = evaluate_image(self.task, &image, Randomization::Training, episodes, seed, threads)?;
         self.evaluation_seconds += started.elapsed().as_secs_f64();
         let Evaluation { return_mean, return_std, success_rate, .. } = evaluation;
+        if self.best.as_ref().is_none_or(|(best, _)| return_mean >= *best) {
+            self.best = Some((return_mean, actor));
+        }
         Ok(EvaluationPoint { steps: self.steps, return_mean, return_std, success_rate })
     }
 
@@ -298,6 +308,11 @@ impl<'r> Run<'r> {
         }
     }
 
+    /// The actor of the best evaluation; the present one where there was none.
+    fn best_actor(&self) -> TrainedActor {
+        self.best.as_ref().map_or_else(|| self.actor(), |(_, actor)| actor.clone())
+    }
+
     fn actor(&self) -> TrainedActor {
         TrainedActor::new(
             &self.sac.actor_layers(),
@@ -312,7 +327,7 @@ impl<'r> Run<'r> {
     fn checkpoint(&self) -> Checkpoint {
         Checkpoint {
             steps: self.steps,
-            actor: self.actor(),
+            actor: self.best_actor(),
             sac: self.sac.state(),
             normalizer: self.normalizer.clone(),
         }

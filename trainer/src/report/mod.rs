@@ -128,7 +128,7 @@ pub struct FlightReport {
     /// Largest true position error over the part of the flight that counts; [`verdict::ERROR_LIMIT_M`] is the limit.
     #[serde(deserialize_with = "undefined::number")]
     pub error_max_m: f64,
-    /// How the flight ended, in the loop's words.
+    /// [`verdict::COMPLETED`], or how the flight ended instead.
     pub outcome: String,
 }
 

@@ -9,6 +9,8 @@ use super::{EvaluationReport, FlightReport, PolicyReport, RunReport, number};
 pub const SUCCESS_RATE_MIN: f64 = 0.9;
 /// Largest true position error of a flight that counts as held, in metres.
 pub const ERROR_LIMIT_M: f64 = 0.2;
+/// The outcome of a flight that no stop cut short.
+pub const COMPLETED: &str = "completed";
 
 /// One thing that was promised, and whether it came true.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +69,7 @@ impl RunReport {
         checks.extend(self.evaluation.as_ref().and_then(success));
         checks.extend(self.policy.as_ref().map(golden));
         if let Some(flight) = &self.flight {
-            checks.extend([position(flight), allocation(flight)]);
+            checks.extend([completion(flight), position(flight), allocation(flight)]);
         }
         Verdict { checks }
     }
@@ -87,6 +89,10 @@ fn success(evaluation: &EvaluationReport) -> Option<Check> {
 fn golden(policy: &PolicyReport) -> Check {
     let outcome = if policy.golden_exact { "match bit for bit" } else { "do not match" };
     Check { passed: policy.golden_exact, finding: format!("{} golden pairs {outcome}", policy.golden_pairs) }
+}
+
+fn completion(flight: &FlightReport) -> Check {
+    Check { passed: flight.outcome == COMPLETED, finding: format!("flight {}", flight.outcome) }
 }
 
 fn position(flight: &FlightReport) -> Check {

@@ -119,7 +119,7 @@ fn every_number_of_the_run_is_on_the_page() {
         "0.037 m",
         "0.143",
         "limit 0.2 m",
-        "flew to the end",
+        "flight completed",
     ];
     for number in numbers {
         assert!(page.contains(number), "{number} is missing");
@@ -164,7 +164,7 @@ fn every_number_of_the_run_is_in_the_terminal() {
         "6.00–6.06 s",
         "0.037 m",
         "0.143 m",
-        "flew to the end",
+        "flight completed",
         "Every check passed.",
         "▀",
     ];
@@ -278,4 +278,11 @@ fn one_failed_check_fails_the_run_and_is_named() {
     );
     assert!(terminal::text(&report, false).contains("FAILED"));
     assert!(html::page(&report).contains("badge failed"));
+}
+
+#[test]
+fn a_flight_that_was_stopped_never_passes() {
+    let mut report = report();
+    report.flight.as_mut().unwrap().outcome = "ended in Stopped: NonFinite".to_owned();
+    assert_eq!(report.verdict().sentence(), "One check failed: flight ended in Stopped: NonFinite.");
 }
