@@ -21,7 +21,7 @@ const WRAP_MAX: usize = 2;
 /// Columns of a fault's span of time, after the margin.
 const SPAN: usize = 18;
 /// More lines of a kind than this are for the page.
-const LIST_MAX: usize = 5;
+const LIST_MAX: usize = 4;
 
 /// The text of a run, with ANSI colours where `color` is set.
 pub fn text(report: &RunReport, color: bool) -> String {
