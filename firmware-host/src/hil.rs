@@ -472,8 +472,13 @@ impl Flight<'_> {
             injected: self.injector.counts(),
             faults: fault_records(self.host.transitions(), armed_us),
             rt,
-            error_rms: (squares / errors.len().max(1) as f64).sqrt(),
-            error_max: errors.iter().copied().fold(0.0, f64::max),
+            // NaN where nothing was measured or anything was not finite: such a flight is not judged as a precise one.
+            error_rms: (squares / errors.len() as f64).sqrt(),
+            error_max: if errors.is_empty() || !squares.is_finite() {
+                f64::NAN
+            } else {
+                errors.iter().copied().fold(0.0, f64::max)
+            },
             trace: plant.trace,
             outcome: match (self.host.supervisor().mode(), self.host.supervisor().cause()) {
                 (Mode::Running, _) => "completed".to_owned(),

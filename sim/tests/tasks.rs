@@ -122,7 +122,7 @@ fn values_that_cannot_be_used_name_field_value_and_expectation() {
 fn the_floor_covers_every_observation_value() {
     let task = Task::load("quadrotor").unwrap();
     assert_eq!(task.observation_floor().len(), 3 + 3 + 3 + 3 + 4 * 10);
-    assert_eq!(task.observation_floor()[0], 0.02);
-    assert_eq!(task.observation_floor()[51], 0.05);
+    assert_eq!(task.observation_floor()[0], 0.3);
+    assert_eq!(task.observation_floor()[51], 0.5);
     assert_eq!(task.episode_steps(), 1000);
 }

@@ -229,7 +229,10 @@ mod tests {
             }
             let mut by_last_input = vec![0.0; 3];
             network.backward(&parameters, &input, &mut workspace, None, Some(&mut by_last_input));
-            assert_eq!(by_last_input, [by_input[3], by_input[7], by_input[11]]);
+            for (row, last) in by_last_input.iter().enumerate() {
+                // The shapes differ, so sums may be taken in another order.
+                assert!((last - by_input[4 * row + 3]).abs() < 1e-6);
+            }
             for index in 0..input.len() {
                 let original = input[index];
                 input[index] = original + step;
