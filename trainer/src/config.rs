@@ -1,6 +1,6 @@
 //! What to train and how: TOML with every default documented, overridable key by key.
 //!
-//! What was written ([`ConfigDocument`], every key optional) and what is used ([`TrainingConfig`], checked, nothing
+//! What was written (`ConfigDocument`, every key optional) and what is used ([`TrainingConfig`], checked, nothing
 //! optional) are two types. Layers are merged from the bottom up: the built-in file of the task and algorithm, the
 //! user's file, `--set` overrides, command-line flags. The result is written to the run directory, and reading it back
 //! gives the same configuration.

@@ -13,7 +13,7 @@
 //!
 //! | symbol | here | shape |
 //! |---|---|---|
-//! | Q, Q' | [`Critic`]'s `parameters`, `target` | |
+//! | Q, Q' | `Critic`'s `parameters`, `target` | |
 //! | y | `targets` | `[batch]` |
 //! | alpha | `exp(log_alpha)` | |
 //! | tau, gamma | [`SacConfig`] | |

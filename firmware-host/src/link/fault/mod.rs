@@ -47,7 +47,7 @@ impl FaultClock {
     }
 }
 
-/// Injects faults into a link; see the [module](self). Allocates nothing after construction.
+/// Injects faults into a link. Allocates nothing after construction.
 pub struct FaultInjector<L> {
     inner: L,
     plan: FaultPlan,
