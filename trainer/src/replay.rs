@@ -13,12 +13,9 @@ pub struct Replay {
     capacity: usize,
     observation_size: usize,
     action_size: usize,
-    observations: Vec<f32>,
-    actions: Vec<f32>,
-    rewards: Vec<f32>,
-    next_observations: Vec<f32>,
-    /// 1 where the task ended, else 0.
-    terminated: Vec<f32>,
+    /// A transition's values lie together, since a draw reads them all: observation, action, next observation, reward, and 1
+    /// where the task ended, else 0.
+    rows: Vec<f32>,
     /// Where the next transition goes.
     head: usize,
 }
@@ -69,82 +66,65 @@ pub struct Transition<'t> {
 impl Replay {
     /// An empty ring for `capacity` transitions; memory grows as it fills.
     pub fn new(capacity: usize, observation_size: usize, action_size: usize) -> Self {
-        Self {
-            capacity,
-            observation_size,
-            action_size,
-            observations: Vec::new(),
-            actions: Vec::new(),
-            rewards: Vec::new(),
-            next_observations: Vec::new(),
-            terminated: Vec::new(),
-            head: 0,
-        }
+        Self { capacity, observation_size, action_size, rows: Vec::new(), head: 0 }
     }
 
     /// How many transitions are stored.
     pub fn len(&self) -> usize {
-        self.rewards.len()
+        self.rows.len() / self.width()
     }
 
     /// Whether nothing is stored.
     pub fn is_empty(&self) -> bool {
-        self.rewards.is_empty()
+        self.rows.is_empty()
     }
 
     /// Stores a transition, in place of the oldest when full.
     pub fn push(&mut self, transition: &Transition) {
-        if self.len() < self.capacity {
-            self.observations.extend_from_slice(transition.observation);
-            self.actions.extend_from_slice(transition.action);
-            self.rewards.push(transition.reward);
-            self.next_observations.extend_from_slice(transition.next_observation);
-            self.terminated.push(f32::from(transition.terminated));
-        } else {
-            let head = self.head;
-            row_mut(&mut self.observations, head, self.observation_size)
-                .copy_from_slice(transition.observation);
-            row_mut(&mut self.actions, head, self.action_size).copy_from_slice(transition.action);
-            self.rewards[head] = transition.reward;
-            row_mut(&mut self.next_observations, head, self.observation_size)
-                .copy_from_slice(transition.next_observation);
-            self.terminated[head] = f32::from(transition.terminated);
+        let start = self.head * self.width();
+        if start == self.rows.len() {
+            self.rows.resize(start + self.width(), 0.0);
         }
+        let row = &mut self.rows[start..];
+        let (observation, row) = row.split_at_mut(self.observation_size);
+        let (action, row) = row.split_at_mut(self.action_size);
+        let (next_observation, row) = row.split_at_mut(self.observation_size);
+        observation.copy_from_slice(transition.observation);
+        action.copy_from_slice(transition.action);
+        next_observation.copy_from_slice(transition.next_observation);
+        row[0] = transition.reward;
+        row[1] = f32::from(transition.terminated);
         self.head = (self.head + 1) % self.capacity;
     }
 
     /// Fills `batch` with transitions drawn uniformly with replacement; the ring must not be empty.
     pub fn sample(&self, stream: &mut Stream, batch: &mut Batch) {
         let (observation_size, action_size) = (self.observation_size, self.action_size);
+        let (width, count) = (self.width(), self.len());
         for slot in 0..batch.rewards.len() {
-            let index = stream.index(self.len());
-            row_mut(&mut batch.observations, slot, observation_size).copy_from_slice(row(
-                &self.observations,
-                index,
-                observation_size,
-            ));
-            row_mut(&mut batch.actions, slot, action_size).copy_from_slice(row(
-                &self.actions,
-                index,
-                action_size,
-            ));
-            row_mut(&mut batch.next_observations, slot, observation_size).copy_from_slice(row(
-                &self.next_observations,
-                index,
-                observation_size,
-            ));
-            batch.rewards[slot] = self.rewards[index];
-            batch.terminated[slot] = self.terminated[index];
+            let index = stream.index(count);
+            let row = &self.rows[index * width..(index + 1) * width];
+            let (observation, row) = row.split_at(observation_size);
+            let (action, row) = row.split_at(action_size);
+            let (next_observation, row) = row.split_at(observation_size);
+            copy_row(&mut batch.observations, slot, observation);
+            copy_row(&mut batch.actions, slot, action);
+            copy_row(&mut batch.next_observations, slot, next_observation);
+            batch.rewards[slot] = row[0];
+            batch.terminated[slot] = row[1];
         }
+    }
+
+    fn width(&self) -> usize {
+        2 * self.observation_size + self.action_size + 2
     }
 }
 
-fn row(matrix: &[f32], index: usize, width: usize) -> &[f32] {
-    &matrix[index * width..(index + 1) * width]
-}
-
-fn row_mut(matrix: &mut [f32], index: usize, width: usize) -> &mut [f32] {
-    &mut matrix[index * width..(index + 1) * width]
+/// `matrix[slot] = row`: a loop, since rows are shorter than a call of `memcpy` is worth.
+fn copy_row(matrix: &mut [f32], slot: usize, row: &[f32]) {
+    for (value, source) in matrix[slot * row.len()..].iter_mut().zip(row) {
+        *value = *source;
+    }
 }
 
 #[cfg(test)]

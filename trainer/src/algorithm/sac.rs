@@ -58,7 +58,11 @@ struct Critic {
     gradient: Vec<f32>,
     adam: Adam,
     workspace: Workspace,
-    /// `∂Q/∂a`, `[batch, action]`.
+    /// Rows of the batch in which this critic is the lower one; the actor's gradient flows through those alone.
+    lower_rows: Vec<usize>,
+    /// Of those rows.
+    lower: Workspace,
+    /// `∂Q/∂a` of those rows, `[lower rows, action]`.
     action_gradient: Vec<f32>,
     loss: f32,
 }
@@ -205,7 +209,10 @@ impl Sac {
         });
         let q_mean = mean(self.critics[0].workspace.output());
 
-        workers.for_each(&mut self.critics, |critic| critic.differentiate(&current.critic_input));
+        workers.for_each(&mut self.critics, |critic| critic.evaluate(&current.critic_input));
+        self.split_by_lower_critic();
+        workers.for_each(&mut self.critics, Critic::differentiate);
+        let current = &self.passes[1];
         let q = [self.critics[0].workspace.output(), self.critics[1].workspace.output()];
         let log_probs = &current.gaussian.log_probs;
         let metrics = SacMetrics {
@@ -280,14 +287,26 @@ impl Sac {
         });
     }
 
+    /// Gives each row of the actor's batch to the critic whose value is the smaller.
+    fn split_by_lower_critic(&mut self) {
+        let [first, second] = &mut self.critics;
+        first.lower_rows.clear();
+        second.lower_rows.clear();
+        let values = first.workspace.output().iter().zip(second.workspace.output());
+        for (row, (first_q, second_q)) in values.enumerate() {
+            let lower = if second_q < first_q { &mut second.lower_rows } else { &mut first.lower_rows };
+            lower.push(row);
+        }
+    }
+
     /// Descends the actor's loss along the smaller critic's gradient.
     fn step_actor(&mut self, batch: &Batch, alpha: f32, learning_rate: f32) {
         let action_size = self.q_gradient.len() / self.targets.len();
-        for (row, gradient) in self.q_gradient.chunks_exact_mut(action_size).enumerate() {
-            let [first, second] = &self.critics;
-            let lower =
-                if second.workspace.output()[row] < first.workspace.output()[row] { second } else { first };
-            gradient.copy_from_slice(&lower.action_gradient[row * action_size..(row + 1) * action_size]);
+        for critic in &self.critics {
+            let gradients = critic.action_gradient.chunks_exact(action_size);
+            for (row, gradient) in critic.lower_rows.iter().zip(gradients) {
+                self.q_gradient[row * action_size..(row + 1) * action_size].copy_from_slice(gradient);
+            }
         }
         let PolicyPass { workspace, gaussian, .. } = &mut self.passes[1];
         gaussian.policy_gradient(&self.q_gradient, alpha, workspace.output_gradient_mut());
@@ -317,6 +336,8 @@ impl Critic {
             gradient: vec![0.0; parameters.len()],
             adam: Adam::new(parameters.len()),
             workspace: network.workspace(config.batch_size),
+            lower_rows: Vec::with_capacity(config.batch_size),
+            lower: network.workspace(config.batch_size),
             action_gradient: vec![0.0; config.batch_size * action_size],
             loss: 0.0,
             parameters,
@@ -338,28 +359,33 @@ impl Critic {
         self.adam.step(&mut self.parameters, &self.gradient, learning_rate);
     }
 
-    /// `Q(s, ã)` into the workspace's output and `∂Q/∂ã` into `action_gradient`.
-    fn differentiate(&mut self, input: &[f32]) {
+    /// `Q(s, ã)` into the workspace's output.
+    fn evaluate(&mut self, input: &[f32]) {
         self.network.forward(&self.parameters, input, &mut self.workspace);
-        self.workspace.output_gradient_mut().fill(1.0);
-        self.network.backward(
-            &self.parameters,
-            input,
-            &mut self.workspace,
-            None,
-            Some(&mut self.action_gradient),
-        );
+    }
+
+    /// `∂Q/∂ã` of the lower rows into `action_gradient`.
+    fn differentiate(&mut self) {
+        let rows = self.lower_rows.len();
+        let action_size = self.action_gradient.len() / self.workspace.output().len();
+        self.lower.select(&self.workspace, &self.lower_rows);
+        self.lower.output_gradient_mut()[..rows].fill(1.0);
+        let gradient = &mut self.action_gradient[..rows * action_size];
+        if rows > 0 {
+            self.network.backward(&self.parameters, &[], &mut self.lower, None, Some(gradient));
+        }
     }
 }
 
-/// `rows of (observation, action)` side by side.
+/// `rows of (observation, action)` side by side, in loops: rows are shorter than a call of `memcpy` is worth.
 fn concatenate(input: &mut [f32], observations: &[f32], actions: &[f32], observation_size: usize) {
     let rows = observations.len() / observation_size;
     let action_size = actions.len() / rows;
     let pairs = observations.chunks_exact(observation_size).zip(actions.chunks_exact(action_size));
     for (input, (observation, action)) in input.chunks_exact_mut(observation_size + action_size).zip(pairs) {
-        input[..observation_size].copy_from_slice(observation);
-        input[observation_size..].copy_from_slice(action);
+        for (input, value) in input.iter_mut().zip(observation.iter().chain(action)) {
+            *input = *value;
+        }
     }
 }
 

@@ -34,6 +34,7 @@ pub struct Mlp {
 /// A network's intermediate values for one batch size; nothing in a pass allocates.
 #[derive(Clone, Debug)]
 pub struct Workspace {
+    /// Rows of the present batch; the buffers hold as many or more.
     batch: usize,
     /// Each layer's output, `[batch, outputs]`.
     outputs: Vec<Vec<f32>>,
@@ -56,6 +57,17 @@ impl Workspace {
     /// The network's output of the last forward pass, `[batch, outputs]`.
     pub fn output(&self) -> &[f32] {
         self.outputs.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// Takes `rows` of another workspace's forward pass, for a backward pass through those rows alone.
+    pub fn select(&mut self, forward: &Self, rows: &[usize]) {
+        self.batch = rows.len();
+        for (selected, all) in self.outputs.iter_mut().zip(&forward.outputs) {
+            let width = all.len() / forward.batch;
+            for (selected, row) in selected.chunks_exact_mut(width).zip(rows) {
+                selected.copy_from_slice(&all[row * width..(row + 1) * width]);
+            }
+        }
     }
 }
 
@@ -136,7 +148,8 @@ impl Mlp {
 
     /// Derivatives of a loss whose derivative by the output is in [`Workspace::output_gradient_mut`].
     ///
-    /// Follows a [`Self::forward`] with the same parameters and input. Writes the derivative by the parameters into
+    /// Follows a [`Self::forward`] with the same parameters and input, or a [`Workspace::select`] from one, after which
+    /// there is no input and only the input's gradient can be asked for. Writes the derivative by the parameters into
     /// `parameter_gradient`, laid out as the parameters, and by the last inputs into `input_gradient [batch, last inputs]`, each
     /// where it is asked for.
     pub fn backward(
@@ -148,36 +161,54 @@ impl Mlp {
         mut input_gradient: Option<&mut [f32]>,
     ) {
         for (index, layer) in self.layers.iter().enumerate().rev() {
-            let x = if index == 0 { input } else { &workspace.outputs[index - 1] };
+            let batch = workspace.batch;
+            let x = if index == 0 { input } else { &workspace.outputs[index - 1][..batch * layer.inputs] };
             let (before, rest) = workspace.deltas.split_at_mut(index);
-            let delta = &rest[0];
+            let delta = &rest[0][..batch * layer.outputs];
             if let Some(gradient) = parameter_gradient.as_deref_mut() {
                 let weight_count = layer.inputs * layer.outputs;
                 let (weights, bias) = gradient[layer.offset..].split_at_mut(weight_count);
-                product_transposed_left(weights, x, delta, [layer.inputs, workspace.batch, layer.outputs]);
+                product_transposed_left(weights, x, delta, [layer.inputs, batch, layer.outputs]);
                 sum_rows(&mut bias[..layer.outputs], delta);
             }
-            let shape = [workspace.batch, layer.outputs, layer.inputs];
             if let Some(previous) = before.last_mut() {
+                let previous = &mut previous[..batch * layer.inputs];
+                let shape = [batch, layer.outputs, layer.inputs];
                 product_transposed_right(previous, delta, layer.weights(parameters), shape);
                 self.activation.multiply_derivative(previous, x);
             } else if let Some(gradient) = input_gradient.as_deref_mut() {
-                let wanted = gradient.len() / workspace.batch;
+                let wanted = gradient.len() / batch;
                 let weights = &layer.weights(parameters)[(layer.inputs - wanted) * layer.outputs..];
-                product_transposed_right(gradient, delta, weights, [workspace.batch, layer.outputs, wanted]);
+                product_transposed_right(gradient, delta, weights, [batch, layer.outputs, wanted]);
             }
         }
     }
 }
 
+/// Columns that [`sum_rows`] adds up at a time: their sums stay in registers.
+const SUMMED_COLUMNS: usize = 32;
+
 /// `sums [columns] = Σ rows of matrix [batch, columns]`, in row order.
 fn sum_rows(sums: &mut [f32], matrix: &[f32]) {
+    let columns = sums.len();
     vectorized(
         #[inline(always)]
         || {
-            sums.fill(0.0);
-            for row in matrix.chunks_exact(sums.len()) {
-                for (sum, value) in sums.iter_mut().zip(row) {
+            let (blocks, rest) = sums.as_chunks_mut::<SUMMED_COLUMNS>();
+            let summed = blocks.len() * SUMMED_COLUMNS;
+            for (index, block) in blocks.iter_mut().enumerate() {
+                let mut total = [0.0; SUMMED_COLUMNS];
+                for row in matrix.chunks_exact(columns) {
+                    let values = &row[index * SUMMED_COLUMNS..][..SUMMED_COLUMNS];
+                    for (total, value) in total.iter_mut().zip(values) {
+                        *total += *value;
+                    }
+                }
+                *block = total;
+            }
+            rest.fill(0.0);
+            for row in matrix.chunks_exact(columns) {
+                for (sum, value) in rest.iter_mut().zip(&row[summed..]) {
                     *sum += *value;
                 }
             }
@@ -232,6 +263,16 @@ mod tests {
             for (row, last) in by_last_input.iter().enumerate() {
                 // The shapes differ, so sums may be taken in another order.
                 assert!((last - by_input[4 * row + 3]).abs() < 1e-6);
+            }
+            let mut selected = network.workspace(3);
+            selected.select(&workspace, &[2, 0]);
+            selected.output_gradient_mut()[..4]
+                .copy_from_slice(&[weights[4], weights[5], weights[0], weights[1]]);
+            let mut by_selected_input = [0.0; 8];
+            network.backward(&parameters, &[], &mut selected, None, Some(&mut by_selected_input));
+            for (found, expected) in by_selected_input.iter().zip(by_input[8..].iter().chain(&by_input[..4]))
+            {
+                assert!((found - expected).abs() < 1e-6);
             }
             for index in 0..input.len() {
                 let original = input[index];
