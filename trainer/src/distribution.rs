@@ -53,9 +53,11 @@ impl SquashedGaussian {
     pub fn sample(&mut self, output: &[f32]) {
         let width = self.action_size;
         let split = self.means.chunks_exact_mut(width).zip(self.log_deviations.chunks_exact_mut(width));
+        // Loops: a row of few actions is shorter than a call of `memcpy` is worth.
         for (output, (means, log_deviations)) in output.chunks_exact(2 * width).zip(split) {
-            means.copy_from_slice(&output[..width]);
-            log_deviations.copy_from_slice(&output[width..]);
+            let (mean, log_deviation) = output.split_at(width);
+            means.iter_mut().zip(mean).for_each(|(mean, value)| *mean = *value);
+            log_deviations.iter_mut().zip(log_deviation).for_each(|(deviation, value)| *deviation = *value);
         }
         self.squash();
         for (log_prob, parts) in self.log_probs.iter_mut().zip(self.parts.chunks_exact(width)) {

@@ -33,6 +33,8 @@ pub struct Batch {
     pub next_observations: Vec<f32>,
     /// `[batch]`, 1 where the task ended, else 0.
     pub terminated: Vec<f32>,
+    /// Which transitions were drawn, `[batch]`.
+    indices: Vec<usize>,
 }
 
 impl Batch {
@@ -44,6 +46,7 @@ impl Batch {
             rewards: vec![0.0; size],
             next_observations: vec![0.0; size * observation_size],
             terminated: vec![0.0; size],
+            indices: vec![0; size],
         }
     }
 }
@@ -99,19 +102,21 @@ impl Replay {
 
     /// Fills `batch` with transitions drawn uniformly with replacement; the ring must not be empty.
     pub fn sample(&self, stream: &mut Stream, batch: &mut Batch) {
-        let (observation_size, action_size) = (self.observation_size, self.action_size);
         let (width, count) = (self.width(), self.len());
-        for slot in 0..batch.rewards.len() {
-            let index = stream.index(count);
+        // Two loops: the first one's loads do not depend on each other, so their cache misses overlap.
+        for (slot, index) in batch.indices.iter_mut().enumerate() {
+            *index = stream.index(count);
+            let end = (*index + 1) * width;
+            batch.rewards[slot] = self.rows[end - 2];
+            batch.terminated[slot] = self.rows[end - 1];
+        }
+        for (slot, index) in batch.indices.iter().enumerate() {
             let row = &self.rows[index * width..(index + 1) * width];
-            let (observation, row) = row.split_at(observation_size);
-            let (action, row) = row.split_at(action_size);
-            let (next_observation, row) = row.split_at(observation_size);
+            let (observation, row) = row.split_at(self.observation_size);
+            let (action, row) = row.split_at(self.action_size);
             copy_row(&mut batch.observations, slot, observation);
             copy_row(&mut batch.actions, slot, action);
-            copy_row(&mut batch.next_observations, slot, next_observation);
-            batch.rewards[slot] = row[0];
-            batch.terminated[slot] = row[1];
+            copy_row(&mut batch.next_observations, slot, &row[..self.observation_size]);
         }
     }
 

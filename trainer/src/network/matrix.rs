@@ -15,6 +15,13 @@ pub fn product(destination: &mut [f32], left: &[f32], right: &[f32], [m, k, n]: 
 
 /// `destination [m, n] = leftᵀ · right`, with `left [k, m]` and `right [k, n]`: a weight's gradient.
 pub fn product_transposed_left(destination: &mut [f32], left: &[f32], right: &[f32], [m, k, n]: [usize; 3]) {
+    if n <= FEW_COLUMNS {
+        for column in 0..n {
+            let weights = right[column..].iter().step_by(n);
+            weighted_sum_of_rows(left, m, weights, |index, sum| destination[index * n + column] = sum);
+        }
+        return;
+    }
     let left = MatRef::from_row_major_slice(left, k, m).transpose();
     let right = MatRef::from_row_major_slice(right, k, n);
     multiply(MatMut::from_row_major_slice_mut(destination, m, n), left, right);
@@ -25,6 +32,47 @@ pub fn product_transposed_right(destination: &mut [f32], left: &[f32], right: &[
     let left = MatRef::from_row_major_slice(left, m, k);
     let right = MatRef::from_row_major_slice(right, n, k).transpose();
     multiply(MatMut::from_row_major_slice_mut(destination, m, n), left, right);
+}
+
+/// `sums [columns] = Σ rows of matrix [rows, columns]`, in row order: a bias's gradient.
+pub fn sum_rows(sums: &mut [f32], matrix: &[f32]) {
+    weighted_sum_of_rows(matrix, sums.len(), std::iter::repeat(&1.0), |column, sum| sums[column] = sum);
+}
+
+/// Up to so many columns on the right, sums of weighted rows are faster than faer's product: 0.2 against 1.2 µs for one
+/// column of 100 rows on the right of 100 x 64, on a Zen 4 core. A critic's last layer has one, a single action's actor two.
+const FEW_COLUMNS: usize = 2;
+/// Columns that are summed at a time: their sums stay in registers.
+const BLOCK: usize = 32;
+
+/// `write(column, Σ weight · row[column])` for `matrix [weights, columns]`, in row order.
+#[inline(always)]
+fn weighted_sum_of_rows<'w>(
+    matrix: &[f32],
+    columns: usize,
+    weights: impl Iterator<Item = &'w f32> + Clone,
+    mut write: impl FnMut(usize, f32),
+) {
+    vectorized(
+        #[inline(always)]
+        || {
+            let mut start = 0;
+            while start + BLOCK <= columns {
+                let mut sums = [0.0; BLOCK];
+                for (row, weight) in matrix.chunks_exact(columns).zip(weights.clone()) {
+                    for (sum, value) in sums.iter_mut().zip(&row[start..start + BLOCK]) {
+                        *sum += *weight * *value;
+                    }
+                }
+                sums.into_iter().enumerate().for_each(|(index, sum)| write(start + index, sum));
+                start += BLOCK;
+            }
+            for column in start..columns {
+                let rows = matrix.chunks_exact(columns).zip(weights.clone());
+                write(column, rows.map(|(row, weight)| *weight * row[column]).sum());
+            }
+        },
+    );
 }
 
 fn multiply(destination: MatMut<'_, f32>, left: MatRef<'_, f32>, right: MatRef<'_, f32>) {

@@ -1,7 +1,7 @@
 //! A multilayer perceptron: shape here, parameters in one flat slice, intermediate values in a [`Workspace`].
 
 use super::activation::{Activation, add_bias};
-use super::matrix::{product, product_transposed_left, product_transposed_right, vectorized};
+use super::matrix::{product, product_transposed_left, product_transposed_right, sum_rows};
 use crate::random::Stream;
 
 /// One dense layer: `a = activation(x W + b)`.
@@ -62,7 +62,9 @@ impl Workspace {
     /// Takes `rows` of another workspace's forward pass, for a backward pass through those rows alone.
     pub fn select(&mut self, forward: &Self, rows: &[usize]) {
         self.batch = rows.len();
-        for (selected, all) in self.outputs.iter_mut().zip(&forward.outputs) {
+        // A backward pass starts from the derivative by the last layer's output and never reads that output.
+        let hidden = self.outputs.len() - 1;
+        for (selected, all) in self.outputs[..hidden].iter_mut().zip(&forward.outputs) {
             let width = all.len() / forward.batch;
             for (selected, row) in selected.chunks_exact_mut(width).zip(rows) {
                 selected.copy_from_slice(&all[row * width..(row + 1) * width]);
@@ -183,37 +185,6 @@ impl Mlp {
             }
         }
     }
-}
-
-/// Columns that [`sum_rows`] adds up at a time: their sums stay in registers.
-const SUMMED_COLUMNS: usize = 32;
-
-/// `sums [columns] = Σ rows of matrix [batch, columns]`, in row order.
-fn sum_rows(sums: &mut [f32], matrix: &[f32]) {
-    let columns = sums.len();
-    vectorized(
-        #[inline(always)]
-        || {
-            let (blocks, rest) = sums.as_chunks_mut::<SUMMED_COLUMNS>();
-            let summed = blocks.len() * SUMMED_COLUMNS;
-            for (index, block) in blocks.iter_mut().enumerate() {
-                let mut total = [0.0; SUMMED_COLUMNS];
-                for row in matrix.chunks_exact(columns) {
-                    let values = &row[index * SUMMED_COLUMNS..][..SUMMED_COLUMNS];
-                    for (total, value) in total.iter_mut().zip(values) {
-                        *total += *value;
-                    }
-                }
-                *block = total;
-            }
-            rest.fill(0.0);
-            for row in matrix.chunks_exact(columns) {
-                for (sum, value) in rest.iter_mut().zip(&row[summed..]) {
-                    *sum += *value;
-                }
-            }
-        },
-    );
 }
 
 #[cfg(test)]
