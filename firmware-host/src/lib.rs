@@ -9,10 +9,12 @@
 //! - [`control_loop`]: ticks at absolute deadlines, on a thread with the privileges of [`rt`], measured by [`timing`] and
 //!   [`allocation`];
 //! - `plant` (feature `sim`): the simulated robot behind a link;
-//! - `hil` (feature `sim`): both together, with a report.
+//! - `hil` (feature `sim`): both together, with a report;
+//! - [`exit`]: how commands end, for both command lines.
 
 pub mod allocation;
 pub mod control_loop;
+pub mod exit;
 #[cfg(feature = "sim")]
 pub mod hil;
 pub mod host;

@@ -4,6 +4,7 @@ mod command;
 
 use clap::Parser;
 use sinew_firmware_host::allocation::CountingAllocator;
+use sinew_firmware_host::exit;
 use std::process::ExitCode;
 
 /// Counts on every thread, so that a control loop can prove that it allocates nothing.
@@ -11,11 +12,5 @@ use std::process::ExitCode;
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() -> ExitCode {
-    match command::Arguments::parse().run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("error: {:#}", failure.error);
-            ExitCode::from(failure.code)
-        }
-    }
+    exit::report(command::Arguments::parse().run())
 }

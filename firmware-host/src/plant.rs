@@ -7,7 +7,7 @@
 
 use crate::host::send_message;
 use crate::link::Link;
-use crate::rt;
+use crate::rt::{self, RtItem};
 use crate::wire::frame::LARGEST_FRAME;
 use crate::wire::message::{Header, RobotState, Sample};
 use crate::wire::{Decoder, PROTOCOL_VERSION, ToHost, ToRobot};
@@ -45,6 +45,8 @@ pub struct PlantReport {
     pub refused: u64,
     /// How often a command expired and the safe action took over.
     pub expired: u64,
+    /// Whether the plant got the core that it was given; absent where it was given none.
+    pub affinity: Option<RtItem>,
     /// The flight.
     pub trace: Vec<TracePoint>,
 }
@@ -304,10 +306,8 @@ pub fn run_in_real_time(
     core: Option<usize>,
     stop: &AtomicBool,
 ) -> Result<PlantReport, SimError> {
-    if let Some(core) = core {
-        // A plant that shares a core is late, which it reports.
-        let _ = rt::pin(core);
-    }
+    // A plant that shares a core is late, which it reports too.
+    plant.report.affinity = core.map(|core| RtItem { name: "plant_affinity".to_owned(), ..rt::pin(core) });
     let period_ns = (plant.physics_period_s() * 1e9).round() as u64;
     let start_ns = rt::monotonic_ns();
     let mut deadline_ns = start_ns;

@@ -65,15 +65,7 @@ pub struct ActuatorDescription {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RobotError {
-    /// A file cannot be read.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// The file.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Not TOML, an unknown key, or a value of the wrong type.
+    /// A file that cannot be read, not TOML, an unknown key, or a value of the wrong type.
     #[error(transparent)]
     Document(#[from] DocumentError),
     /// A value that cannot be used.
@@ -118,15 +110,14 @@ impl Robot {
     /// # Errors
     /// The file cannot be read or used.
     pub fn load(path: &str) -> Result<Self, RobotError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| RobotError::Read { path: path.to_owned(), source })?;
+        let text = document::read(path)?;
         Self::parse(&text, path)
     }
 
     /// Reads a robot's text; `file` stands in errors.
     ///
     /// # Errors
-    /// Not TOML, an unknown key, or a value that cannot be used.
+    /// A file that cannot be read, not TOML, an unknown key, or a value that cannot be used.
     pub fn parse(text: &str, file: &str) -> Result<Self, RobotError> {
         let robot: Self = document::parse(text, file)?;
         let value = |field, found: String, expected: String| {

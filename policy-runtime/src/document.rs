@@ -4,6 +4,7 @@
 //! clear error everywhere and is never ignored. Types derive `Deserialize` with `deny_unknown_fields`.
 
 use serde::de::DeserializeOwned;
+use std::path::Path;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
@@ -11,6 +12,14 @@ use std::vec::Vec;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DocumentError {
+    /// The file cannot be read, or is not text.
+    #[error("cannot read {file}: {reason}")]
+    Read {
+        /// The file.
+        file: String,
+        /// What the system says.
+        reason: String,
+    },
     /// A key or a name that the format does not have.
     #[error("{file}:{line}: unknown {what} {found:?}{}; known: {}", hint(.nearest.as_deref()), .known.join(", "))]
     Unknown {
@@ -39,6 +48,16 @@ pub enum DocumentError {
         /// The line's text.
         text: String,
     },
+}
+
+/// The text of `file`.
+///
+/// # Errors
+/// The file cannot be read, or is not text.
+pub fn read(file: impl AsRef<Path>) -> Result<String, DocumentError> {
+    let file = file.as_ref();
+    std::fs::read_to_string(file)
+        .map_err(|error| DocumentError::Read { file: file.display().to_string(), reason: error.to_string() })
 }
 
 /// Reads `text`, which came from `file`.

@@ -42,7 +42,7 @@ fn an_unknown_task_lists_the_built_in_ones_and_the_nearest() {
     for part in ["quadroter", "pendulum-v1", "did you mean \"quadrotor\"?"] {
         assert!(message.contains(part), "{message}");
     }
-    assert!(matches!(Task::load("no-such.toml"), Err(TaskError::Read { .. })));
+    assert!(matches!(Task::load("no-such.toml"), Err(TaskError::Document(DocumentError::Read { .. }))));
 }
 
 #[test]

@@ -167,15 +167,7 @@ enum Auto {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A file cannot be read.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// The file.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Not TOML, an unknown key, or a value of the wrong type.
+    /// A file that cannot be read, not TOML, an unknown key, or a value of the wrong type.
     #[error(transparent)]
     Document(#[from] DocumentError),
     /// An override that is not `KEY=VALUE`.
@@ -232,8 +224,7 @@ impl TrainingConfig {
     /// # Errors
     /// As [`Self::merge`], or the file cannot be read.
     pub fn merge_file(&mut self, path: &str) -> Result<(), ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = document::read(path)?;
         self.merge(&text, path)
     }
 

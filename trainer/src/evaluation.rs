@@ -4,6 +4,7 @@
 //! policies evaluated with the same seed face the same 1st, 2nd, … episode.
 
 use crate::actor::ExportError;
+use crate::report::undefined;
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::executor::{Executor, ExecutorError, InferenceFault};
 use sinew_policy_runtime::image::{AlignedImage, ImageError};
@@ -31,8 +32,10 @@ pub struct MetricSummary {
     /// Such as `position_error_max_m`.
     pub name: String,
     /// Half of the episodes lie below.
+    #[serde(deserialize_with = "undefined::number")]
     pub median: f64,
     /// Nine tenths of the episodes lie below.
+    #[serde(deserialize_with = "undefined::number")]
     pub p90: f64,
 }
 

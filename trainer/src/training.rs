@@ -11,6 +11,7 @@ use crate::normalizer::Normalizer;
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::replay::{Batch, Replay, Transition};
+use crate::report::undefined;
 use serde::{Deserialize, Serialize};
 use sinew_sim::{Randomization, SimError, Task, VecEnv};
 use std::collections::VecDeque;
@@ -48,8 +49,10 @@ pub struct EvaluationPoint {
     /// Environment steps trained.
     pub steps: u64,
     /// Mean return.
+    #[serde(deserialize_with = "undefined::number")]
     pub return_mean: f64,
     /// Standard deviation over episodes.
+    #[serde(deserialize_with = "undefined::number")]
     pub return_std: f64,
     /// Share of episodes that succeeded; absent where the task defines no success.
     pub success_rate: Option<f64>,

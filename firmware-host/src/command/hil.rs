@@ -1,9 +1,11 @@
 //! `sinew-host hil`.
 
-use super::{Outcome, Rt, failed, unusable};
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
+use sinew_firmware_host::exit::{Outcome, failed, unusable};
 use sinew_firmware_host::hil::{HilOptions, HilReport, run};
 use sinew_firmware_host::link::{FaultPlan, LinkAddress};
+use sinew_firmware_host::rt::RtPolicy;
+use sinew_policy_runtime::document;
 use sinew_policy_runtime::policy_file::load_policy;
 use sinew_sim::{Randomization, Task};
 use std::path::PathBuf;
@@ -35,8 +37,8 @@ pub(crate) struct Hil {
     #[arg(long, value_name = "HZ")]
     rate: Option<f64>,
     /// Real-time privileges.
-    #[arg(long, value_enum, default_value_t = Rt::Try)]
-    rt: Rt,
+    #[arg(long, value_enum, default_value_t = RtPolicy::Try)]
+    rt: RtPolicy,
     /// Print one JSON object on the last line of stdout.
     #[arg(long)]
     json: bool,
@@ -55,9 +57,8 @@ impl Hil {
         let faults = match &self.faults {
             None => FaultPlan::default(),
             Some(path) => {
-                let name = path.display().to_string();
-                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"));
-                FaultPlan::parse(&text.map_err(unusable)?, &name).map_err(unusable)?
+                let text = document::read(path).map_err(unusable)?;
+                FaultPlan::parse(&text, &path.display().to_string()).map_err(unusable)?
             }
         };
         let options = HilOptions {
@@ -66,7 +67,7 @@ impl Hil {
             seed: self.seed,
             randomization: Randomization::Acceptance,
             faults,
-            rt: self.rt.into(),
+            rt: self.rt,
             lockstep: self.lockstep,
             rate_hz: self.rate,
         };

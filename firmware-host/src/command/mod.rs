@@ -6,8 +6,8 @@ mod hil;
 mod plant;
 mod run;
 
-use clap::{Parser, Subcommand, ValueEnum};
-use sinew_firmware_host::rt::RtPolicy;
+use clap::{Parser, Subcommand};
+use sinew_firmware_host::exit::Outcome;
 
 /// Run a policy on a robot at a fixed rate, or test it against a simulated one.
 #[derive(Parser)]
@@ -35,46 +35,6 @@ impl Arguments {
             Command::Plant(command) => command.run(),
             #[cfg(feature = "sim")]
             Command::Hil(command) => command.run(),
-        }
-    }
-}
-
-/// What a command returns.
-pub(crate) type Outcome = Result<(), Failure>;
-
-/// Why a command ended, and with which exit code.
-pub(crate) struct Failure {
-    pub(crate) error: anyhow::Error,
-    pub(crate) code: u8,
-}
-
-/// The run failed: exit code 1.
-pub(crate) fn failed(error: impl Into<anyhow::Error>) -> Failure {
-    Failure { error: error.into(), code: 1 }
-}
-
-/// Arguments, files or contract cannot be used: exit code 2.
-pub(crate) fn unusable(error: impl Into<anyhow::Error>) -> Failure {
-    Failure { error: error.into(), code: 2 }
-}
-
-/// How much the loop insists on its privileges.
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Rt {
-    /// Ask for nothing.
-    Off,
-    /// Ask, report what is refused, go on.
-    Try,
-    /// A refusal ends the command.
-    Strict,
-}
-
-impl From<Rt> for RtPolicy {
-    fn from(rt: Rt) -> Self {
-        match rt {
-            Rt::Off => Self::Off,
-            Rt::Try => Self::Try,
-            Rt::Strict => Self::Strict,
         }
     }
 }

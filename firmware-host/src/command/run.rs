@@ -1,12 +1,12 @@
 //! `sinew-host run`.
 
-use super::{Failure, Outcome, Rt, failed, unusable};
 use anyhow::anyhow;
 use sinew_firmware_host::control_loop::{self, Directive};
+use sinew_firmware_host::exit::{Failure, Outcome, failed, stopped, unusable};
 use sinew_firmware_host::host::{Host, HostOptions};
 use sinew_firmware_host::link::{Link, LinkAddress, PtyLink, UdpLink};
 use sinew_firmware_host::robot::Robot;
-use sinew_firmware_host::rt::{monotonic_ns, prepare_thread};
+use sinew_firmware_host::rt::{RtPolicy, monotonic_ns, prepare_thread};
 use sinew_policy_runtime::policy_file::load_policy;
 use sinew_policy_runtime::supervisor::{Limits, Mode, Request};
 use std::io::BufRead;
@@ -35,8 +35,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "HZ")]
     rate: Option<f64>,
     /// Real-time privileges.
-    #[arg(long, value_enum, default_value_t = Rt::Try)]
-    rt: Rt,
+    #[arg(long, value_enum, default_value_t = RtPolicy::Try)]
+    rt: RtPolicy,
 }
 
 impl Run {
@@ -69,7 +69,7 @@ impl Run {
     }
 
     fn fly(&self, host: &mut Host, link: &mut dyn Link, tick_period_s: f64, request: &AtomicU8) -> Outcome {
-        let (rt, _guard) = prepare_thread(self.rt.into(), None).map_err(unusable)?;
+        let (rt, _guard) = prepare_thread(self.rt, None).map_err(unusable)?;
         for item in rt.items.iter().filter(|item| !item.granted) {
             eprintln!("not granted: {} ({}): {}", item.name, item.asked, item.detail);
         }
@@ -97,7 +97,7 @@ impl Run {
         eprintln!("{} ticks, {} overruns, {} allocations", report.ticks, report.overruns, report.allocations);
         let safety = host.transitions().iter().rev().find(|change| change.to == Mode::Stopped);
         match safety.and_then(|change| change.cause) {
-            Some(cause) => Err(Failure { error: anyhow!("stopped by a safety fault: {cause:?}"), code: 3 }),
+            Some(cause) => Err(stopped(anyhow!("stopped by a safety fault: {cause:?}"))),
             None => Ok(()),
         }
     }

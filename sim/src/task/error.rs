@@ -16,15 +16,7 @@ pub enum TaskError {
         /// The built-in name that looks most alike.
         nearest: Option<String>,
     },
-    /// A file that cannot be read.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// The file.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Not TOML, an unknown key, a missing one, or a value of the wrong type.
+    /// A file that cannot be read, not TOML, an unknown key, a missing one, or a value of the wrong type.
     #[error(transparent)]
     Document(#[from] DocumentError),
     /// A value that cannot be used.

@@ -20,7 +20,7 @@ use crate::robot::{Attachment, RobotModel};
 use contract::{observation_floor, training_ranges};
 use document::{SensorDocument, TaskDocument};
 use sinew_policy_runtime::contract::Periods;
-use sinew_policy_runtime::document::nearest;
+use sinew_policy_runtime::document::{nearest, read};
 use sinew_policy_runtime::interface::Interface;
 use sinew_policy_runtime::safe_action::RotorMount;
 use std::path::Path;
@@ -272,11 +272,6 @@ impl Task {
             (sensor.name.as_str(), sensor.quantity, joint)
         })
     }
-}
-
-fn read(path: &Path) -> Result<String, TaskError> {
-    std::fs::read_to_string(path)
-        .map_err(|source| TaskError::Read { path: path.display().to_string(), source })
 }
 
 fn load_model(

@@ -1,7 +1,7 @@
 //! `sinew compile`.
 
-use super::{Outcome, failed, unusable};
 use anyhow::{Context, anyhow};
+use sinew_firmware_host::exit::{Outcome, failed, unusable};
 use sinew_policy_runtime::policy_file::load_policy;
 use sinew_trainer::run_directory::atomic_write;
 use std::path::PathBuf;

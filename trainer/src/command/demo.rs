@@ -3,8 +3,8 @@
 use super::eval::acceptance_seed;
 use super::report::keep;
 use super::train::record_run;
-use super::{Failure, Outcome, failed, unusable};
 use anyhow::anyhow;
+use sinew_firmware_host::exit::{Failure, Outcome, failed, unusable};
 use sinew_firmware_host::hil::{self, HilOptions, HilReport};
 use sinew_firmware_host::link::{Direction, FaultKind, FaultPlan, FaultWindow};
 use sinew_firmware_host::rt::RtPolicy;

@@ -1,6 +1,6 @@
 //! `sinew eval`.
 
-use super::{Outcome, failed, unusable};
+use sinew_firmware_host::exit::{Outcome, failed, unusable};
 use sinew_policy_runtime::policy_file::load_policy;
 use sinew_sim::{Randomization, Task};
 use sinew_trainer::evaluation::{Evaluation, EvaluationError, evaluate_image};

@@ -1,7 +1,7 @@
 //! `sinew export`.
 
-use super::{Outcome, failed, unusable};
 use anyhow::{Context, anyhow};
+use sinew_firmware_host::exit::{Outcome, failed, unusable};
 use sinew_sim::Task;
 use sinew_trainer::checkpoint::load_newest;
 use sinew_trainer::run_directory::{RunDirectory, atomic_write};

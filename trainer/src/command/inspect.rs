@@ -1,6 +1,6 @@
 //! `sinew inspect`.
 
-use super::{Outcome, unusable};
+use sinew_firmware_host::exit::{Outcome, unusable};
 use sinew_policy_runtime::contract::{Contract, History};
 use sinew_policy_runtime::policy_file::load_policy;
 use std::path::PathBuf;

@@ -4,15 +4,13 @@ mod compile;
 mod demo;
 mod eval;
 mod export;
-mod failure;
 mod inspect;
 mod report;
 mod tasks;
 mod train;
 
-pub(crate) use failure::{Failure, Outcome, failed, unusable};
-
 use clap::{Parser, Subcommand};
+use sinew_firmware_host::exit::Outcome;
 
 /// Reinforcement-learned robot control that reaches the robot.
 #[derive(Parser)]

@@ -1,7 +1,7 @@
 //! `sinew report`.
 
-use super::{Outcome, failed, unusable};
 use anyhow::Context;
+use sinew_firmware_host::exit::{Outcome, failed, unusable};
 use sinew_trainer::report::{RunReport, html, terminal};
 use sinew_trainer::run_directory::RunDirectory;
 use std::io::IsTerminal;

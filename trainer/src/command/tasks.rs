@@ -1,6 +1,6 @@
 //! `sinew tasks`.
 
-use super::{Outcome, unusable};
+use sinew_firmware_host::exit::{Outcome, unusable};
 use sinew_sim::Task;
 
 /// List the built-in tasks with their sizes and rates.

@@ -2,7 +2,7 @@
 
 use super::eval::{EVALUATION_EPISODES, acceptance_seed};
 use super::report::keep;
-use super::{Failure, Outcome, failed, unusable};
+use sinew_firmware_host::exit::{Failure, Outcome, failed, unusable};
 use sinew_sim::{Randomization, Task};
 use sinew_trainer::config::TrainingConfig;
 use sinew_trainer::evaluation::{Evaluation, evaluate_image};

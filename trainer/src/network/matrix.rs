@@ -18,7 +18,7 @@ pub fn product_transposed_left(destination: &mut [f32], left: &[f32], right: &[f
     if n <= FEW_COLUMNS {
         for column in 0..n {
             let weights = right[column..].iter().step_by(n);
-            weighted_sum_of_rows(left, m, weights, |index, sum| destination[index * n + column] = sum);
+            weighted_sum_of_rows(left, m, &weights, |index, sum| destination[index * n + column] = sum);
         }
         return;
     }
@@ -36,7 +36,7 @@ pub fn product_transposed_right(destination: &mut [f32], left: &[f32], right: &[
 
 /// `sums [columns] = Σ rows of matrix [rows, columns]`, in row order: a bias's gradient.
 pub fn sum_rows(sums: &mut [f32], matrix: &[f32]) {
-    weighted_sum_of_rows(matrix, sums.len(), std::iter::repeat(&1.0), |column, sum| sums[column] = sum);
+    weighted_sum_of_rows(matrix, sums.len(), &std::iter::repeat(&1.0), |column, sum| sums[column] = sum);
 }
 
 /// Up to so many columns on the right, sums of weighted rows are faster than faer's product: 0.2 against 1.2 µs for one
@@ -50,7 +50,7 @@ const BLOCK: usize = 32;
 fn weighted_sum_of_rows<'w>(
     matrix: &[f32],
     columns: usize,
-    weights: impl Iterator<Item = &'w f32> + Clone,
+    weights: &(impl Iterator<Item = &'w f32> + Clone),
     mut write: impl FnMut(usize, f32),
 ) {
     vectorized(

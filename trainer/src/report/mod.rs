@@ -11,7 +11,7 @@ mod flight;
 pub mod html;
 mod number;
 pub mod terminal;
-mod undefined;
+pub(crate) mod undefined;
 pub mod verdict;
 
 pub use verdict::{Check, Verdict};

@@ -6,11 +6,11 @@
 use serde::{Deserialize, Deserializer};
 
 /// A number, NaN where it is `null`.
-pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// Four numbers, NaN where one is `null`.
-pub(super) fn quantiles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 4], D::Error> {
+pub(crate) fn quantiles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 4], D::Error> {
     Ok(<[Option<f64>; 4]>::deserialize(deserializer)?.map(|value| value.unwrap_or(f64::NAN)))
 }

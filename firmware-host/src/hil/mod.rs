@@ -1,0 +1,248 @@
+//! A policy against its simulated robot over a real link: in real time, or in lockstep with faults in virtual time.
+//!
+//! Both processes' code runs on this host, which the report calls SIL. In real time the plant has a core and a clock of its
+//! own and the host runs as it would on a robot. In lockstep the plant owns virtual time: a second link, which no fault
+//! touches, carries `Advance` and `Done`, so every age and time-out is reproducible and two runs give the same report.
+
+mod lockstep;
+mod report;
+
+pub use report::{FaultRecord, HilReport};
+
+use crate::control_loop::{self, Directive};
+use crate::host::{Host, HostOptions};
+use crate::link::{
+    FaultClock, FaultInjector, FaultPlan, Link, LinkAddress, LinkError, PtyLink, UdpLink, inproc_pair,
+};
+use crate::plant::{Plant, run_in_real_time};
+use crate::robot::{Robot, RobotError};
+use crate::rt::{RtError, RtPolicy, allowed_cores, prepare_thread};
+use sinew_policy_runtime::image::{AlignedImage, ImageError};
+use sinew_policy_runtime::supervisor::{Limits, Request};
+use sinew_sim::{Randomization, SimError, Task};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The host gives up when no robot has answered for so long.
+const CONNECT_US: u64 = 5_000_000;
+
+/// What to fly, and how.
+#[derive(Clone, Debug)]
+pub struct HilOptions {
+    /// Between host and robot.
+    pub link: LinkAddress,
+    /// From arming to the end, s.
+    pub duration_s: f64,
+    /// Decides start state, draws, noise and faults.
+    pub seed: u64,
+    /// The ranges from which the robot is drawn.
+    pub randomization: Randomization,
+    /// Injected at the host's end of the link; times count from arming.
+    pub faults: FaultPlan,
+    /// How much the loop insists on its privileges.
+    pub rt: RtPolicy,
+    /// Virtual time instead of real time.
+    pub lockstep: bool,
+    /// Host's tick, 1/s; the policy's own rate where absent.
+    pub rate_hz: Option<f64>,
+}
+
+/// Why a run could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HilError {
+    /// The task is equations alone.
+    #[error("task {task:?} has no robot: its dynamics are equations, which no plant can play")]
+    NoRobot {
+        /// The task.
+        task: String,
+    },
+    /// The policy has no contract.
+    #[error("the policy has no contract, so it cannot be matched with a robot")]
+    NoContract,
+    /// The image cannot be read.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// Policy and robot do not belong together.
+    #[error(transparent)]
+    Robot(#[from] RobotError),
+    /// The link cannot be opened.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// This link cannot be used in lockstep.
+    #[error("lockstep over {link}: a terminal hands bytes over at a time of its own; use inproc or udp")]
+    Lockstep {
+        /// The link.
+        link: String,
+    },
+    /// A privilege was refused.
+    #[error(transparent)]
+    Rt(#[from] RtError),
+    /// The simulator failed.
+    #[error(transparent)]
+    Simulation(#[from] SimError),
+    /// The other end fell silent.
+    #[error("the {who} fell silent")]
+    Silent {
+        /// Which end.
+        who: &'static str,
+    },
+    /// A thread panicked.
+    #[error("the {who} thread panicked")]
+    Panicked {
+        /// Which.
+        who: &'static str,
+    },
+}
+
+impl HilError {
+    /// Whether arguments, files or contract are at fault, as opposed to the run.
+    pub fn is_unusable(&self) -> bool {
+        !matches!(self, Self::Simulation(_) | Self::Silent { .. } | Self::Panicked { .. })
+    }
+}
+
+/// Two ends of a link.
+struct Ends {
+    host: Box<dyn Link>,
+    robot: Box<dyn Link>,
+}
+
+impl Ends {
+    fn open(address: &LinkAddress) -> Result<Self, LinkError> {
+        Ok(match address {
+            LinkAddress::Inproc => {
+                let (host, robot) = inproc_pair();
+                Self { host, robot }
+            }
+            LinkAddress::Udp(address) => {
+                let robot = UdpLink::bind(*address)?;
+                let host = UdpLink::connect(robot.address()?)?;
+                Self { host: Box::new(host), robot: Box::new(robot) }
+            }
+            LinkAddress::Pty(_) => {
+                let (robot, path) = PtyLink::open()?;
+                Self { host: Box::new(PtyLink::attach(&path)?), robot: Box::new(robot) }
+            }
+        })
+    }
+}
+
+/// Flies `image` on the task's simulated robot.
+///
+/// # Errors
+/// See [`HilError`]. A run that ends in a safety stop is no error: the report's outcome says so.
+pub fn run(task: &Task, image: &AlignedImage, options: &HilOptions) -> Result<HilReport, HilError> {
+    if !task.has_robot() {
+        return Err(HilError::NoRobot { task: task.name().to_owned() });
+    }
+    let view = image.image()?;
+    let contract = view.contract()?.ok_or(HilError::NoContract)?;
+    let robot = Robot::of_task(task);
+    let tick_period_s = options.rate_hz.map_or(contract.periods.policy_period_s, |rate| 1.0 / rate);
+    let host_options = HostOptions {
+        session: options.seed ^ u64::from(std::process::id()) << 32 | 1,
+        tick_period_s,
+        goal: if task.goal().is_empty() { Vec::new() } else { task.goal().to_vec() },
+        // The robot is let go in motion, as in training; a blend would be something that training never saw.
+        limits: Limits::immediate(),
+    };
+    let host = Host::new(view, &contract, &robot, host_options)?;
+    let plant = Plant::new(task, options.randomization, options.seed)?;
+    let ends = Ends::open(&options.link)?;
+    let clock = FaultClock::default();
+    let injector = FaultInjector::new(ends.host, options.faults.clone(), options.seed, clock.clone());
+    let flight =
+        Flight { host, injector, clock, tick_period_s, duration_us: (options.duration_s * 1e6) as u64 };
+    if options.lockstep {
+        if matches!(options.link, LinkAddress::Pty(_)) {
+            return Err(HilError::Lockstep { link: options.link.to_string() });
+        }
+        let sync = Ends::open(&sync_address(&options.link))?;
+        lockstep::fly(flight, plant, ends.robot, sync, options)
+    } else {
+        fly_in_real_time(flight, plant, ends.robot, options)
+    }
+}
+
+/// Lockstep's own exchange travels beside the link under test, on a port of its own.
+fn sync_address(link: &LinkAddress) -> LinkAddress {
+    match link {
+        LinkAddress::Udp(address) => LinkAddress::Udp((address.ip(), 0).into()),
+        other => other.clone(),
+    }
+}
+
+/// The host's side of a run.
+struct Flight<'a> {
+    host: Host<'a>,
+    injector: FaultInjector<Box<dyn Link>>,
+    clock: FaultClock,
+    tick_period_s: f64,
+    duration_us: u64,
+}
+
+/// Arms once the robot has answered, and ends the flight after its time.
+struct Pilot {
+    clock: FaultClock,
+    armed_us: Option<u64>,
+    duration_us: u64,
+    ticks_before: u64,
+}
+
+impl Pilot {
+    fn direct(&mut self, now_us: u64, host: &Host) -> Directive {
+        match self.armed_us {
+            None if host.is_connected() => {
+                self.armed_us = Some(now_us);
+                self.ticks_before = host.counters().ticks;
+                Directive::Tick(Some(Request::Arm))
+            }
+            None if now_us > CONNECT_US => Directive::Finish,
+            None => Directive::Tick(None),
+            Some(armed_us) => {
+                self.clock.set_us(now_us - armed_us);
+                if now_us - armed_us >= self.duration_us { Directive::Finish } else { Directive::Tick(None) }
+            }
+        }
+    }
+}
+
+fn fly_in_real_time(
+    mut flight: Flight,
+    plant: Plant,
+    mut robot_end: Box<dyn Link>,
+    options: &HilOptions,
+) -> Result<HilReport, HilError> {
+    let stop = AtomicBool::new(false);
+    // The last core for the plant, the first for the host: they never share one where there are two.
+    let (host_core, plant_core) = match allowed_cores()[..] {
+        [first, .., last] => (Some(first), Some(last)),
+        _ => (None, None),
+    };
+    let mut pilot = flight.pilot();
+    let period_ns = (flight.tick_period_s * 1e9).round() as u64;
+    let (flown, plant) = std::thread::scope(|scope| {
+        let plant = scope.spawn(|| run_in_real_time(plant, &mut *robot_end, plant_core, &stop));
+        let host = scope.spawn(|| {
+            let (rt, _guard) = prepare_thread(options.rt, host_core)?;
+            let report =
+                control_loop::run(&mut flight.host, &mut flight.injector, period_ns, |now_us, host| {
+                    pilot.direct(now_us, host)
+                });
+            Ok::<_, RtError>((report, rt))
+        });
+        let flown = host.join();
+        stop.store(true, Ordering::Relaxed);
+        (flown, plant.join())
+    });
+    let plant = plant.map_err(|_| HilError::Panicked { who: "plant" })??;
+    let (report, mut rt) = flown.map_err(|_| HilError::Panicked { who: "host" })??;
+    rt.items.extend(plant.affinity.clone());
+    flight.report(&pilot, &report, plant, rt, options)
+}
+
+impl Flight<'_> {
+    fn pilot(&self) -> Pilot {
+        Pilot { clock: self.clock.clone(), armed_us: None, duration_us: self.duration_us, ticks_before: 0 }
+    }
+}

@@ -1,0 +1,171 @@
+//! What a run showed: [`HilReport`], whose keys are those of `sinew-host hil --json`.
+
+use super::{Flight, HilError, HilOptions, Pilot};
+use crate::control_loop::LoopReport;
+use crate::host::Counters;
+use crate::link::FaultCounts;
+use crate::plant::{PlantReport, TracePoint};
+use crate::rt::RtReport;
+use crate::timing::Quantiles;
+use serde::{Deserialize, Serialize};
+use sinew_policy_runtime::supervisor::{Mode, Transition};
+
+/// A fault that was seen and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultRecord {
+    /// Seconds after arming.
+    pub at_s: f64,
+    /// When the policy had the robot again; absent where it never did.
+    pub until_s: Option<f64>,
+    /// Why the policy lost its authority.
+    pub cause: String,
+    /// What was done.
+    pub handling: String,
+}
+
+/// What a run showed. The keys are those of `sinew-host hil --json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HilReport {
+    /// `sil`: both ends on this host.
+    pub mode: String,
+    /// Whether time was virtual.
+    pub lockstep: bool,
+    /// The link.
+    pub link: String,
+    /// Host ticks a second.
+    pub rate_hz: f64,
+    /// Ticks from arming to the end.
+    pub ticks: u64,
+    /// Ticks that ended after the next deadline.
+    pub overruns: u64,
+    /// Deadlines without a tick.
+    pub skipped: u64,
+    /// From deadline to the tick's start, µs; zeros in lockstep.
+    pub wake_up_us: Quantiles,
+    /// From the tick's start to its end, µs; zeros in lockstep.
+    pub compute_us: Quantiles,
+    /// Lower edges in µs and counts.
+    pub wake_up_histogram: Vec<(f64, u64)>,
+    /// Allocations, reallocations and releases on the real-time thread within ticks.
+    pub allocations: u64,
+    /// Commands that the supervisor had to bound.
+    pub interventions: u64,
+    /// The host's counters.
+    pub saturated: u64,
+    /// Samples that never came.
+    pub missing_samples: u64,
+    /// Samples that were repeated, old or of another session.
+    pub rejected_samples: u64,
+    /// Frames that were damaged.
+    pub damaged_frames: u64,
+    /// Physics steps that began late.
+    pub plant_late: u64,
+    /// Physics steps.
+    pub plant_steps: u64,
+    /// Commands that the robot refused.
+    pub plant_refused: u64,
+    /// How often the robot's own safe action took over.
+    pub plant_expired: u64,
+    /// What was injected.
+    pub injected: FaultCounts,
+    /// What was seen and how it was handled.
+    pub faults: Vec<FaultRecord>,
+    /// What was asked of the operating system and granted.
+    pub rt: RtReport,
+    /// Root mean square of the true error over the second half.
+    pub error_rms: f64,
+    /// Largest true error over the second half.
+    pub error_max: f64,
+    /// True error over time.
+    pub trace: Vec<TracePoint>,
+    /// `completed`, or why not.
+    pub outcome: String,
+}
+
+impl Flight<'_> {
+    /// What `measured` and the plant's report come to.
+    pub(super) fn report(
+        &self,
+        pilot: &Pilot,
+        measured: &LoopReport,
+        plant: PlantReport,
+        rt: RtReport,
+        options: &HilOptions,
+    ) -> Result<HilReport, HilError> {
+        let armed_us = pilot.armed_us.ok_or(HilError::Silent { who: "plant" })?;
+        let Counters {
+            ticks,
+            interventions,
+            saturated,
+            missing_samples,
+            rejected_samples,
+            damaged_frames,
+            ..
+        } = *self.host.counters();
+        let settled = plant.trace.iter().filter(|point| point.time_s >= 0.5 * options.duration_s);
+        let errors: Vec<f64> = settled.map(|point| point.error).collect();
+        let squares: f64 = errors.iter().map(|error| error * error).sum();
+        Ok(HilReport {
+            mode: "sil".to_owned(),
+            lockstep: options.lockstep,
+            link: options.link.to_string(),
+            rate_hz: 1.0 / self.tick_period_s,
+            ticks: ticks - pilot.ticks_before,
+            overruns: measured.overruns,
+            skipped: measured.skipped,
+            wake_up_us: measured.wake_up.quantiles(),
+            compute_us: measured.compute.quantiles(),
+            wake_up_histogram: measured.wake_up.buckets().collect(),
+            allocations: measured.allocations,
+            interventions,
+            saturated,
+            missing_samples,
+            rejected_samples,
+            damaged_frames,
+            plant_late: plant.late,
+            plant_steps: plant.steps,
+            plant_refused: plant.refused,
+            plant_expired: plant.expired,
+            injected: self.injector.counts(),
+            faults: fault_records(self.host.transitions(), armed_us),
+            rt,
+            // NaN where nothing was measured or anything was not finite: such a flight is not judged as a precise one.
+            error_rms: (squares / errors.len() as f64).sqrt(),
+            error_max: if errors.is_empty() || !squares.is_finite() {
+                f64::NAN
+            } else {
+                errors.iter().copied().fold(0.0, f64::max)
+            },
+            trace: plant.trace,
+            outcome: match (self.host.supervisor().mode(), self.host.supervisor().cause()) {
+                (Mode::Running, _) => "completed".to_owned(),
+                (mode, Some(cause)) => format!("ended in {mode:?}: {cause:?}"),
+                (mode, None) => format!("ended in {mode:?}"),
+            },
+        })
+    }
+}
+
+/// Pairs each loss of authority with its end.
+fn fault_records(transitions: &[Transition], armed_us: u64) -> Vec<FaultRecord> {
+    let seconds = |time_us: u64| (time_us as f64 - armed_us as f64) * 1e-6;
+    let lost =
+        transitions.iter().enumerate().filter_map(|(index, change)| Some((index, change, change.cause?)));
+    lost.map(|(index, change, cause)| {
+        let recovered = transitions[index + 1..].iter().find(|later| later.to == Mode::Running);
+        let handling = match (change.to, recovered) {
+            (Mode::Fallback, Some(_)) => {
+                "no command sent; the robot's safe action took over; policy back on fresh samples"
+            }
+            (Mode::Fallback, None) => "no command sent; the robot's safe action took over",
+            _ => "stopped and latched; the robot's safe action took over",
+        };
+        FaultRecord {
+            at_s: seconds(change.time_us),
+            until_s: recovered.map(|later| seconds(later.time_us)),
+            cause: format!("{cause:?}"),
+            handling: handling.to_owned(),
+        }
+    })
+    .collect()
+}
