@@ -79,6 +79,26 @@ impl ActionMap {
         }
     }
 
+    /// The last command of each action, from which rates of change are counted: what a simulation saves.
+    pub fn last(&self) -> impl ExactSizeIterator<Item = f32> {
+        self.channels.iter().map(|channel| channel.last)
+    }
+
+    /// Goes on from the [`Self::last`] commands of a map of the same contract.
+    ///
+    /// # Errors
+    /// Another number of commands than of actions; nothing is changed.
+    pub fn restore(&mut self, last: &[f32]) -> Result<(), ActionFault> {
+        if self.channels.len() != last.len() {
+            let (expected, found) = (self.channels.len(), last.len());
+            return Err(ActionFault::Length { input: "last commands", expected, found });
+        }
+        for (channel, last) in self.channels.iter_mut().zip(last) {
+            channel.last = *last;
+        }
+        Ok(())
+    }
+
     /// Writes one command for each of the robot's actuators, in the robot's order and in the actuator's unit.
     ///
     /// Returns how many outputs lay outside their limits. On a fault nothing is written.

@@ -168,6 +168,26 @@ impl<S: AsRef<[f32]> + AsMut<[f32]>> ObservationBuilder<S> {
         self.samples = 0;
     }
 
+    /// How many samples were taken since the reset, and the rings that hold the newest of them: what a simulation saves.
+    pub fn history(&self) -> (u64, &[f32]) {
+        (self.samples, self.storage.as_ref())
+    }
+
+    /// Goes on from a [`Self::history`] of a builder of the same contract.
+    ///
+    /// # Errors
+    /// `values` has another length than the storage; nothing is changed.
+    pub fn restore_history(&mut self, samples: u64, values: &[f32]) -> Result<(), ObservationFault> {
+        let storage = self.storage.as_mut();
+        if storage.len() != values.len() {
+            let (expected, found) = (storage.len(), values.len());
+            return Err(ObservationFault::Length { input: "history", expected, found });
+        }
+        storage.copy_from_slice(values);
+        self.samples = samples;
+        Ok(())
+    }
+
     /// Advances history by one policy period and writes the policy's input.
     ///
     /// `command` holds the contract's commands one after the other; `previous_action` is the policy's own raw output

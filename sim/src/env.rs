@@ -4,6 +4,10 @@
 //! [`ObservationBuilder`]; map and builder are the runtime's own. `terminated` and `truncated` are never merged, and an
 //! episode's last observation is returned before anything is reset.
 
+mod snapshot;
+
+pub use snapshot::EnvState;
+
 use crate::equations::Pendulum;
 use crate::error::SimError;
 use crate::objective::{Sample, reward};
@@ -80,7 +84,7 @@ pub struct Env {
 }
 
 /// The success quantity over the last seconds of an episode.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Window {
     count: u32,
     largest: f64,

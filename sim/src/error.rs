@@ -26,6 +26,12 @@ pub enum SimError {
         /// What was found.
         found: usize,
     },
+    /// A snapshot that cannot be encoded or decoded.
+    #[error("snapshot: {reason}")]
+    Snapshot {
+        /// What is wrong.
+        reason: String,
+    },
     /// An action that is NaN or infinite.
     #[error("environment {environment}: action {index} is {value}, expected a finite number")]
     NotFinite {
@@ -82,4 +88,14 @@ pub enum SimError {
         /// Which.
         worker: usize,
     },
+}
+
+impl SimError {
+    /// Refuses the first of `(what, expected, found)` whose lengths differ.
+    pub(crate) fn check_lengths(lengths: &[(&'static str, usize, usize)]) -> Result<(), Self> {
+        match lengths.iter().find(|(_, expected, found)| expected != found) {
+            Some(&(what, expected, found)) => Err(Self::Length { what, expected, found }),
+            None => Ok(()),
+        }
+    }
 }

@@ -37,10 +37,10 @@ pub mod task;
 mod truth;
 pub mod vec_env;
 
-pub use env::{Env, EpisodeSummary, Outcome};
+pub use env::{Env, EnvState, EpisodeSummary, Outcome};
 pub use error::SimError;
 pub use randomization::Randomization;
 pub use robot::SimulatedRobot;
 pub use task::{SafeActionSpec, Task, TaskError};
 pub use truth::{BaseState, JointState, Truth};
-pub use vec_env::VecEnv;
+pub use vec_env::{VecEnv, VecEnvState};

@@ -6,9 +6,10 @@
 
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
+use serde::{Deserialize, Serialize};
 
 /// A stream of random numbers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Stream {
     generator: Pcg64Mcg,
     /// The second value of the last Box-Muller pair.

@@ -4,7 +4,7 @@
 //! consistent robot that it can come to know, never a mean one. What is absent from the file is nominal.
 
 use crate::random::Stream;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Which of a task's ranges an environment draws from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -138,7 +138,7 @@ impl Ranges {
 }
 
 /// One episode's robot.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Draw {
     /// Factor on every body's mass.
     pub mass_scale: f64,

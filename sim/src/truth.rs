@@ -1,7 +1,9 @@
 //! The true state of a robot: what rewards, terminations and metrics read, and no policy ever sees.
 
+use serde::{Deserialize, Serialize};
+
 /// The true state of a robot, in SI units.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Truth {
     /// The floating base; at rest at the origin for a robot that is fixed to the ground.
     pub base: BaseState,
@@ -10,7 +12,7 @@ pub struct Truth {
 }
 
 /// Motion of a floating base.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BaseState {
     /// Of the base's origin, m, world frame.
     pub position_m: [f64; 3],
@@ -34,7 +36,7 @@ impl Default for BaseState {
 }
 
 /// Motion of one joint.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JointState {
     /// rad, counted over full turns.
     pub position_rad: f64,

@@ -6,11 +6,12 @@
 
 mod shard;
 
-use crate::env::{Env, EpisodeSummary};
+use crate::env::{Env, EnvState, EpisodeSummary};
 use crate::error::SimError;
 use crate::randomization::Randomization;
 use crate::task::Task;
 use crossbeam::channel::{Receiver, Sender, bounded};
+use serde::{Deserialize, Serialize};
 use shard::Shard;
 use std::thread::JoinHandle;
 
@@ -28,6 +29,15 @@ pub struct VecEnv {
     terminated: Vec<bool>,
     truncated: Vec<bool>,
     finished: Vec<Option<EpisodeSummary>>,
+}
+
+/// Everything from which a [`VecEnv`] goes on bit for bit.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct VecEnvState {
+    /// In the order of the environments, whatever threads they were on.
+    environments: Vec<EnvState>,
+    /// What the next actions answer, `[environments, observation_size]`.
+    observations: Vec<f32>,
 }
 
 /// A thread that steps the shards that it is sent.
@@ -86,10 +96,6 @@ impl VecEnv {
     /// # Errors
     /// A worker was lost in an earlier step.
     pub fn reset(&mut self) -> Result<(), SimError> {
-        self.rewards.fill(0.0);
-        self.terminated.fill(false);
-        self.truncated.fill(false);
-        self.finished.fill(None);
         for index in 0..self.shards.len() {
             let Some(shard) = &mut self.shards[index] else {
                 return Err(SimError::WorkerLost { worker: index });
@@ -97,7 +103,6 @@ impl VecEnv {
             shard.reset()?;
         }
         (0..self.shards.len()).for_each(|index| self.collect(index));
-        self.final_observations.copy_from_slice(&self.observations);
         Ok(())
     }
 
@@ -124,6 +129,40 @@ impl VecEnv {
             }
             self.collect(index);
         }
+        Ok(())
+    }
+
+    /// The present state of all environments, the same for any number of threads.
+    ///
+    /// # Errors
+    /// A worker was lost in an earlier step.
+    pub fn state(&self) -> Result<VecEnvState, SimError> {
+        let mut environments = Vec::with_capacity(self.environments);
+        for (worker, shard) in self.shards.iter().enumerate() {
+            let shard = shard.as_ref().ok_or(SimError::WorkerLost { worker })?;
+            environments.extend(shard.states());
+        }
+        Ok(VecEnvState { environments, observations: self.observations.clone() })
+    }
+
+    /// Goes on from the state of as many environments of the same task and level of randomization, on any number of threads.
+    ///
+    /// Rewards and ends of the step before are not part of a state: they read as nothing until the next step.
+    ///
+    /// # Errors
+    /// The state of another task or number of environments, or a lost worker. The environments are then unusable until
+    /// the next [`Self::reset`].
+    pub fn restore(&mut self, state: &VecEnvState) -> Result<(), SimError> {
+        SimError::check_lengths(&[
+            ("environments", self.environments, state.environments.len()),
+            ("observations", self.observations.len(), state.observations.len()),
+        ])?;
+        for (worker, shard) in self.shards.iter_mut().enumerate() {
+            let shard = shard.as_mut().ok_or(SimError::WorkerLost { worker })?;
+            let rows = shard.first * self.observation_size..;
+            shard.restore(&state.environments[shard.first..], &state.observations[rows])?;
+        }
+        (0..self.shards.len()).for_each(|index| self.collect(index));
         Ok(())
     }
 

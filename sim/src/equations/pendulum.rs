@@ -3,6 +3,7 @@
 //! `gymnasium/envs/classic_control/pendulum.py`: g = 10 m/s², m = 1 kg, l = 1 m, dt = 0.05 s, torque within ±2 N m, speed within
 //! ±8 rad/s, semi-implicit Euler. Angle 0 is upright, counter-clockwise is positive.
 
+use crate::error::SimError;
 use crate::quantity::wrapped;
 use crate::random::Stream;
 use crate::start;
@@ -43,6 +44,13 @@ impl Pendulum {
 
     pub(crate) fn truth(&self) -> &Truth {
         &self.truth
+    }
+
+    /// Goes on from a true state.
+    pub(crate) fn restore(&mut self, truth: &Truth) -> Result<(), SimError> {
+        SimError::check_lengths(&[("joints", self.truth.joints.len(), truth.joints.len())])?;
+        self.truth.clone_from(truth);
+        Ok(())
     }
 
     /// Advances by 0.05 s under a torque in N m that is already within its limits.

@@ -69,6 +69,16 @@ impl Motor {
         };
     }
 
+    /// The setpoint that it follows and what it puts out: all that a step changes.
+    pub(crate) fn state(&self) -> (Setpoint, f64) {
+        (self.setpoint, self.output)
+    }
+
+    /// Goes on from a [`Self::state`] in the same episode.
+    pub(crate) fn restore(&mut self, (setpoint, output): (Setpoint, f64)) {
+        (self.setpoint, self.output) = (setpoint, output);
+    }
+
     /// Takes a setpoint, unless it is not finite or belongs to another kind of motor.
     pub(crate) fn command(&mut self, setpoint: Setpoint) {
         let same_kind = matches!(setpoint, Setpoint::Rotor(_)) == self.rotor.is_some();

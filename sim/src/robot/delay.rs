@@ -2,8 +2,11 @@
 //!
 //! Storage is allocated once, for the longest delay that a task can draw, so that stepping allocates nothing.
 
+use crate::error::SimError;
+use serde::{Deserialize, Serialize};
+
 /// Vectors of values on their way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct DelayLine<T> {
     /// Slots of `width` values.
     values: Vec<T>,
@@ -19,6 +22,21 @@ impl<T: Copy> DelayLine<T> {
     pub(crate) fn new(longest_steps: u32, width: usize, filler: T) -> Self {
         let slots = longest_steps as usize + 2;
         Self { values: vec![filler; slots * width], due: vec![0; slots], width, head: 0, count: 0 }
+    }
+
+    /// Goes on from a saved line of the same shape.
+    pub(crate) fn restore(&mut self, saved: &Self) -> Result<(), SimError> {
+        let slots = self.due.len();
+        let lengths = [
+            ("values on their way", self.values.len(), saved.values.len()),
+            ("slots of a delay", slots, saved.due.len()),
+            ("values of a delayed entry", self.width, saved.width),
+        ];
+        SimError::check_lengths(&lengths)?;
+        self.values.copy_from_slice(&saved.values);
+        self.due.copy_from_slice(&saved.due);
+        (self.head, self.count) = (saved.head % slots, saved.count.min(slots));
+        Ok(())
     }
 
     pub(crate) fn clear(&mut self) {

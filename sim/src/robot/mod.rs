@@ -7,9 +7,11 @@ mod actuator;
 mod delay;
 mod model;
 mod sensors;
+mod snapshot;
 mod world;
 
 pub(crate) use model::{Attachment, RobotModel};
+pub(crate) use snapshot::RobotState;
 
 use crate::error::SimError;
 use crate::random::Stream;
@@ -123,10 +125,7 @@ impl SimulatedRobot {
     /// # Errors
     /// A number of setpoints other than that of actuators.
     pub fn command(&mut self, setpoints: &[Setpoint]) -> Result<(), SimError> {
-        if setpoints.len() != self.motors.len() {
-            let (expected, found) = (self.motors.len(), setpoints.len());
-            return Err(SimError::Length { what: "setpoints", expected, found });
-        }
+        SimError::check_lengths(&[("setpoints", self.motors.len(), setpoints.len())])?;
         self.commands.push(self.physics_steps + u64::from(self.action_delay_steps), setpoints);
         Ok(())
     }
@@ -194,15 +193,10 @@ impl SimulatedRobot {
     /// # Errors
     /// A slice of the wrong length.
     pub fn sense(&mut self, values: &mut [f32], ages_us: &mut [u32]) -> Result<(), SimError> {
-        let lengths = [
+        SimError::check_lengths(&[
             ("sample values", self.sensors.sample_size(), values.len()),
             ("sample ages", self.sensors.count(), ages_us.len()),
-        ];
-        for (what, expected, found) in lengths {
-            if expected != found {
-                return Err(SimError::Length { what, expected, found });
-            }
-        }
+        ])?;
         self.sensors.sense(&mut self.stream, values);
         ages_us.fill(0);
         Ok(())

@@ -1,11 +1,13 @@
 //! What the robot measures of its true state: delayed, noisy, biased samples, made by [`SensorSuite`].
 
 use super::delay::DelayLine;
+use crate::error::SimError;
 use crate::random::Stream;
 use crate::randomization::SensorErrors;
 use crate::rotation;
 use crate::task::SensorQuantity;
 use crate::truth::Truth;
+use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug)]
 struct Channel {
@@ -30,6 +32,15 @@ pub(crate) struct SensorSuite {
     /// The newest reading that has arrived.
     arrived: Vec<f64>,
     delay_steps: u32,
+}
+
+/// What a step of a [`SensorSuite`] changes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SensorState {
+    line: DelayLine<f64>,
+    arrived: Vec<f64>,
+    delay_steps: u32,
+    biases: Vec<[f64; 3]>,
 }
 
 impl SensorSuite {
@@ -58,6 +69,31 @@ impl SensorSuite {
             .collect();
         let line = DelayLine::new(longest_delay_steps, size, 0.0);
         Self { channels, line, reading: vec![0.0; size], arrived: vec![0.0; size], delay_steps: 0 }
+    }
+
+    /// All that a step changes.
+    pub(crate) fn state(&self) -> SensorState {
+        SensorState {
+            line: self.line.clone(),
+            arrived: self.arrived.clone(),
+            delay_steps: self.delay_steps,
+            biases: self.channels.iter().map(|channel| channel.bias).collect(),
+        }
+    }
+
+    /// Goes on from the state of sensors of the same task.
+    pub(crate) fn restore(&mut self, state: &SensorState) -> Result<(), SimError> {
+        SimError::check_lengths(&[
+            ("sensor values", self.arrived.len(), state.arrived.len()),
+            ("sensor biases", self.channels.len(), state.biases.len()),
+        ])?;
+        self.line.restore(&state.line)?;
+        self.arrived.copy_from_slice(&state.arrived);
+        self.delay_steps = state.delay_steps;
+        for (channel, bias) in self.channels.iter_mut().zip(&state.biases) {
+            channel.bias = *bias;
+        }
+        Ok(())
     }
 
     /// Values of a sample.

@@ -4,15 +4,30 @@
 //! depend on the one before it. Each episode's masses and frictions take effect before its first step.
 
 use super::model::RobotModel;
+use crate::error::SimError;
 use crate::randomization::Draw;
 use crate::rotation;
 use crate::truth::{BaseState, JointState, Truth};
 use rapier3d::dynamics::{
-    CCDSolver, IntegrationParameters, IslandManager, MassProperties, MultibodyLink, RigidBody,
+    CCDSolver, ImpulseJointSet, IntegrationParameters, IslandManager, MassProperties, MultibodyJointSet,
+    MultibodyLink, RigidBody, RigidBodyHandle, RigidBodySet,
 };
-use rapier3d::geometry::{BroadPhaseBvh, NarrowPhase};
+use rapier3d::geometry::{BroadPhaseBvh, ColliderSet, NarrowPhase};
 use rapier3d::math::{Pose, Rotation, Vector};
 use rapier3d::pipeline::{PhysicsPipeline, PhysicsWorld};
+use serde::{Deserialize, Serialize};
+
+/// All of a [`World`] that a step changes: rapier's sets with their contacts and warm starts.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct WorldState {
+    islands: IslandManager,
+    broad_phase: BroadPhaseBvh,
+    narrow_phase: NarrowPhase,
+    bodies: RigidBodySet,
+    colliders: ColliderSet,
+    impulse_joints: ImpulseJointSet,
+    multibody_joints: MultibodyJointSet,
+}
 
 /// One robot in one rapier world.
 pub(crate) struct World {
@@ -31,6 +46,38 @@ impl World {
         let physics =
             PhysicsWorld { gravity: model.gravity, integration_parameters, ..PhysicsWorld::default() };
         Self { physics }
+    }
+
+    pub(crate) fn state(&self) -> WorldState {
+        let physics = &self.physics;
+        WorldState {
+            islands: physics.islands.clone(),
+            broad_phase: physics.broad_phase.clone(),
+            narrow_phase: physics.narrow_phase.clone(),
+            bodies: physics.bodies.clone(),
+            colliders: physics.colliders.clone(),
+            impulse_joints: physics.impulse_joints.clone(),
+            multibody_joints: physics.multibody_joints.clone(),
+        }
+    }
+
+    /// Goes on from the state of a world of the same model; what rapier keeps beside it are workspaces.
+    pub(crate) fn restore(&mut self, state: &WorldState) -> Result<(), SimError> {
+        let physics = &mut self.physics;
+        SimError::check_lengths(&[
+            ("bodies", physics.bodies.len(), state.bodies.len()),
+            ("colliders", physics.colliders.len(), state.colliders.len()),
+        ])?;
+        physics.islands.clone_from(&state.islands);
+        physics.broad_phase.clone_from(&state.broad_phase);
+        physics.narrow_phase.clone_from(&state.narrow_phase);
+        physics.bodies.clone_from(&state.bodies);
+        physics.colliders.clone_from(&state.colliders);
+        physics.impulse_joints.clone_from(&state.impulse_joints);
+        physics.multibody_joints.clone_from(&state.multibody_joints);
+        physics.ccd_solver = CCDSolver::new();
+        physics.physics_pipeline = PhysicsPipeline::new();
+        Ok(())
     }
 
     /// The model at rest in its file's pose, with this episode's masses and frictions.
@@ -86,6 +133,21 @@ impl World {
         // rapier's velocity is that of the centre of mass.
         let arm = body.center_of_mass() - body.translation();
         body.set_linvel(vector(state.velocity_m_per_s) + vector(angular).cross(arm), false);
+        self.set_multibody_root(base, vector(state.velocity_m_per_s), vector(angular));
+    }
+
+    /// A base that carries joints is the root of a multibody, whose own coordinates rule the body's.
+    fn set_multibody_root(&mut self, base: RigidBodyHandle, linear: Vector, angular: Vector) {
+        let physics = &mut self.physics;
+        let Some(index) = physics.multibody_joints.rigid_body_link(base).map(|link| link.multibody) else {
+            return;
+        };
+        let Some(multibody) = physics.multibody_joints.get_multibody_mut(index) else { return };
+        multibody.forward_kinematics(&physics.bodies, true);
+        let mut velocities = multibody.generalized_velocity_mut();
+        let root = [linear.x, linear.y, linear.z, angular.x, angular.y, angular.z];
+        velocities.iter_mut().zip(root).for_each(|(velocity, value)| *velocity = value);
+        multibody.update_rigid_bodies(&mut physics.bodies, false);
     }
 
     /// Puts joints into a state.

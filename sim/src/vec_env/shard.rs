@@ -1,6 +1,6 @@
 //! A run of consecutive environments with their inputs and outputs: what one thread steps.
 
-use crate::env::{Env, EpisodeSummary};
+use crate::env::{Env, EnvState, EpisodeSummary};
 use crate::error::SimError;
 use crate::task::Task;
 
@@ -58,15 +58,34 @@ impl Shard {
 
     /// Starts episode 0 of every environment.
     pub(super) fn reset(&mut self) -> Result<(), SimError> {
-        self.error = None;
         let rows = self.observations.chunks_exact_mut(self.observation_size);
         self.envs.iter_mut().zip(rows).try_for_each(|(env, row)| env.reset(0, row))?;
+        self.begin();
+        Ok(())
+    }
+
+    /// Of every environment.
+    pub(super) fn states(&self) -> impl Iterator<Item = EnvState> {
+        self.envs.iter().map(Env::state)
+    }
+
+    /// Goes on from the states and observations at the front of those given.
+    pub(super) fn restore(&mut self, states: &[EnvState], observations: &[f32]) -> Result<(), SimError> {
+        self.envs.iter_mut().zip(states).try_for_each(|(env, state)| env.restore(state))?;
+        let count = self.observations.len();
+        self.observations.copy_from_slice(&observations[..count]);
+        self.begin();
+        Ok(())
+    }
+
+    /// Nothing has been stepped yet.
+    fn begin(&mut self) {
+        self.error = None;
         self.final_observations.copy_from_slice(&self.observations);
         self.rewards.fill(0.0);
         self.terminated.fill(false);
         self.truncated.fill(false);
         self.finished.fill(None);
-        Ok(())
     }
 
     /// Steps every environment, and starts the next episode of those whose episode ended.

@@ -1,0 +1,97 @@
+//! An environment's whole state, from which it goes on bit for bit.
+
+use super::{Env, Plant, Window};
+use crate::error::SimError;
+use crate::random::Stream;
+use crate::robot::RobotState;
+use crate::truth::Truth;
+use serde::{Deserialize, Serialize};
+use sinew_policy_runtime::interface::Setpoint;
+
+/// All of an [`Env`] that its task and its place among the environments do not say.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct EnvState {
+    plant: PlantState,
+    history_samples: u64,
+    history: Vec<f32>,
+    last_commands: Vec<f32>,
+    episode: u64,
+    step: u64,
+    action: Vec<f32>,
+    previous_action: Vec<f32>,
+    command: Vec<f32>,
+    setpoints: Vec<Setpoint>,
+    episode_return: f64,
+    terminated: bool,
+    window: Window,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+enum PlantState {
+    // A robot's world is many times larger than an equation's few numbers.
+    Robot(Box<RobotState>),
+    Equations { truth: Truth, stream: Stream },
+}
+
+impl Env {
+    /// The present state.
+    pub fn state(&self) -> EnvState {
+        let (history_samples, history) = self.builder.history();
+        EnvState {
+            plant: match &self.plant {
+                Plant::Robot(robot) => PlantState::Robot(Box::new(robot.state())),
+                Plant::Equations { pendulum, stream } => {
+                    PlantState::Equations { truth: pendulum.truth().clone(), stream: stream.clone() }
+                }
+            },
+            history_samples,
+            history: history.to_vec(),
+            last_commands: self.map.last().collect(),
+            episode: self.episode,
+            step: self.step as u64,
+            action: self.action.clone(),
+            previous_action: self.previous_action.clone(),
+            command: self.command.clone(),
+            setpoints: self.setpoints.clone(),
+            episode_return: self.episode_return,
+            terminated: self.terminated,
+            window: self.window,
+        }
+    }
+
+    /// Goes on from the state of an environment of the same task and level of randomization.
+    ///
+    /// # Errors
+    /// The state of another task. The environment is then unusable until its next reset.
+    pub fn restore(&mut self, state: &EnvState) -> Result<(), SimError> {
+        SimError::check_lengths(&[
+            ("action", self.action.len(), state.action.len()),
+            ("previous action", self.previous_action.len(), state.previous_action.len()),
+            ("actuator command", self.command.len(), state.command.len()),
+            ("setpoints", self.setpoints.len(), state.setpoints.len()),
+        ])?;
+        match (&mut self.plant, &state.plant) {
+            (Plant::Robot(robot), PlantState::Robot(saved)) => robot.restore(saved)?,
+            (Plant::Equations { pendulum, stream }, PlantState::Equations { truth, stream: saved }) => {
+                pendulum.restore(truth)?;
+                stream.clone_from(saved);
+            }
+            _ => return Err(SimError::Snapshot { reason: "it is of another kind of dynamics".to_owned() }),
+        }
+        let environment = self.environment;
+        self.builder
+            .restore_history(state.history_samples, &state.history)
+            .map_err(|fault| SimError::Observation { environment, fault })?;
+        self.map.restore(&state.last_commands).map_err(|fault| SimError::Action { environment, fault })?;
+        self.episode = state.episode;
+        self.step = state.step as usize;
+        self.action.clone_from(&state.action);
+        self.previous_action.clone_from(&state.previous_action);
+        self.command.clone_from(&state.command);
+        self.setpoints.clone_from(&state.setpoints);
+        self.episode_return = state.episode_return;
+        self.terminated = state.terminated;
+        self.window = state.window;
+        Ok(())
+    }
+}
