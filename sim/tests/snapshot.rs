@@ -31,7 +31,7 @@ fn run(task: &Task, environments: &mut VecEnv, steps: std::ops::Range<u64>) -> V
     let mut actions = vec![0.0; ENVIRONMENTS * task.action_size()];
     for step in steps {
         let mut stream = Stream::new(step, 0, 0);
-        actions.iter_mut().for_each(|action| *action = stream.uniform(-1.0, 1.0) as f32);
+        actions.fill_with(|| stream.uniform(-1.0, 1.0) as f32);
         environments.step(&actions).unwrap();
         let values = [environments.observations(), environments.final_observations(), environments.rewards()];
         bits.extend(values.into_iter().flatten().map(|value| value.to_bits()));
