@@ -275,7 +275,7 @@ impl<'t> Plant<'t> {
                 let (dx, dy, dz) = (px - f64::from(*x), py - f64::from(*y), pz - f64::from(*z));
                 (dx * dx + dy * dy + dz * dz).sqrt()
             }
-            (_, Some(joint)) => sinew_sim::quantity::wrapped(joint.position_rad).abs(),
+            (_, Some(joint)) => sinew_sim::quantity::wrapped(joint.position).abs(),
             (_, None) => 0.0,
         }
     }

@@ -74,6 +74,8 @@ pub enum ActuatorMode {
     Velocity,
     /// A rotor's speed, rad/s.
     RotorSpeed,
+    /// A slide's feed-forward force, N.
+    Force,
 }
 
 impl ActuatorMode {
@@ -83,6 +85,7 @@ impl ActuatorMode {
             Self::Torque => Unit::NewtonMeter,
             Self::Position => Unit::Radian,
             Self::Velocity | Self::RotorSpeed => Unit::RadianPerSecond,
+            Self::Force => Unit::Newton,
         }
     }
 }
@@ -118,7 +121,7 @@ pub struct JointSetpoint {
     pub stiffness: f32,
     /// N·m·s/rad.
     pub damping: f32,
-    /// Feed-forward, N·m.
+    /// Feed-forward, N·m; of a slide N, and every gain accordingly.
     pub torque: f32,
 }
 
@@ -162,7 +165,7 @@ impl Actuator<'_> {
         let gains =
             JointSetpoint { stiffness: self.stiffness, damping: self.damping, ..JointSetpoint::default() };
         match self.mode {
-            ActuatorMode::Torque => {
+            ActuatorMode::Torque | ActuatorMode::Force => {
                 Setpoint::Joint(JointSetpoint { torque: value, ..JointSetpoint::default() })
             }
             ActuatorMode::Position => Setpoint::Joint(JointSetpoint { position: value, ..gains }),

@@ -157,7 +157,7 @@ impl Env {
             Plant::Robot(robot) => robot.reset(self.seed, self.environment, episode),
             Plant::Equations { pendulum, stream } => {
                 *stream = Stream::new(self.seed, self.environment, episode);
-                pendulum.reset(self.task.start(), stream);
+                pendulum.reset(self.task.start(), self.task.joint_names(), stream);
             }
         }
         self.observe(observation)
@@ -186,7 +186,7 @@ impl Env {
         let mut total = before + reward(self.task.reward_terms(), Sample::After, &situation);
         let ended = self.task.terminations().iter().find(|termination| termination.applies(&situation));
         total += ended.map_or(0.0, |termination| termination.reward);
-        let judged = self.task.success().map(|success| (success, success.quantity.value(&situation)));
+        let judged = self.task.success().map(|success| (success, success.measure.value(&situation)));
         self.terminated = ended.is_some();
         if let Some((success, value)) = judged
             && self.step + self.window_steps(success.window_s) > self.episode_steps
@@ -209,7 +209,7 @@ impl Env {
         if let Some(success) = self.task.success() {
             let Window { count, largest, squares } = self.window;
             if count > 0 {
-                let (name, unit) = (success.quantity.name(), success.quantity.unit_suffix());
+                let (name, unit) = (success.measure.quantity.name(), success.measure.quantity.unit_suffix());
                 metrics.insert(format!("{name}_max{unit}"), largest);
                 metrics.insert(format!("{name}_rms{unit}"), libm::sqrt(squares / f64::from(count)));
             }

@@ -3,29 +3,30 @@
 //! Rewards are data, named terms with weights in the task's file, so that tuning one needs no code and every run
 //! records what it was trained for.
 
-use crate::quantity::{Quantity, Situation};
+use crate::quantity::{Measure, Situation};
 use serde::Deserialize;
 
+/// What counts as good: a task's rewards, terminations and success.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Objective {
+    pub(crate) rewards: Vec<RewardTerm>,
+    pub(crate) terminations: Vec<Termination>,
+    pub(crate) success: Option<Success>,
+}
+
 /// One weighted term of the reward.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RewardTerm {
     /// What is rewarded.
-    pub quantity: Quantity,
+    pub measure: Measure,
     /// How the quantity becomes a number.
     pub shape: Shape,
     /// Factor; negative for a penalty.
     pub weight: f64,
     /// The quantity's own scale, in its unit: what counts as one. Smaller is stricter.
-    #[serde(default = "one")]
     pub scale: f64,
     /// Whether the state before the step counts, or the state that it led to.
-    #[serde(default)]
     pub sample: Sample,
-}
-
-fn one() -> f64 {
-    1.0
 }
 
 /// The state from which a reward term is computed.
@@ -55,7 +56,7 @@ pub enum Shape {
 
 impl RewardTerm {
     fn value(&self, situation: &Situation) -> f64 {
-        let x = self.quantity.value(situation) / self.scale;
+        let x = self.measure.value(situation) / self.scale;
         let shaped = match self.shape {
             Shape::Squared => x * x,
             Shape::Gaussian => libm::exp(-x * x),
@@ -72,31 +73,28 @@ pub(crate) fn reward(terms: &[RewardTerm], sample: Sample, situation: &Situation
 }
 
 /// Ends an episode when a quantity grows too large.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Termination {
     /// What is watched.
-    pub quantity: Quantity,
+    pub measure: Measure,
     /// The largest value that lets the episode continue, in the quantity's unit.
     pub above: f64,
     /// Added to the reward of the step that ends the episode.
-    #[serde(default)]
     pub reward: f64,
 }
 
 impl Termination {
     /// Whether the episode ends here.
     pub(crate) fn applies(&self, situation: &Situation) -> bool {
-        self.quantity.value(situation) > self.above
+        self.measure.value(situation) > self.above
     }
 }
 
 /// When an episode counts as a success: the quantity stays below its limit for the last seconds of a full episode.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Success {
     /// What is judged.
-    pub quantity: Quantity,
+    pub measure: Measure,
     /// The largest value in the window must stay below it, in the quantity's unit.
     pub limit: f64,
     /// Length of the window at the episode's end, s.
@@ -106,6 +104,7 @@ pub struct Success {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quantity::Quantity;
     use crate::truth::Truth;
 
     #[test]
@@ -115,7 +114,7 @@ mod tests {
         let situation =
             Situation { truth: &truth, goal: &[], command: &[], action: &[], previous_action: &[] };
         let term = |shape| RewardTerm {
-            quantity: Quantity::Speed,
+            measure: Measure { quantity: Quantity::Speed, joint: None },
             shape,
             weight: 2.0,
             scale: 0.5,

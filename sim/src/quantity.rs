@@ -18,9 +18,11 @@ pub enum Quantity {
     AngularSpeed,
     /// Magnitude of the base's rotation about its own z axis, rad/s.
     YawRate,
-    /// Largest distance of a joint from 0, wrapped to half a turn, rad.
+    /// Largest distance of a hinge from 0, wrapped to half a turn, rad.
     UprightAngle,
-    /// Length of the joint velocities, rad/s.
+    /// Largest distance of a joint from 0, not wrapped, rad or m.
+    JointOffset,
+    /// Length of the joint velocities, rad/s or m/s.
     JointSpeed,
     /// Length of the actuator command, in the actuators' units.
     Command,
@@ -50,6 +52,7 @@ impl Quantity {
             Self::AngularSpeed => "angular_speed",
             Self::YawRate => "yaw_rate",
             Self::UprightAngle => "upright_angle",
+            Self::JointOffset => "joint_offset",
             Self::JointSpeed => "joint_speed",
             Self::Command => "command",
             Self::Action => "action",
@@ -63,35 +66,58 @@ impl Quantity {
             Self::PositionError => "_m",
             Self::Speed => "_m_per_s",
             Self::Tilt | Self::UprightAngle => "_rad",
-            Self::AngularSpeed | Self::YawRate | Self::JointSpeed => "_rad_per_s",
-            Self::Command | Self::Action | Self::ActionChange => "",
+            Self::AngularSpeed | Self::YawRate => "_rad_per_s",
+            Self::JointOffset | Self::JointSpeed | Self::Command | Self::Action | Self::ActionChange => "",
         }
     }
 
+    /// Whether it is one of joints, of which a file may name a single one.
+    pub(crate) const fn is_of_joints(self) -> bool {
+        matches!(self, Self::UprightAngle | Self::JointOffset | Self::JointSpeed)
+    }
+}
+
+/// A quantity, of all joints or of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// What is measured.
+    pub quantity: Quantity,
+    /// The joint, by its position among the joints; all of them where absent.
+    pub joint: Option<usize>,
+}
+
+impl Measure {
     /// Its value.
     pub(crate) fn value(self, situation: &Situation) -> f64 {
         let Situation { truth, goal, command, action, previous_action } = *situation;
-        match self {
-            Self::PositionError => {
+        let joints = match self.joint {
+            Some(joint) => &truth.joints[joint..=joint],
+            None => &truth.joints,
+        };
+        match self.quantity {
+            Quantity::PositionError => {
                 let position = truth.base.position_m;
                 rotation::length([0, 1, 2].map(|axis| f64::from(goal[axis]) - position[axis]))
             }
-            Self::Speed => rotation::length(truth.base.velocity_m_per_s),
-            Self::Tilt => rotation::tilt(truth.base.orientation),
-            Self::AngularSpeed => rotation::length(truth.base.angular_velocity_rad_per_s),
-            Self::YawRate => truth.base.angular_velocity_rad_per_s[2].abs(),
-            Self::UprightAngle => truth.joints.iter().fold(0.0, |largest: f64, joint| {
-                let angle = wrapped(joint.position_rad).abs();
-                if angle > largest { angle } else { largest }
-            }),
-            Self::JointSpeed => norm(truth.joints.iter().map(|joint| joint.velocity_rad_per_s)),
-            Self::Command => norm(command.iter().map(|value| f64::from(*value))),
-            Self::Action => norm(action.iter().map(|value| f64::from(*value))),
-            Self::ActionChange => {
+            Quantity::Speed => rotation::length(truth.base.velocity_m_per_s),
+            Quantity::Tilt => rotation::tilt(truth.base.orientation),
+            Quantity::AngularSpeed => rotation::length(truth.base.angular_velocity_rad_per_s),
+            Quantity::YawRate => truth.base.angular_velocity_rad_per_s[2].abs(),
+            Quantity::UprightAngle => largest(joints.iter().map(|joint| wrapped(joint.position).abs())),
+            Quantity::JointOffset => largest(joints.iter().map(|joint| joint.position.abs())),
+            Quantity::JointSpeed => norm(joints.iter().map(|joint| joint.velocity)),
+            Quantity::Command => norm(command.iter().map(|value| f64::from(*value))),
+            Quantity::Action => norm(action.iter().map(|value| f64::from(*value))),
+            Quantity::ActionChange => {
                 norm(action.iter().zip(previous_action).map(|(new, old)| f64::from(*new) - f64::from(*old)))
             }
         }
     }
+}
+
+/// The largest of values that are not negative; 0 of none.
+fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |largest, value| if value > largest { value } else { largest })
 }
 
 /// Euclidean norm; of a single value its magnitude, exactly.
@@ -113,6 +139,7 @@ pub fn wrapped(angle_rad: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::truth::JointState;
     use core::f64::consts::{PI, TAU};
 
     #[test]
@@ -125,7 +152,8 @@ mod tests {
 
     #[test]
     fn quantities_are_the_hand_computed_numbers() {
-        let mut truth = Truth::default();
+        let joint = |position, velocity| JointState { position, velocity };
+        let mut truth = Truth { joints: vec![joint(-4.0, 3.0), joint(2.0, 4.0)], ..Truth::default() };
         truth.base.position_m = [0.0, 3.0, 1.0];
         truth.base.angular_velocity_rad_per_s = [0.0, 3.0, -4.0];
         let situation = Situation {
@@ -143,8 +171,16 @@ mod tests {
             (Quantity::Action, 0.5),
             (Quantity::ActionChange, 1.0),
             (Quantity::Tilt, 0.0),
+            (Quantity::JointOffset, 4.0),
+            (Quantity::JointSpeed, 5.0),
         ] {
-            assert_eq!(quantity.value(&situation), expected, "{}", quantity.name());
+            let measure = Measure { quantity, joint: None };
+            assert_eq!(measure.value(&situation), expected, "{}", quantity.name());
+        }
+        for (quantity, expected) in
+            [(Quantity::JointOffset, 2.0), (Quantity::JointSpeed, 4.0), (Quantity::UprightAngle, 2.0)]
+        {
+            assert_eq!(Measure { quantity, joint: Some(1) }.value(&situation), expected);
         }
     }
 }

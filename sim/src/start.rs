@@ -5,13 +5,19 @@ use crate::rotation;
 use crate::task::StartDocument;
 use crate::truth::{BaseState, Truth};
 
-/// Draws a start state about the goal.
-pub(crate) fn draw(start: &StartDocument, goal: &[f32], stream: &mut Stream, truth: &mut Truth) {
-    for joint in &mut truth.joints {
+/// Draws a start state about the goal; `names` are those of the joints.
+pub(crate) fn draw(
+    start: &StartDocument,
+    names: &[String],
+    goal: &[f32],
+    stream: &mut Stream,
+    truth: &mut Truth,
+) {
+    for (joint, name) in truth.joints.iter_mut().zip(names) {
         *joint = crate::truth::JointState::default();
-        if let Some(range) = &start.joints {
-            joint.position_rad = range.position_rad.draw(stream);
-            joint.velocity_rad_per_s = range.velocity_rad_per_s.draw(stream);
+        if let Some(range) = start.joint.get(name).or(start.joints.as_ref()) {
+            joint.position = range.position.draw(stream);
+            joint.velocity = range.velocity.draw(stream);
         }
     }
     truth.base = BaseState::default();

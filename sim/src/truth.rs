@@ -38,10 +38,10 @@ impl Default for BaseState {
 /// Motion of one joint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JointState {
-    /// rad, counted over full turns.
-    pub position_rad: f64,
-    /// rad/s.
-    pub velocity_rad_per_s: f64,
+    /// Of a hinge rad, counted over full turns; of a slide m.
+    pub position: f64,
+    /// rad/s or m/s.
+    pub velocity: f64,
 }
 
 impl Truth {
@@ -57,7 +57,7 @@ impl Truth {
             nothing += 0.0 * component;
         }
         for joint in &self.joints {
-            nothing += 0.0 * joint.position_rad + 0.0 * joint.velocity_rad_per_s;
+            nothing += 0.0 * joint.position + 0.0 * joint.velocity;
         }
         nothing == 0.0
     }
@@ -77,7 +77,7 @@ mod tests {
             broken.base.angular_velocity_rad_per_s[2] = value;
             assert!(!broken.is_finite());
             let mut broken = truth.clone();
-            broken.joints[1].velocity_rad_per_s = value;
+            broken.joints[1].velocity = value;
             assert!(!broken.is_finite());
         }
     }

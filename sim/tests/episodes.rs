@@ -146,8 +146,8 @@ fn gymnasium_gives_the_same_states_and_rewards() {
     ] {
         let outcome = env.step(&[0.5 * torque], &mut observation).unwrap();
         let joint = env.truth().joints[0];
-        assert!((joint.position_rad - angle).abs() < 1e-14, "{joint:?}");
-        assert!((joint.velocity_rad_per_s - speed).abs() < 1e-14, "{joint:?}");
+        assert!((joint.position - angle).abs() < 1e-14, "{joint:?}");
+        assert!((joint.velocity - speed).abs() < 1e-14, "{joint:?}");
         assert!((f64::from(outcome.reward) - reward).abs() < 1e-6, "{}", outcome.reward);
         assert_eq!(observation[2], speed as f32);
     }

@@ -21,7 +21,7 @@ impl Hash {
     fn add_truth(&mut self, truth: &Truth) {
         let base = &truth.base;
         let vectors = [base.position_m, base.velocity_m_per_s, base.angular_velocity_rad_per_s];
-        let joints = truth.joints.iter().flat_map(|joint| [joint.position_rad, joint.velocity_rad_per_s]);
+        let joints = truth.joints.iter().flat_map(|joint| [joint.position, joint.velocity]);
         let values = vectors.into_iter().flatten().chain(base.orientation).chain(joints);
         values.for_each(|value| self.add(value.to_bits()));
     }
@@ -58,7 +58,7 @@ fn the_bits_of_a_pendulum_do_not_change() {
         "[[randomization.acceptance.sensors]]\nname = \"hinge_position\"\nnoise = 0.01\nbias = 0.02\n";
     let friction = "joint_damping_n_m_s_per_rad = [0.0, 0.02]\njoint_friction_n_m = [0.0, 0.02]\n";
     let task = support::with_acceptance("pendulum", "golden-pendulum", &format!("{RANGES}{friction}{noise}"));
-    let joints = vec![JointState { position_rad: 2.5, velocity_rad_per_s: 1.0 }];
+    let joints = vec![JointState { position: 2.5, velocity: 1.0 }];
     let found = rollout(&task, &Truth { joints, ..Truth::default() }, 200, |stream| {
         let torque = stream.uniform(-2.0, 2.0) as f32;
         Setpoint::Joint(JointSetpoint { torque, ..JointSetpoint::default() })

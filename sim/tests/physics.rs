@@ -23,7 +23,7 @@ fn nominal(task: &Task) -> SimulatedRobot {
 }
 
 fn place_pendulum(robot: &mut SimulatedRobot, angle: f64, speed: f64) {
-    let joints = vec![JointState { position_rad: angle, velocity_rad_per_s: speed }];
+    let joints = vec![JointState { position: angle, velocity: speed }];
     robot.place(&Truth { joints, ..Truth::default() });
 }
 
@@ -64,7 +64,7 @@ fn swing_error(task: &Task) -> f64 {
         robot.command(&torque(*effort)).unwrap();
         robot.advance(steps);
         let (expected, _) = swing(*angle, *speed, 15.0, 3.0 * f64::from(*effort), 1.0);
-        largest.max((robot.truth().joints[0].position_rad - expected).abs())
+        largest.max((robot.truth().joints[0].position - expected).abs())
     })
 }
 
@@ -83,7 +83,7 @@ fn a_free_pendulum_keeps_its_energy() {
     place_pendulum(&mut robot, 2.0, 0.0);
     let energy = |robot: &SimulatedRobot| {
         let joint = robot.truth().joints[0];
-        joint.velocity_rad_per_s.powi(2) / 6.0 + 5.0 * libm::cos(joint.position_rad)
+        joint.velocity.powi(2) / 6.0 + 5.0 * libm::cos(joint.position)
     };
     let mean_over_a_second = |robot: &mut SimulatedRobot| {
         (0..500).fold(0.0, |sum, _| {
@@ -104,9 +104,9 @@ fn the_speed_is_clipped_at_the_end_of_each_policy_period() {
     place_pendulum(&mut robot, 3.0, 7.9);
     robot.command(&torque(2.0)).unwrap();
     robot.advance(24);
-    assert!(robot.truth().joints[0].velocity_rad_per_s > 8.0);
+    assert!(robot.truth().joints[0].velocity > 8.0);
     robot.advance(1);
-    assert_eq!(robot.truth().joints[0].velocity_rad_per_s, 8.0);
+    assert_eq!(robot.truth().joints[0].velocity, 8.0);
 }
 
 fn quadrotor() -> SimulatedRobot {
@@ -243,7 +243,7 @@ fn a_heavier_rod_swings_by_its_own_equation() {
     // 2 kg, its inertia about the middle unchanged: 1/12 + 2/4 kg m² about the hinge.
     let inertia = 1.0 / 12.0 + 0.5;
     let (expected, _) = swing(1.0, 0.0, 2.0 * 10.0 * 0.5 / inertia, 1.0 / inertia, 0.2);
-    let found = robot.truth().joints[0].position_rad;
+    let found = robot.truth().joints[0].position;
     assert!((found - expected).abs() < 5e-3, "{found} rad, expected {expected} rad");
 }
 
@@ -253,14 +253,14 @@ fn joint_friction_and_damping_act_as_drawn() {
     let mut robot = drawn(&task);
     place_pendulum(&mut robot, 0.0, 1.0);
     robot.advance(1);
-    let slowing = (1.0 - robot.truth().joints[0].velocity_rad_per_s) / STEP_S;
+    let slowing = (1.0 - robot.truth().joints[0].velocity) / STEP_S;
     assert!((slowing - 0.3).abs() < 0.02, "{slowing} rad/s²");
     let task = support::with_acceptance("pendulum", "sticky", "joint_friction_n_m = [0.5, 0.5]");
     let mut robot = drawn(&task);
     // Gravity pulls with 5 sin 0.05 = 0.25 N m, less than what holds.
     place_pendulum(&mut robot, 0.05, 0.0);
     robot.advance(100);
-    assert!((robot.truth().joints[0].position_rad - 0.05).abs() < 1e-3, "{:?}", robot.truth());
+    assert!((robot.truth().joints[0].position - 0.05).abs() < 1e-3, "{:?}", robot.truth());
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn weak_motors_push_less() {
     place_pendulum(&mut robot, 0.0, 0.0);
     robot.command(&torque(2.0)).unwrap();
     robot.advance(1);
-    let acceleration = robot.truth().joints[0].velocity_rad_per_s / STEP_S;
+    let acceleration = robot.truth().joints[0].velocity / STEP_S;
     assert!((acceleration - 3.0).abs() < 0.01, "{acceleration} rad/s²");
 }
 
@@ -281,9 +281,9 @@ fn a_command_acts_after_the_drawn_delay() {
     place_pendulum(&mut robot, 0.0, 0.0);
     robot.command(&torque(2.0)).unwrap();
     robot.advance(5);
-    assert_eq!(robot.truth().joints[0].velocity_rad_per_s, 0.0);
+    assert_eq!(robot.truth().joints[0].velocity, 0.0);
     robot.advance(1);
-    assert!(robot.truth().joints[0].velocity_rad_per_s > 0.01);
+    assert!(robot.truth().joints[0].velocity > 0.01);
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn a_sample_shows_the_past_by_the_drawn_delay() {
     let (mut past, mut sample, mut ages) = (Vec::new(), [0.0; 2], [1; 2]);
     for step in 0..50 {
         robot.sense(&mut sample, &mut ages).unwrap();
-        past.push(robot.truth().joints[0].position_rad as f32);
+        past.push(robot.truth().joints[0].position as f32);
         assert_eq!(sample[0], past[usize::saturating_sub(step, 5)], "step {step}");
         robot.advance(1);
     }

@@ -94,6 +94,6 @@ fn the_crawler_lives_in_contact() {
     for environment in 0..ENVIRONMENTS {
         let truth = environments.env(environment).unwrap().truth();
         assert!(truth.base.position_m[2] > 0.0 && truth.base.position_m[2] < 0.45, "{truth:?}");
-        assert!(truth.joints.iter().any(|joint| joint.velocity_rad_per_s.abs() > 0.1), "{truth:?}");
+        assert!(truth.joints.iter().any(|joint| joint.velocity.abs() > 0.1), "{truth:?}");
     }
 }

@@ -35,7 +35,7 @@ fn starts(task: &Task) -> Result<Vec<(f64, f64)>, Box<dyn Error>> {
     environments.reset()?;
     let start = |index| {
         let joint = environments.env(index)?.truth().joints.first().copied()?;
-        Some((joint.position_rad, joint.velocity_rad_per_s))
+        Some((joint.position, joint.velocity))
     };
     (0..EPISODES).map(|index| start(index).ok_or_else(|| "no such environment".into())).collect()
 }

@@ -197,7 +197,7 @@ mod tests {
         let mut environments = VecEnv::new(&task, Randomization::Acceptance, count, seed, 1).unwrap();
         environments.reset().unwrap();
         let state = |index| environments.env(index).unwrap().truth().joints[0];
-        (0..count).map(state).map(|joint| (joint.position_rad, joint.velocity_rad_per_s)).collect()
+        (0..count).map(state).map(|joint| (joint.position, joint.velocity)).collect()
     }
 
     /// Pumps energy until upright is in reach, then holds it there with a linear law.

@@ -38,8 +38,8 @@ impl Pendulum {
         Self { truth: Truth { joints: vec![JointState::default()], ..Truth::default() } }
     }
 
-    pub(crate) fn reset(&mut self, start: &StartDocument, stream: &mut Stream) {
-        start::draw(start, &[], stream, &mut self.truth);
+    pub(crate) fn reset(&mut self, start: &StartDocument, joint_names: &[String], stream: &mut Stream) {
+        start::draw(start, joint_names, &[], stream, &mut self.truth);
     }
 
     pub(crate) fn truth(&self) -> &Truth {
@@ -56,15 +56,14 @@ impl Pendulum {
     /// Advances by 0.05 s under a torque in N m that is already within its limits.
     pub(crate) fn step(&mut self, torque: f64) {
         for joint in &mut self.truth.joints {
-            (joint.position_rad, joint.velocity_rad_per_s) =
-                next(joint.position_rad, joint.velocity_rad_per_s, torque);
+            (joint.position, joint.velocity) = next(joint.position, joint.velocity, torque);
         }
     }
 
     pub(crate) fn sense(&self, values: &mut [f32]) {
         for (pair, joint) in values.chunks_exact_mut(2).zip(&self.truth.joints) {
-            pair[0] = joint.position_rad as f32;
-            pair[1] = joint.velocity_rad_per_s as f32;
+            pair[0] = joint.position as f32;
+            pair[1] = joint.velocity as f32;
         }
     }
 }

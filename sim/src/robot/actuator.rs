@@ -15,12 +15,12 @@ use sinew_policy_runtime::interface::Setpoint;
 pub(crate) struct Motor {
     attachment: Attachment,
     rotor: Option<RotorDocument>,
-    /// Largest torque of a joint's motor, N m; largest speed of a rotor, rad/s.
+    /// Largest torque of a joint's motor, N m, or force, N; largest speed of a rotor, rad/s.
     limit: [f64; 2],
     nominal_lag_s: f64,
     default: Setpoint,
     setpoint: Setpoint,
-    /// After the lag: rad/s of a rotor, N m of a joint.
+    /// After the lag: rad/s of a rotor, N m or N of a joint.
     output: f64,
     /// What remains of a deviation after one physics step.
     remainder: f64,
@@ -38,7 +38,7 @@ pub(crate) struct Wrench {
 impl Motor {
     pub(crate) fn new(document: &ActuatorDocument, attachment: Attachment) -> Self {
         let default = document.actuator().setpoint(document.default);
-        let limit = match document.effort_limit_n_m {
+        let limit = match document.effort_limit {
             Some(effort) => [-effort, effort],
             None => [document.minimum.into(), document.maximum.into()],
         };
@@ -101,10 +101,10 @@ impl Motor {
         self.output
     }
 
-    /// A joint's torque in N m over the next physics step.
-    pub(crate) fn joint_torque(&mut self, joint: &JointState) -> f64 {
+    /// A joint's torque in N m, or force in N, over the next physics step.
+    pub(crate) fn joint_effort(&mut self, joint: &JointState) -> f64 {
         let Setpoint::Joint(setpoint) = self.setpoint else { return 0.0 };
-        let torque = setpoint.servo_torque(joint.position_rad as f32, joint.velocity_rad_per_s as f32);
+        let torque = setpoint.servo_torque(joint.position as f32, joint.velocity as f32);
         self.follow(torque.into()) * self.strength
     }
 

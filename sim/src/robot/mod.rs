@@ -10,7 +10,7 @@ mod sensors;
 mod snapshot;
 mod world;
 
-pub(crate) use model::{Attachment, RobotModel};
+pub(crate) use model::{Attachment, JointKind, RobotModel};
 pub(crate) use snapshot::RobotState;
 
 use crate::error::SimError;
@@ -86,7 +86,13 @@ impl SimulatedRobot {
     /// Start states come first in the stream, so they are the same at every level of randomization.
     pub fn reset(&mut self, seed: u64, environment: u64, episode: u64) {
         self.stream = Stream::new(seed, environment, episode);
-        start::draw(self.task.start(), self.task.goal(), &mut self.stream, &mut self.truth);
+        start::draw(
+            self.task.start(),
+            self.task.joint_names(),
+            self.task.goal(),
+            &mut self.stream,
+            &mut self.truth,
+        );
         self.draw = self.ranges.draw(&mut self.stream);
         let truth = self.truth.clone();
         self.begin(&truth);
@@ -154,8 +160,8 @@ impl SimulatedRobot {
         for motor in motors {
             match motor.attachment() {
                 Attachment::Joint(joint) => {
-                    let effort = motor.joint_torque(&truth.joints[joint]);
-                    world.add_joint_torque(model, joint, effort);
+                    let effort = motor.joint_effort(&truth.joints[joint]);
+                    world.add_joint_effort(model, joint, effort);
                 }
                 Attachment::Base(arm) => {
                     let wrench = motor.rotor_wrench(arm, velocity);

@@ -21,6 +21,8 @@ pub(crate) struct RobotModel {
     pub(crate) impulse_joints: ImpulseJointSet,
     pub(crate) multibody_joints: MultibodyJointSet,
     pub(crate) gravity: Vector,
+    /// Every body that moves; one that only stands between two joints of the same body has no mass.
+    pub(crate) moving: Vec<RigidBodyHandle>,
     /// Dynamic bodies with the mass properties that the file states.
     pub(crate) masses: Vec<(RigidBodyHandle, MassProperties)>,
     pub(crate) joints: Vec<ModelJoint>,
@@ -30,15 +32,25 @@ pub(crate) struct RobotModel {
     joint_names: Vec<String>,
 }
 
-/// A hinge.
+/// How a joint moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JointKind {
+    /// About an axis: rad, N m.
+    Hinge,
+    /// Along an axis: m, N.
+    Slide,
+}
+
+/// A joint of one degree of freedom.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ModelJoint {
+    pub(crate) kind: JointKind,
     pub(crate) handle: MultibodyJointHandle,
     pub(crate) parent: RigidBodyHandle,
     pub(crate) child: RigidBodyHandle,
-    /// Viscous friction in the file, N m s/rad.
+    /// Viscous friction in the file, N m s/rad or N s/m.
     pub(crate) damping: f64,
-    /// Dry friction in the file, N m.
+    /// Dry friction in the file, N m or N.
     pub(crate) friction: f64,
 }
 
@@ -73,8 +85,8 @@ impl RobotModel {
         };
         let (robot, document) =
             MjcfRobot::from_str(xml, options, ".").map_err(|error| fail(format!("{error:#}")))?;
-        if robot.qpos_dofs.iter().any(|dof| !matches!(dof.kind, MjcfDofKind::Hinge | MjcfDofKind::Free)) {
-            return Err(fail("only hinge and free joints are supported".to_owned()));
+        if robot.qpos_dofs.iter().any(|dof| dof.kind == MjcfDofKind::Ball) {
+            return Err(fail("a ball joint, expected hinge, slide or free joints".to_owned()));
         }
         let mut model = Self::insert(robot).map_err(fail)?;
         model.attachments = actuators
@@ -90,6 +102,11 @@ impl RobotModel {
         self.base.is_some()
     }
 
+    /// Of each joint, in the file's order.
+    pub(crate) fn joint_kinds(&self) -> impl Iterator<Item = JointKind> {
+        self.joints.iter().map(|joint| joint.kind)
+    }
+
     /// Names of the joints, in the file's order.
     pub(crate) fn joint_names(&self) -> &[String] {
         &self.joint_names
@@ -101,16 +118,14 @@ impl RobotModel {
         let gravity = robot.gravity;
         let free: Vec<usize> =
             robot.qpos_dofs.iter().filter(|dof| dof.kind == MjcfDofKind::Free).map(|dof| dof.body).collect();
-        let hinges: Vec<(usize, String, f64, f64)> = robot
-            .qpos_dofs
-            .iter()
-            .filter_map(|dof| dof.joint)
-            .map(|index| {
+        let joint_names = names(&robot)?;
+        let written: Vec<(usize, JointKind, f64, f64)> = jointed(&robot)
+            .map(|(index, kind)| {
                 let joint = &robot.joints[index];
-                let name = joint.name.clone().unwrap_or_default();
-                (index, name, joint.damping_per_dof.into(), joint.frictionloss_per_dof.into())
+                (index, kind, joint.damping_per_dof.into(), joint.frictionloss_per_dof.into())
             })
             .collect();
+        let spacers: Vec<bool> = robot.bodies.iter().map(|body| body.is_intermediate).collect();
         let handles = robot.insert_using_multibody_joints(
             &mut bodies,
             &mut colliders,
@@ -119,19 +134,26 @@ impl RobotModel {
             MjcfMultibodyOptions::empty(),
         );
         let mut joints = Vec::new();
-        for (index, name, damping, friction) in &hinges {
-            let inserted = &handles.joints[*index];
+        for ((index, kind, damping, friction), name) in written.into_iter().zip(&joint_names) {
+            let inserted = &handles.joints[index];
             let handle = inserted.joint.ok_or_else(|| format!("joint {name:?} closes a loop"))?;
             let (parent, child) = (inserted.link1, inserted.link2);
-            joints.push(ModelJoint { handle, parent, child, damping: *damping, friction: *friction });
+            joints.push(ModelJoint { kind, handle, parent, child, damping, friction });
         }
         let base = match free[..] {
             [] => None,
             [body] => handles.bodies[body].as_ref().map(|inserted| inserted.body),
             _ => return Err(format!("{} floating bodies, expected at most 1", free.len())),
         };
+        let spacers: Vec<RigidBodyHandle> = handles
+            .bodies
+            .iter()
+            .zip(spacers)
+            .filter_map(|(body, spacer)| body.as_ref().filter(|_| spacer).map(|body| body.body))
+            .collect();
         Ok(Self {
-            masses: masses(&mut bodies, &colliders)?,
+            moving: bodies.iter().filter(|(_, body)| body.is_dynamic()).map(|(handle, _)| handle).collect(),
+            masses: masses(&mut bodies, &colliders, &spacers)?,
             bodies,
             colliders,
             impulse_joints,
@@ -140,7 +162,7 @@ impl RobotModel {
             joints,
             base,
             attachments: Vec::new(),
-            joint_names: hinges.into_iter().map(|(_, name, ..)| name).collect(),
+            joint_names,
         })
     }
 
@@ -171,14 +193,36 @@ impl RobotModel {
     }
 }
 
-/// Makes every body's mass properties effective and reads them back.
+/// Every joint's place among the robot's joints, and its kind; a floating base is none.
+fn jointed(robot: &MjcfRobot) -> impl Iterator<Item = (usize, JointKind)> {
+    robot.qpos_dofs.iter().filter_map(|dof| {
+        let kind = if dof.kind == MjcfDofKind::Slide { JointKind::Slide } else { JointKind::Hinge };
+        Some((dof.joint?, kind))
+    })
+}
+
+/// Names of the joints: tasks refer to them, so each has one of its own.
+fn names(robot: &MjcfRobot) -> Result<Vec<String>, String> {
+    let mut names: Vec<String> = Vec::new();
+    for (index, _) in jointed(robot) {
+        let name = robot.joints[index].name.clone().unwrap_or_default();
+        if name.is_empty() || names.contains(&name) {
+            return Err(format!("joint {name:?}, expected a name of its own"));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+/// Makes every body's mass properties effective and reads them back; `spacers` have none.
 fn masses(
     bodies: &mut RigidBodySet,
     colliders: &ColliderSet,
+    spacers: &[RigidBodyHandle],
 ) -> Result<Vec<(RigidBodyHandle, MassProperties)>, String> {
     let mut masses = Vec::new();
     for (handle, body) in bodies.iter_mut() {
-        if !body.is_dynamic() {
+        if !body.is_dynamic() || spacers.contains(&handle) {
             continue;
         }
         body.recompute_mass_properties_from_colliders(colliders);

@@ -45,16 +45,16 @@ pub(crate) struct SensorState {
 
 impl SensorSuite {
     pub(crate) fn new<'a>(
-        sensors: impl Iterator<Item = (&'a str, SensorQuantity, usize)>,
+        sensors: impl Iterator<Item = (&'a str, SensorQuantity, usize, u16)>,
         errors: &[SensorErrors],
         longest_delay_steps: u32,
     ) -> Self {
         let mut size = 0;
         let channels: Vec<Channel> = sensors
-            .map(|(name, quantity, joint)| {
+            .map(|(name, quantity, joint, width)| {
                 let found = errors.iter().find(|errors| errors.name == name);
                 let offset = size;
-                let width = usize::from(quantity.form().0);
+                let width = usize::from(width);
                 size += width;
                 Channel {
                     quantity,
@@ -162,8 +162,8 @@ impl Channel {
     fn read(&self, truth: &Truth, readings: &mut [f64]) {
         let slots = &mut readings[self.offset..self.offset + self.size];
         match self.quantity {
-            SensorQuantity::JointPosition => slots[0] = truth.joints[self.joint].position_rad,
-            SensorQuantity::JointVelocity => slots[0] = truth.joints[self.joint].velocity_rad_per_s,
+            SensorQuantity::JointPosition => slots[0] = truth.joints[self.joint].position,
+            SensorQuantity::JointVelocity => slots[0] = truth.joints[self.joint].velocity,
             SensorQuantity::BasePosition => slots.copy_from_slice(&truth.base.position_m),
             SensorQuantity::BaseVelocity => slots.copy_from_slice(&truth.base.velocity_m_per_s),
             SensorQuantity::BaseOrientation => slots.copy_from_slice(&truth.base.orientation),

@@ -3,7 +3,7 @@
 //! No type of rapier leaves this module. A reset clones the model's sets into a fresh pipeline, so an episode cannot
 //! depend on the one before it. Each episode's masses and frictions take effect before its first step.
 
-use super::model::RobotModel;
+use super::model::{JointKind, RobotModel};
 use crate::error::SimError;
 use crate::randomization::Draw;
 use crate::rotation;
@@ -156,27 +156,22 @@ impl World {
         for (joint, state) in model.joints.iter().zip(states) {
             let Some((multibody, link_id)) = physics.multibody_joints.get_mut(joint.handle) else { continue };
             let Some(link) = multibody.link_mut(link_id) else { continue };
-            let displacement = state.position_rad as f32 - link.joint.coords()[HINGE];
+            let displacement = state.position as f32 - link.joint.coords()[coordinate(joint.kind)];
             link.joint.apply_displacement(&[displacement]);
             let row = link.assembly_id();
-            multibody.generalized_velocity_mut()[row] = state.velocity_rad_per_s as f32;
+            multibody.generalized_velocity_mut()[row] = state.velocity as f32;
             multibody.forward_kinematics(&physics.bodies, true);
             multibody.update_rigid_bodies(&mut physics.bodies, false);
         }
     }
 
-    /// Limits a joint's speed; returns whether it was beyond.
-    pub(crate) fn clip_joint_speed(
-        &mut self,
-        model: &RobotModel,
-        joint: usize,
-        limit_rad_per_s: f64,
-    ) -> bool {
+    /// Limits a joint's speed, rad/s or m/s; returns whether it was beyond.
+    pub(crate) fn clip_joint_speed(&mut self, model: &RobotModel, joint: usize, limit: f64) -> bool {
         let handle = model.joints[joint].handle;
         let Some((multibody, link)) = self.physics.multibody_joints.get_mut(handle) else { return false };
         let Some(row) = multibody.link(link).map(MultibodyLink::assembly_id) else { return false };
         let mut velocities = multibody.generalized_velocity_mut();
-        let limit = limit_rad_per_s as f32;
+        let limit = limit as f32;
         let beyond = velocities[row].abs() > limit;
         if beyond {
             velocities[row] = limit.copysign(velocities[row]);
@@ -186,7 +181,7 @@ impl World {
 
     /// Forgets the forces of the last step; rapier would keep applying them.
     pub(crate) fn clear_forces(&mut self, model: &RobotModel) {
-        for (handle, _) in &model.masses {
+        for handle in &model.moving {
             let body = &mut self.physics.bodies[*handle];
             body.reset_forces(false);
             body.reset_torques(false);
@@ -201,16 +196,21 @@ impl World {
         body.add_torque(vector(torque), false);
     }
 
-    /// Adds a joint's torque in N m: on the child, and the opposite on the parent.
-    pub(crate) fn add_joint_torque(&mut self, model: &RobotModel, joint: usize, torque: f64) {
+    /// Adds a hinge's torque in N m or a slide's force in N: on the child, and the opposite on the parent.
+    pub(crate) fn add_joint_effort(&mut self, model: &RobotModel, joint: usize, effort: f64) {
         let ends = &model.joints[joint];
         let Some((multibody, link)) = self.physics.multibody_joints.get(ends.handle) else { return };
         let Some(link) = multibody.link(link) else { return };
         let child = &self.physics.bodies[ends.child];
-        let axis = *child.rotation() * (link.joint.data.local_frame2.rotation * Vector::X);
-        let torque = axis * torque as f32;
-        self.physics.bodies[ends.child].add_torque(torque, false);
-        self.physics.bodies[ends.parent].add_torque(-torque, false);
+        let frame = *child.position() * link.joint.data.local_frame2;
+        let effort = frame.rotation * Vector::X * effort as f32;
+        for (body, effort) in [(ends.child, effort), (ends.parent, -effort)] {
+            let body = &mut self.physics.bodies[body];
+            match ends.kind {
+                JointKind::Hinge => body.add_torque(effort, false),
+                JointKind::Slide => body.add_force_at_point(effort, frame.translation, false),
+            }
+        }
     }
 
     /// Advances by one physics step.
@@ -227,15 +227,20 @@ impl World {
             if let Some((multibody, link)) = self.physics.multibody_joints.get(joint.handle)
                 && let Some(link) = multibody.link(link)
             {
-                state.position_rad = link.joint.coords()[HINGE].into();
-                state.velocity_rad_per_s = multibody.joint_velocity(link)[0].into();
+                state.position = link.joint.coords()[coordinate(joint.kind)].into();
+                state.velocity = multibody.joint_velocity(link)[0].into();
             }
         }
     }
 }
 
-/// Where a hinge's angle stands among rapier's joint coordinates: the rotation about the joint frame's x axis.
-const HINGE: usize = 3;
+/// Where a joint's position stands among rapier's coordinates: its axis is the joint frame's x axis.
+const fn coordinate(kind: JointKind) -> usize {
+    match kind {
+        JointKind::Slide => 0,
+        JointKind::Hinge => 3,
+    }
+}
 
 fn base_state(body: &RigidBody) -> BaseState {
     let rotation = body.rotation();

@@ -1,10 +1,14 @@
 //! Checks of a task's document that its types cannot express.
 
-use super::document::{ActuatorDocument, BaseStart, Equations, TaskDocument};
+use super::document::{
+    ActuatorDocument, BaseStart, Equations, RewardDocument, SuccessDocument, TaskDocument,
+    TerminationDocument,
+};
 use super::error::TaskError;
-use crate::quantity::Quantity;
+use crate::objective::{Objective, RewardTerm, Success, Termination};
+use crate::quantity::{Measure, Quantity};
 use crate::randomization::Ranges;
-use crate::robot::RobotModel;
+use crate::robot::{JointKind, RobotModel};
 use sinew_policy_runtime::contract::{
     MAX_COMMAND_SIZE, MAX_COMMANDS, MAX_RANDOMIZATIONS, MAX_TERM_SENSORS, MAX_TERMS, Periods,
 };
@@ -18,25 +22,27 @@ struct Check<'a> {
     document: &'a TaskDocument,
     model: Option<&'a RobotModel>,
     joints: &'a [String],
+    kinds: &'a [JointKind],
     file: &'a str,
 }
 
-/// Checks everything but what the contract's own validation checks.
+/// Checks everything but what the contract's own validation checks, and resolves the names in the objective.
 pub(super) fn check(
     document: &TaskDocument,
     model: Option<&RobotModel>,
     joints: &[String],
+    kinds: &[JointKind],
     file: &str,
-) -> Result<(), TaskError> {
-    let check = Check { document, model, joints, file };
+) -> Result<Objective, TaskError> {
+    let check = Check { document, model, joints, kinds, file };
     check.lengths()?;
     check.dynamics()?;
     check.names()?;
     document.actuators.iter().try_for_each(|actuator| check.actuator(actuator))?;
-    check.objective()?;
     check.start()?;
     check.ranges("randomization.training", &document.randomization.training)?;
-    check.ranges("randomization.acceptance", &document.randomization.acceptance)
+    check.ranges("randomization.acceptance", &document.randomization.acceptance)?;
+    check.objective()
 }
 
 impl Check<'_> {
@@ -173,12 +179,7 @@ impl Check<'_> {
         }
         for joint in &document.joints {
             self.joint("joints: name", Some(&joint.name))?;
-            self.within(
-                format!("joint {:?}: speed_clip_rad_per_s", joint.name),
-                joint.speed_clip_rad_per_s,
-                1e-6,
-                1e6,
-            )?;
+            self.within(format!("joint {:?}: speed_clip", joint.name), joint.speed_clip, 1e-6, 1e6)?;
         }
         for sensor in &document.sensors {
             use super::SensorQuantity::{JointPosition, JointVelocity};
@@ -206,12 +207,30 @@ impl Check<'_> {
         self.fail(field, format!("{name:?}"), format!("{hint}one of {}", known.join(", ")))
     }
 
-    fn joint(&self, field: &str, name: Option<&String>) -> Result<(), TaskError> {
+    /// The joint's position among the joints.
+    fn joint(&self, field: &str, name: Option<&String>) -> Result<usize, TaskError> {
         let joints: Vec<&str> = self.joints.iter().map(String::as_str).collect();
-        match name {
-            Some(name) => self.known(field, name, &joints),
-            None => self.fail(field, "absent", format!("one of {}", joints.join(", "))),
+        let Some(name) = name else {
+            return self.fail(field, "absent", format!("one of {}", joints.join(", ")));
+        };
+        self.known(field, name, &joints)?;
+        // It is known, so it is found.
+        Ok(joints.iter().position(|joint| joint == name).unwrap_or_default())
+    }
+
+    fn measure(&self, field: &str, quantity: Quantity, joint: Option<&String>) -> Result<Measure, TaskError> {
+        if joint.is_some() && !quantity.is_of_joints() {
+            return self.fail(
+                format!("{field}: joint"),
+                "present",
+                format!("none: {} has no joint", quantity.name()),
+            );
         }
+        let joint = match joint {
+            Some(_) => Some(self.joint(&format!("{field}: joint"), joint)?),
+            None => None,
+        };
+        Ok(Measure { quantity, joint })
     }
 
     fn actuator(&self, actuator: &ActuatorDocument) -> Result<(), TaskError> {
@@ -226,14 +245,16 @@ impl Check<'_> {
             self.within(field("rotor.thrust_n_s2_per_rad2"), rotor.thrust_n_s2_per_rad2, 1e-15, 1e3)?;
             self.within(field("rotor.torque_n_m_s2_per_rad2"), rotor.torque_n_m_s2_per_rad2, 0.0, 1e3)?;
         } else {
-            self.joint(&field("joint"), actuator.joint.as_ref())?;
-            if actuator.mode != ActuatorMode::Torque {
-                self.within(
-                    field("effort_limit_n_m"),
-                    actuator.effort_limit_n_m.unwrap_or(f64::NAN),
-                    1e-9,
-                    1e6,
-                )?;
+            let joint = self.joint(&field("joint"), actuator.joint.as_ref())?;
+            let (found, expected) = match self.kinds.get(joint) {
+                Some(JointKind::Slide) => ("of a slide", "force: a slide takes nothing else"),
+                _ => ("of a hinge", "torque, position or velocity: force is a slide's"),
+            };
+            if (actuator.mode == ActuatorMode::Force) != (found == "of a slide") {
+                return self.fail(field("mode"), found, expected);
+            }
+            if !matches!(actuator.mode, ActuatorMode::Torque | ActuatorMode::Force) {
+                self.within(field("effort_limit"), actuator.effort_limit.unwrap_or(f64::NAN), 1e-9, 1e6)?;
             }
         }
         self.within(field("lag_s"), actuator.lag_s, 0.0, 100.0)?;
@@ -245,43 +266,60 @@ impl Check<'_> {
         reach.iter().try_for_each(|end| self.within(field("head_offset ± head_scale"), *end, low, high))
     }
 
-    fn objective(&self) -> Result<(), TaskError> {
+    fn objective(&self) -> Result<Objective, TaskError> {
         let document = self.document;
+        let mut objective = Objective::default();
         if document.reward.is_empty() {
             return self.fail("reward", "empty", "at least one [[reward]] term");
         }
         for (index, term) in document.reward.iter().enumerate() {
-            self.within(format!("reward {}: weight", index + 1), term.weight, -1e6, 1e6)?;
-            self.within(format!("reward {}: scale", index + 1), term.scale, 1e-9, 1e9)?;
+            let field = format!("reward {}", index + 1);
+            let RewardDocument { quantity, shape, weight, scale, sample, .. } = *term;
+            self.within(format!("{field}: weight"), weight, -1e6, 1e6)?;
+            self.within(format!("{field}: scale"), scale, 1e-9, 1e9)?;
+            let measure = self.measure(&field, quantity, term.joint.as_ref())?;
+            objective.rewards.push(RewardTerm { measure, shape, weight, scale, sample });
         }
-        for termination in &document.termination {
-            self.within("termination: above", termination.above, 0.0, f64::MAX)?;
-            self.within("termination: reward", termination.reward, -1e6, 1e6)?;
+        for (index, termination) in document.termination.iter().enumerate() {
+            let field = format!("termination {}", index + 1);
+            let TerminationDocument { quantity, above, reward, .. } = *termination;
+            self.within(format!("{field}: above"), above, 0.0, f64::MAX)?;
+            self.within(format!("{field}: reward"), reward, -1e6, 1e6)?;
+            let measure = self.measure(&field, quantity, termination.joint.as_ref())?;
+            objective.terminations.push(Termination { measure, above, reward });
         }
         if let Some(success) = &document.success {
-            self.within("success: limit", success.limit, 0.0, f64::MAX)?;
+            let SuccessDocument { quantity, limit, window_s, .. } = *success;
+            self.within("success: limit", limit, 0.0, f64::MAX)?;
             let shortest_s = document.dynamics.policy_period_s;
-            self.within("success: window_s", success.window_s, shortest_s, document.episode.acceptance_s)?;
+            self.within("success: window_s", window_s, shortest_s, document.episode.acceptance_s)?;
+            let measure = self.measure("success", quantity, success.joint.as_ref())?;
+            objective.success = Some(Success { measure, limit, window_s });
         }
-        let quantities = document.reward.iter().map(|term| term.quantity);
-        let quantities = quantities.chain(document.termination.iter().map(|term| term.quantity));
-        let mut quantities = quantities.chain(document.success.iter().map(|success| success.quantity));
+        let measures = objective.rewards.iter().map(|term| term.measure);
+        let measures = measures.chain(objective.terminations.iter().map(|term| term.measure));
+        let mut measures = measures.chain(objective.success.map(|success| success.measure));
         let positioned = document.commands.first().is_some_and(|command| command.value.len() == 3);
-        if !positioned && quantities.any(|quantity| quantity == Quantity::PositionError) {
+        if !positioned && measures.any(|measure| measure.quantity == Quantity::PositionError) {
             return self.fail(
                 "commands",
                 "without a position",
                 "a first command of 3 values for position_error",
             );
         }
-        Ok(())
+        Ok(objective)
     }
 
     fn start(&self) -> Result<(), TaskError> {
         let start = &self.document.start;
-        if let Some(joints) = &start.joints {
-            self.range("start.joints.position_rad", joints.position_rad, -1e3, 1e3)?;
-            self.range("start.joints.velocity_rad_per_s", joints.velocity_rad_per_s, -1e3, 1e3)?;
+        for name in start.joint.keys() {
+            self.joint("start.joint", Some(name))?;
+        }
+        let named = start.joint.iter().map(|(name, range)| (format!("start.joint.{name}"), range));
+        for (field, range) in named.chain(start.joints.iter().map(|range| ("start.joints".to_owned(), range)))
+        {
+            self.range(&format!("{field}.position"), range.position, -1e3, 1e3)?;
+            self.range(&format!("{field}.velocity"), range.velocity, -1e3, 1e3)?;
         }
         let Some(base) = &start.base else { return Ok(()) };
         let positioned = self.document.commands.first().is_some_and(|command| command.value.len() == 3);

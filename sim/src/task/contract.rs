@@ -1,13 +1,13 @@
 //! The policy's contract as it follows from a task: names, sizes, units and frames are derived, never written twice.
 
 use super::Task;
-use super::document::{ActuatorDocument, CommandDocument, SensorDocument, TermDocument};
+use super::document::{ActuatorDocument, CommandDocument, TermDocument};
 use crate::randomization::Ranges;
 use sinew_policy_runtime::contract::{
     CommandTerm, Contract, Interpolation, Layout, ObservationTerm, Periods, Provenance, RandomizationRange,
     SCHEMA_VERSION, TermSource,
 };
-use sinew_policy_runtime::interface::{Actuator, Frame, Interface, Sensor, Unit};
+use sinew_policy_runtime::interface::{Actuator, Frame, Interface, Unit};
 
 impl Task {
     /// The contract of a policy for this task; the provenance's randomization is filled in from the training ranges.
@@ -73,13 +73,6 @@ impl Task {
             history: term.history,
             max_age_s: term.max_age_s,
         }
-    }
-}
-
-impl SensorDocument {
-    pub(super) fn sensor(&self) -> Sensor<'_> {
-        let (size, unit, frame) = self.quantity.form();
-        Sensor { name: &self.name, size, unit, frame }
     }
 }
 

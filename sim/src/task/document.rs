@@ -4,12 +4,15 @@
 //! misspelt range that was silently ignored would train the wrong policy.
 
 use super::error::TaskError;
-use crate::objective::{RewardTerm, Success, Termination};
+use crate::objective::{Sample, Shape};
+use crate::quantity::Quantity;
 use crate::randomization::{Range, Ranges};
+use crate::robot::JointKind;
 use serde::Deserialize;
 use sinew_policy_runtime::contract::{History, Layout, TermSource};
 use sinew_policy_runtime::document;
 use sinew_policy_runtime::interface::{ActuatorMode, Frame, Unit};
+use std::collections::BTreeMap;
 
 /// A task's file.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,10 +35,10 @@ pub(crate) struct TaskDocument {
     pub(crate) observation: Vec<TermDocument>,
     #[serde(default = "term_major")]
     pub(crate) layout: Layout,
-    pub(crate) reward: Vec<RewardTerm>,
+    pub(crate) reward: Vec<RewardDocument>,
     #[serde(default)]
-    pub(crate) termination: Vec<Termination>,
-    pub(crate) success: Option<Success>,
+    pub(crate) termination: Vec<TerminationDocument>,
+    pub(crate) success: Option<SuccessDocument>,
     pub(crate) start: StartDocument,
     #[serde(default)]
     pub(crate) randomization: RandomizationDocument,
@@ -82,17 +85,17 @@ pub(crate) struct EpisodeDocument {
 #[serde(deny_unknown_fields)]
 pub(crate) struct JointDocument {
     pub(crate) name: String,
-    /// The speed is clipped to it, either way, at the end of every policy period, as Gymnasium's pendulum does.
-    pub(crate) speed_clip_rad_per_s: f64,
+    /// The speed, rad/s or m/s, is clipped to it, either way, at the end of every policy period, as Gymnasium's pendulum does.
+    pub(crate) speed_clip: f64,
 }
 
 /// What a sensor measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SensorQuantity {
-    /// A joint's angle, rad.
+    /// A hinge's angle, rad; a slide's displacement, m.
     JointPosition,
-    /// A joint's speed, rad/s.
+    /// A hinge's speed, rad/s; a slide's, m/s.
     JointVelocity,
     /// The base's origin, m, world.
     BasePosition,
@@ -105,14 +108,17 @@ pub(crate) enum SensorQuantity {
 }
 
 impl SensorQuantity {
-    pub(crate) const fn form(self) -> (u16, Unit, Frame) {
-        match self {
-            Self::JointPosition => (1, Unit::Radian, Frame::Joint),
-            Self::JointVelocity => (1, Unit::RadianPerSecond, Frame::Joint),
-            Self::BasePosition => (3, Unit::Meter, Frame::World),
-            Self::BaseVelocity => (3, Unit::MeterPerSecond, Frame::World),
-            Self::BaseOrientation => (4, Unit::Dimensionless, Frame::BodyToWorld),
-            Self::BaseAngularVelocity => (3, Unit::RadianPerSecond, Frame::Body),
+    /// Size, unit and frame; `kind` is that of the joint, where the quantity is a joint's.
+    pub(crate) const fn form(self, kind: JointKind) -> (u16, Unit, Frame) {
+        match (self, kind) {
+            (Self::JointPosition, JointKind::Hinge) => (1, Unit::Radian, Frame::Joint),
+            (Self::JointPosition, JointKind::Slide) => (1, Unit::Meter, Frame::Joint),
+            (Self::JointVelocity, JointKind::Hinge) => (1, Unit::RadianPerSecond, Frame::Joint),
+            (Self::JointVelocity, JointKind::Slide) => (1, Unit::MeterPerSecond, Frame::Joint),
+            (Self::BasePosition, _) => (3, Unit::Meter, Frame::World),
+            (Self::BaseVelocity, _) => (3, Unit::MeterPerSecond, Frame::World),
+            (Self::BaseOrientation, _) => (4, Unit::Dimensionless, Frame::BodyToWorld),
+            (Self::BaseAngularVelocity, _) => (3, Unit::RadianPerSecond, Frame::Body),
         }
     }
 }
@@ -144,8 +150,8 @@ pub(crate) struct ActuatorDocument {
     pub(crate) stiffness: f32,
     #[serde(default)]
     pub(crate) damping: f32,
-    /// Largest torque of a joint's motor, N m; the command's limit where that is a torque and this is absent.
-    pub(crate) effort_limit_n_m: Option<f64>,
+    /// Largest torque of a joint's motor, N m, or force, N; the command's limit where that is a torque and this is absent.
+    pub(crate) effort_limit: Option<f64>,
     /// Time constant of the motor's first-order lag, s; 0 for none.
     #[serde(default)]
     pub(crate) lag_s: f64,
@@ -220,20 +226,64 @@ fn no_history() -> History {
     History::NONE
 }
 
+/// A weighted term of the reward; see [`crate::objective::RewardTerm`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RewardDocument {
+    pub(crate) quantity: Quantity,
+    /// The joint, for a joint's quantity; all joints where absent.
+    pub(crate) joint: Option<String>,
+    pub(crate) shape: Shape,
+    pub(crate) weight: f64,
+    #[serde(default = "one")]
+    pub(crate) scale: f64,
+    #[serde(default)]
+    pub(crate) sample: Sample,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// What ends an episode; see [`crate::objective::Termination`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TerminationDocument {
+    pub(crate) quantity: Quantity,
+    pub(crate) joint: Option<String>,
+    pub(crate) above: f64,
+    #[serde(default)]
+    pub(crate) reward: f64,
+}
+
+/// What counts as success; see [`crate::objective::Success`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SuccessDocument {
+    pub(crate) quantity: Quantity,
+    pub(crate) joint: Option<String>,
+    pub(crate) limit: f64,
+    pub(crate) window_s: f64,
+}
+
 /// Where episodes start.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StartDocument {
+    /// Of every joint that has no range of its own.
     pub(crate) joints: Option<JointStart>,
+    /// Of single joints, by name.
+    #[serde(default)]
+    pub(crate) joint: BTreeMap<String, JointStart>,
     pub(crate) base: Option<BaseStart>,
 }
 
-/// Where joints start.
+/// Where a joint starts: rad and rad/s of a hinge, m and m/s of a slide.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JointStart {
-    pub(crate) position_rad: Range,
-    pub(crate) velocity_rad_per_s: Range,
+    pub(crate) position: Range,
+    pub(crate) velocity: Range,
 }
 
 /// Where a floating base starts: about the first command's value, which is a position.

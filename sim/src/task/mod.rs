@@ -14,14 +14,14 @@ pub use document::SafeActionSpec;
 pub(crate) use document::{ActuatorDocument, RotorDocument, SensorQuantity, Spin, StartDocument};
 pub use error::TaskError;
 
-use crate::objective::{RewardTerm, Success, Termination};
+use crate::objective::{Objective, RewardTerm, Success, Termination};
 use crate::randomization::{Randomization, Ranges};
-use crate::robot::{Attachment, RobotModel};
+use crate::robot::{Attachment, JointKind, RobotModel};
 use contract::{observation_floor, training_ranges};
 use document::{SensorDocument, TaskDocument};
 use sinew_policy_runtime::contract::Periods;
 use sinew_policy_runtime::document::{nearest, read};
-use sinew_policy_runtime::interface::Interface;
+use sinew_policy_runtime::interface::{Interface, Sensor};
 use sinew_policy_runtime::safe_action::RotorMount;
 use std::path::Path;
 use std::sync::Arc;
@@ -38,6 +38,8 @@ struct Inner {
     /// Absent where the task is equations.
     model: Option<RobotModel>,
     joint_names: Vec<String>,
+    joint_kinds: Vec<JointKind>,
+    objective: Objective,
     head_scale: Vec<f32>,
     head_offset: Vec<f32>,
     goal: Vec<f32>,
@@ -79,12 +81,13 @@ impl Task {
             None => None,
             Some(name) => Some(load_model(name, folder, &document.actuators)?),
         };
-        let joint_names = match &model {
-            Some(model) => model.joint_names().to_vec(),
-            None => vec!["hinge".to_owned()],
+        let (joint_names, joint_kinds) = match &model {
+            Some(model) => (model.joint_names().to_vec(), model.joint_kinds().collect()),
+            None => (vec!["hinge".to_owned()], vec![JointKind::Hinge]),
         };
-        check::check(&document, model.as_ref(), &joint_names, file)?;
+        let objective = check::check(&document, model.as_ref(), &joint_names, &joint_kinds, file)?;
         let inner = Inner {
+            objective,
             head_scale: document.actuators.iter().map(|actuator| actuator.head_scale).collect(),
             head_offset: document.actuators.iter().map(|actuator| actuator.head_offset).collect(),
             goal: document.commands.iter().flat_map(|command| command.value.iter().copied()).collect(),
@@ -93,6 +96,7 @@ impl Task {
             document,
             model,
             joint_names,
+            joint_kinds,
         };
         let mut task = Self { inner: Arc::new(inner) };
         let contract = task.contract(nobody());
@@ -121,7 +125,7 @@ impl Task {
     pub fn interface(&self) -> Interface<'_> {
         let document = &self.inner.document;
         Interface {
-            sensors: document.sensors.iter().map(SensorDocument::sensor).collect(),
+            sensors: document.sensors.iter().map(|sensor| self.sensor(sensor)).collect(),
             actuators: document.actuators.iter().map(ActuatorDocument::actuator).collect(),
         }
     }
@@ -222,7 +226,7 @@ impl Task {
 
     /// When an episode counts as a success.
     pub fn success(&self) -> Option<Success> {
-        self.inner.document.success
+        self.inner.objective.success
     }
 
     pub(crate) fn model(&self) -> Option<&RobotModel> {
@@ -230,11 +234,11 @@ impl Task {
     }
 
     pub(crate) fn reward_terms(&self) -> &[RewardTerm] {
-        &self.inner.document.reward
+        &self.inner.objective.rewards
     }
 
     pub(crate) fn terminations(&self) -> &[Termination] {
-        &self.inner.document.termination
+        &self.inner.objective.terminations
     }
 
     pub(crate) fn actuators(&self) -> &[ActuatorDocument] {
@@ -249,7 +253,7 @@ impl Task {
     pub(crate) fn speed_clips(&self) -> Vec<Option<f64>> {
         let clip = |name: &String| {
             let joints = &self.inner.document.joints;
-            joints.iter().find(|joint| joint.name == *name).map(|joint| joint.speed_clip_rad_per_s)
+            joints.iter().find(|joint| joint.name == *name).map(|joint| joint.speed_clip)
         };
         self.inner.joint_names.iter().map(clip).collect()
     }
@@ -264,13 +268,25 @@ impl Task {
         }
     }
 
-    /// Each sensor's name, quantity and, for a joint's quantity, the joint's position among the joints.
-    pub(crate) fn sensors(&self) -> impl Iterator<Item = (&str, SensorQuantity, usize)> {
+    /// Each sensor's name, quantity, for a joint's quantity the joint's position among the joints, and number of values.
+    pub(crate) fn sensors(&self) -> impl Iterator<Item = (&str, SensorQuantity, usize, u16)> {
         self.inner.document.sensors.iter().map(|sensor| {
-            let named = |name: &String| self.inner.joint_names.iter().position(|joint| joint == name);
-            let joint = sensor.joint.as_ref().and_then(named).unwrap_or(0);
-            (sensor.name.as_str(), sensor.quantity, joint)
+            let joint = self.joint_of(sensor).unwrap_or(0);
+            (sensor.name.as_str(), sensor.quantity, joint, self.sensor(sensor).size)
         })
+    }
+
+    fn joint_of(&self, sensor: &SensorDocument) -> Option<usize> {
+        let name = sensor.joint.as_ref()?;
+        self.inner.joint_names.iter().position(|joint| joint == name)
+    }
+
+    /// How a sensor looks from outside.
+    fn sensor<'a>(&self, sensor: &'a SensorDocument) -> Sensor<'a> {
+        let kinds = &self.inner.joint_kinds;
+        let kind = self.joint_of(sensor).and_then(|joint| kinds.get(joint)).copied();
+        let (size, unit, frame) = sensor.quantity.form(kind.unwrap_or(JointKind::Hinge));
+        Sensor { name: &sensor.name, size, unit, frame }
     }
 }
 
