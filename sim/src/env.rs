@@ -10,6 +10,7 @@ pub use snapshot::EnvState;
 
 use crate::equations::Pendulum;
 use crate::error::SimError;
+use crate::fault::{self, Fault};
 use crate::objective::{Sample, reward};
 use crate::quantity::Situation;
 use crate::random::Stream;
@@ -33,6 +34,8 @@ pub struct Outcome {
     pub terminated: bool,
     /// Time ran out.
     pub truncated: bool,
+    /// The simulation left what is physical: the step is no experience, and the episode is over. See [`Env::fault`].
+    pub faulted: bool,
 }
 
 /// What an episode came to.
@@ -46,6 +49,8 @@ pub struct EpisodeSummary {
     pub steps: u32,
     /// Whether the task ended before time ran out.
     pub terminated: bool,
+    /// Whether the simulation broke down; such an episode is no success.
+    pub faulted: bool,
     /// Whether it succeeded; absent where the task defines no success, or the episode is too short to judge.
     pub success: Option<bool>,
     /// Named numbers from the true state over the task's success window, such as `position_error_max_m` and
@@ -81,6 +86,9 @@ pub struct Env {
     episode_return: f64,
     terminated: bool,
     window: Window,
+    /// Of the present episode, for a re-run; room for all of them is made at the start.
+    actions_taken: Vec<f32>,
+    fault: Option<Fault>,
 }
 
 /// The success quantity over the last seconds of an episode.
@@ -135,6 +143,8 @@ impl Env {
             episode_return: 0.0,
             terminated: false,
             window: Window::default(),
+            actions_taken: Vec::with_capacity(task.episode_steps_of(randomization) * actions),
+            fault: None,
             task: task.clone(),
         })
     }
@@ -149,6 +159,8 @@ impl Env {
         self.episode_return = 0.0;
         self.terminated = false;
         self.window = Window::default();
+        self.actions_taken.clear();
+        self.fault = None;
         self.builder.reset();
         self.map.reset();
         self.action.fill(0.0);
@@ -165,21 +177,19 @@ impl Env {
 
     /// Takes a normalized action, `[action_size]`, for one policy period and writes the observation that it led to.
     ///
-    /// The action is clipped to `[-1, 1]`. After the end of an episode, reset comes next.
+    /// The action is clipped to `[-1, 1]`. After the end of an episode, reset comes next. Where the simulation breaks down,
+    /// [`Outcome::faulted`] says so, the reward is 0, and the observation is left as it was.
     ///
     /// # Errors
-    /// An action that is not finite, a slice of the wrong length, or a state that left the finite numbers.
+    /// An action that is not finite, or a slice of the wrong length.
     pub fn step(&mut self, action: &[f32], observation: &mut [f32]) -> Result<Outcome, SimError> {
         self.take(action)?;
         let before = reward(self.task.reward_terms(), Sample::Before, &self.situation());
         self.act()?;
         self.step += 1;
-        if !self.truth().is_finite() {
-            return Err(SimError::Diverged {
-                environment: self.environment,
-                episode: self.episode,
-                time_s: self.step as f64 * self.task.policy_period_s(),
-            });
+        if let Some(cause) = fault::cause(self.truth()) {
+            self.fault = Some(self.describe(cause));
+            return Ok(Outcome { reward: 0.0, terminated: false, truncated: false, faulted: true });
         }
         self.observe(observation)?;
         let situation = self.situation();
@@ -199,6 +209,7 @@ impl Env {
             reward: total as f32,
             terminated: self.terminated,
             truncated: !self.terminated && self.step >= self.episode_steps,
+            faulted: false,
         })
     }
 
@@ -214,7 +225,7 @@ impl Env {
                 metrics.insert(format!("{name}_rms{unit}"), libm::sqrt(squares / f64::from(count)));
             }
             if self.window_steps(success.window_s) < self.episode_steps {
-                let complete = !self.terminated && self.step >= self.episode_steps;
+                let complete = !self.terminated && self.fault.is_none() && self.step >= self.episode_steps;
                 succeeded = Some(complete && largest < success.limit);
             }
         }
@@ -223,8 +234,26 @@ impl Env {
             episode_return: self.episode_return,
             steps: self.step as u32,
             terminated: self.terminated,
+            faulted: self.fault.is_some(),
             success: succeeded,
             metrics,
+        }
+    }
+
+    /// What broke the present episode's simulation, if anything did.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
+    }
+
+    fn describe(&self, cause: String) -> Fault {
+        Fault {
+            task: self.task.name().to_owned(),
+            seed: self.seed,
+            environment: self.environment,
+            episode: self.episode,
+            time_s: self.step as f64 * self.task.policy_period_s(),
+            cause,
+            actions: self.actions_taken.clone(),
         }
     }
 
@@ -279,6 +308,7 @@ impl Env {
             self.action[index] = if raised > 1.0 { 1.0 } else { raised };
             self.output[index] = offset + scale * self.action[index];
         }
+        self.actions_taken.extend_from_slice(&self.action);
         let applied = self.map.apply(&self.output, &mut self.command);
         applied.map(|_| ()).map_err(|fault| SimError::Action { environment, fault })
     }

@@ -42,16 +42,6 @@ pub enum SimError {
         /// The action.
         value: f32,
     },
-    /// The physics left the finite numbers.
-    #[error("environment {environment}, episode {episode}: the state is not finite after {time_s} s")]
-    Diverged {
-        /// The environment.
-        environment: u64,
-        /// The episode.
-        episode: u64,
-        /// Since the episode's start.
-        time_s: f64,
-    },
     /// The task's contract does not fit its own robot.
     #[error("the contract does not fit the robot: {reason}")]
     Contract {

@@ -26,6 +26,7 @@
 pub mod env;
 pub mod equations;
 mod error;
+pub mod fault;
 pub mod objective;
 pub mod quantity;
 pub mod random;
@@ -39,6 +40,7 @@ pub mod vec_env;
 
 pub use env::{Env, EnvState, EpisodeSummary, Outcome};
 pub use error::SimError;
+pub use fault::Fault;
 pub use randomization::Randomization;
 pub use robot::SimulatedRobot;
 pub use task::{SafeActionSpec, Task, TaskError};

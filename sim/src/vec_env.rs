@@ -8,6 +8,7 @@ mod shard;
 
 use crate::env::{Env, EnvState, EpisodeSummary};
 use crate::error::SimError;
+use crate::fault::Fault;
 use crate::randomization::Randomization;
 use crate::task::Task;
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -28,6 +29,7 @@ pub struct VecEnv {
     rewards: Vec<f32>,
     terminated: Vec<bool>,
     truncated: Vec<bool>,
+    faulted: Vec<bool>,
     finished: Vec<Option<EpisodeSummary>>,
 }
 
@@ -87,6 +89,7 @@ impl VecEnv {
             rewards: vec![0.0; environments],
             terminated: vec![false; environments],
             truncated: vec![false; environments],
+            faulted: vec![false; environments],
             finished: vec![None; environments],
         })
     }
@@ -112,7 +115,7 @@ impl VecEnv {
     /// first, and [`Self::final_observations`] the old one's last.
     ///
     /// # Errors
-    /// Actions of the wrong number or not finite, a state that left the finite numbers, or a lost worker. The
+    /// Actions of the wrong number or not finite, or a lost worker. The
     /// environments are then unusable until the next [`Self::reset`], after a lost worker for good.
     pub fn step(&mut self, actions: &[f32]) -> Result<(), SimError> {
         let expected = self.environments * self.action_size;
@@ -206,6 +209,7 @@ impl VecEnv {
         self.rewards[rows.clone()].copy_from_slice(&shard.rewards);
         self.terminated[rows.clone()].copy_from_slice(&shard.terminated);
         self.truncated[rows.clone()].copy_from_slice(&shard.truncated);
+        self.faulted[rows.clone()].copy_from_slice(&shard.faulted);
         for (slot, summary) in self.finished[rows].iter_mut().zip(&mut shard.finished) {
             *slot = summary.take();
         }
@@ -239,6 +243,16 @@ impl VecEnv {
     /// Where time ran out in the last step, `[environments]`.
     pub fn truncated(&self) -> &[bool] {
         &self.truncated
+    }
+
+    /// Where the simulation broke down in the last step: that step is no experience, and the next episode has begun.
+    pub fn faulted(&self) -> &[bool] {
+        &self.faulted
+    }
+
+    /// Everything that broke down since this was last called, in the order of the environments.
+    pub fn take_faults(&mut self) -> Vec<Fault> {
+        self.shards.iter_mut().flatten().flat_map(|shard| std::mem::take(&mut shard.faults)).collect()
     }
 
     /// Summaries of the episodes that ended in the last step, `[environments]`.

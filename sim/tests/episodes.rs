@@ -240,3 +240,45 @@ fn the_observation_is_enough_to_hover_from_every_start() {
         assert!(summary.metrics["position_error_max_m"] < 0.05, "{summary:?}");
     }
 }
+
+/// The crawler with motors that no robot has, so that its simulation explodes.
+fn explosive() -> Task {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support");
+    let text = std::fs::read_to_string(folder.join("crawler.toml")).unwrap();
+    let model = folder.join("crawler.xml");
+    std::fs::copy(model, std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("crawler.xml")).unwrap();
+    let strong = text.replace("-8.0", "-8e7").replace("= 8.0", "= 8e7").replace("above = 1.4", "above = 3.2");
+    Task::load(&support::write("explosive", &strong)).unwrap()
+}
+
+#[test]
+fn a_simulation_that_explodes_ends_its_episode_as_a_fault_and_can_be_run_again() {
+    let task = explosive();
+    let mut environments = VecEnv::new(&task, Randomization::Training, 2, 5, 2).unwrap();
+    environments.reset().unwrap();
+    let actions: Vec<f32> =
+        (0..2 * task.action_size()).map(|index| if index % 3 == 0 { 1.0 } else { -0.7 }).collect();
+    let mut faults = Vec::new();
+    for _ in 0..50 {
+        environments.step(&actions).unwrap();
+        assert!(environments.observations().iter().all(|value| value.is_finite()));
+        assert!(environments.final_observations().iter().all(|value| value.is_finite()));
+        for (index, faulted) in environments.faulted().iter().enumerate() {
+            let finished = environments.finished()[index].as_ref();
+            assert_eq!(*faulted, finished.is_some_and(|summary| summary.faulted));
+            assert!(!(*faulted && environments.terminated()[index]));
+        }
+        faults.extend(environments.take_faults());
+    }
+    assert!(!faults.is_empty());
+    for fault in &faults {
+        let mut again = Env::new(&task, Randomization::Training, fault.seed, fault.environment).unwrap();
+        let mut observation = vec![0.0; task.observation_size()];
+        again.reset(fault.episode, &mut observation).unwrap();
+        for action in fault.actions.chunks_exact(task.action_size()) {
+            assert!(again.fault().is_none());
+            again.step(action, &mut observation).unwrap();
+        }
+        assert_eq!(again.fault(), Some(fault));
+    }
+}

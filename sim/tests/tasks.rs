@@ -126,3 +126,32 @@ fn the_floor_covers_every_observation_value() {
     assert_eq!(task.observation_floor()[51], 0.5);
     assert_eq!(task.episode_steps(), 1000);
 }
+
+#[test]
+fn a_task_is_described_with_its_formulas_and_ranges() {
+    let text = Task::load("quadrotor").unwrap().describe();
+    for line in [
+        "rates         physics every 2 ms, policy at 100 Hz",
+        "  rotor_front_left         RotorSpeed, 0 to 2272.63 RadianPerSecond, action x 756.73 + 1515.9, lag 0.0375 s",
+        "       0.4 x 1 / (1 + (position_error / 0.1)²), state After the step",
+        "ends where    angular_speed > 30, reward 0",
+        "success       position_error < 0.2 for the last 5 s",
+        "  mass_scale                               0.7 to 1.3         0.7 to 1.3",
+        "  position bias                                  0.02               0.02",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn a_delay_that_the_policy_cannot_know_of_is_warned_of() {
+    for name in Task::builtin_names() {
+        assert!(Task::load(name).unwrap().warnings().is_empty(), "{name}");
+    }
+    let text = support::text("pendulum");
+    let start = text.find("# What was commanded but has not acted yet.").unwrap();
+    let end = text.find("# Gymnasium's cost").unwrap();
+    let blind = format!("{}{}", &text[..start], &text[end..]);
+    let warnings = Task::load(&support::write("blind", &blind)).unwrap().warnings();
+    assert!(warnings[0].contains("previous_action"), "{warnings:?}");
+}

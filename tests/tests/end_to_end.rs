@@ -8,7 +8,7 @@ use sinew_firmware_host::link::FaultPlan;
 use sinew_firmware_host::rt::RtPolicy;
 use sinew_policy_runtime::image::AlignedImage;
 use sinew_policy_runtime::onnx;
-use sinew_sim::{Randomization, Task};
+use sinew_sim::{Fault, Randomization, Task};
 use sinew_trainer::actor::TrainedActor;
 use sinew_trainer::config::TrainingConfig;
 use sinew_trainer::proof::prove;
@@ -20,6 +20,10 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 struct Silent;
 
 impl TrainingObserver for Silent {
+    fn on_fault(&mut self, _: u64, fault: &Fault) {
+        panic!("a built-in task broke down: {fault:?}");
+    }
+
     fn on_progress(&mut self, _: &Progress) {}
     fn on_evaluation(&mut self, _: &EvaluationPoint) {}
     fn on_checkpoint(&mut self, _: &Checkpoint) -> std::io::Result<()> {

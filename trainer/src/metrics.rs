@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 const HEADER: &str =
-    "steps,seconds,steps_per_s,episodes,return_mean,critic_loss,actor_loss,alpha,entropy,q_mean";
+    "steps,seconds,steps_per_s,episodes,faults,return_mean,critic_loss,actor_loss,alpha,entropy,q_mean";
 
 /// Appends rows to `metrics.csv`.
 pub struct MetricsFile {
@@ -32,11 +32,12 @@ impl MetricsFile {
         let metrics = &progress.metrics;
         writeln!(
             self.writer,
-            "{},{:.3},{:.1},{},{},{},{},{},{},{}",
+            "{},{:.3},{:.1},{},{},{},{},{},{},{},{}",
             progress.steps,
             progress.seconds,
             progress.steps_per_s,
             progress.episodes,
+            progress.faults,
             progress.return_mean,
             metrics.critic_loss,
             metrics.actor_loss,
@@ -60,6 +61,7 @@ mod tests {
             seconds: 1.5,
             steps_per_s: 333.3,
             return_mean: -12.5,
+            faults: 0,
             episodes: 2,
             metrics: SacMetrics::default(),
         }
@@ -78,7 +80,8 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], HEADER);
         assert_eq!(lines.len(), 3);
-        for (line, start) in lines[1..].iter().zip(["500,1.500,333.3,2,-12.5,", "1000,1.500,333.3,2,-12.5,"])
+        for (line, start) in
+            lines[1..].iter().zip(["500,1.500,333.3,2,0,-12.5,", "1000,1.500,333.3,2,0,-12.5,"])
         {
             assert!(line.starts_with(start), "{line}");
             assert_eq!(line.split(',').count(), HEADER.split(',').count());

@@ -2,13 +2,16 @@
 
 use crate::checkpoint;
 use crate::metrics::MetricsFile;
-use crate::run_directory::RunDirectory;
+use crate::run_directory::{RunDirectory, atomic_write};
 use crate::training::{Checkpoint, EvaluationPoint, Progress, TrainingObserver};
 use indicatif::{ProgressBar, ProgressStyle};
+use sinew_sim::Fault;
 use std::io::{self, IsTerminal};
 
 /// Without a terminal, progress is a line each time this share of the run is done.
 const LINES: u64 = 10;
+/// Faults that are kept and shown: one shows what is wrong, and a broken model makes thousands.
+const KEPT_FAULTS: u64 = 100;
 
 /// Shows a progress bar on stderr, or a few lines where it is no terminal, and writes metrics and checkpoints.
 pub struct ConsoleObserver {
@@ -18,8 +21,8 @@ pub struct ConsoleObserver {
     total_steps: u64,
     curve: Vec<EvaluationPoint>,
     last: Option<Progress>,
-    /// A row that could not be written ends the run at the next checkpoint.
-    metrics_error: Option<io::Error>,
+    /// What could not be written ends the run at the next checkpoint.
+    write_error: Option<io::Error>,
 }
 
 impl ConsoleObserver {
@@ -42,7 +45,7 @@ impl ConsoleObserver {
             total_steps,
             curve: Vec::new(),
             last: None,
-            metrics_error: None,
+            write_error: None,
         })
     }
 
@@ -54,6 +57,14 @@ impl ConsoleObserver {
     /// The last report of progress.
     pub fn last(&self) -> Option<&Progress> {
         self.last.as_ref()
+    }
+
+    /// A line above the bar.
+    fn print(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
+        }
     }
 
     /// Removes the bar.
@@ -69,7 +80,7 @@ impl TrainingObserver for ConsoleObserver {
         let before = self.last.map_or(0, |last| last.steps);
         self.last = Some(*progress);
         if let Err(error) = self.metrics.append(progress) {
-            self.metrics_error.get_or_insert(error);
+            self.write_error.get_or_insert(error);
         }
         let message = format!("return {:.1}  {:.0} steps/s", progress.return_mean, progress.steps_per_s);
         if let Some(bar) = &self.bar {
@@ -83,19 +94,33 @@ impl TrainingObserver for ConsoleObserver {
         }
     }
 
+    fn on_fault(&mut self, count: u64, fault: &Fault) {
+        if count > KEPT_FAULTS {
+            return;
+        }
+        let name = format!("faults/{count}.json");
+        let Fault { environment, episode, time_s, cause, .. } = fault;
+        self.print(&format!(
+            "fault {count}: environment {environment}, episode {episode}, {time_s:.3} s: {cause}; see {name}"
+        ));
+        let written = serde_json::to_vec(fault).map_err(io::Error::from).and_then(|json| {
+            std::fs::create_dir_all(self.run.file("faults"))?;
+            atomic_write(&self.run.file(&name), &json)
+        });
+        if let Err(error) = written {
+            self.write_error.get_or_insert(error);
+        }
+    }
+
     fn on_evaluation(&mut self, point: &EvaluationPoint) {
         self.curve.push(*point);
         let success =
             point.success_rate.map_or_else(String::new, |rate| format!("  success {:.0} %", 100.0 * rate));
-        let line = format!("{:>8} steps  evaluated {:.1}{success}", point.steps, point.return_mean);
-        match &self.bar {
-            Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
-        }
+        self.print(&format!("{:>8} steps  evaluated {:.1}{success}", point.steps, point.return_mean));
     }
 
     fn on_checkpoint(&mut self, checkpoint: &Checkpoint) -> io::Result<()> {
-        match self.metrics_error.take() {
+        match self.write_error.take() {
             Some(error) => Err(error),
             None => checkpoint::save(&self.run, checkpoint),
         }

@@ -13,7 +13,7 @@ use crate::random::Stream;
 use crate::replay::{Batch, Replay, Transition};
 use crate::report::undefined;
 use serde::{Deserialize, Serialize};
-use sinew_sim::{Randomization, SimError, Task, VecEnv};
+use sinew_sim::{Fault, Randomization, SimError, Task, VecEnv};
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -39,6 +39,8 @@ pub struct Progress {
     pub return_mean: f64,
     /// Finished training episodes.
     pub episodes: u64,
+    /// Episodes whose simulation broke down.
+    pub faults: u64,
     /// Of the last update.
     pub metrics: SacMetrics,
 }
@@ -75,6 +77,8 @@ pub struct Checkpoint {
 pub trait TrainingObserver {
     /// About every 500 environment steps.
     fn on_progress(&mut self, progress: &Progress);
+    /// When an episode's simulation broke down; `count` is how many have by now. None of it is learned from.
+    fn on_fault(&mut self, count: u64, fault: &Fault);
     /// After each evaluation.
     fn on_evaluation(&mut self, point: &EvaluationPoint);
     /// At each checkpoint.
@@ -150,6 +154,9 @@ struct Run<'r> {
     metrics: SacMetrics,
     returns: VecDeque<f64>,
     episodes: u64,
+    /// Not yet shown to the observer.
+    faults: Vec<Fault>,
+    fault_count: u64,
     /// The best evaluation's mean return, and its actor.
     best: Option<(f64, TrainedActor)>,
     started: Instant,
@@ -183,6 +190,8 @@ impl<'r> Run<'r> {
             metrics: SacMetrics::default(),
             returns: VecDeque::with_capacity(RETURN_WINDOW),
             episodes: 0,
+            faults: Vec::new(),
+            fault_count: 0,
             best: None,
             started: Instant::now(),
             evaluation_seconds: 0.0,
@@ -194,6 +203,10 @@ impl<'r> Run<'r> {
         while self.steps < self.config.training.steps {
             let before = self.steps;
             self.collect()?;
+            for fault in self.faults.drain(..) {
+                self.fault_count += 1;
+                observer.on_fault(self.fault_count, &fault);
+            }
             self.learn()?;
             let steps = self.steps;
             let passed = |interval: u64| interval > 0 && before / interval < steps / interval;
@@ -231,7 +244,8 @@ impl<'r> Run<'r> {
         }
         self.environments.step(&self.actions)?;
         self.store();
-        for summary in self.environments.finished().iter().flatten() {
+        self.faults.extend(self.environments.take_faults());
+        for summary in self.environments.finished().iter().flatten().filter(|summary| !summary.faulted) {
             if self.returns.len() == RETURN_WINDOW {
                 self.returns.pop_front();
             }
@@ -248,6 +262,9 @@ impl<'r> Run<'r> {
     fn store(&mut self) {
         let (observation_size, action_size) = (self.task.observation_size(), self.task.action_size());
         for environment in 0..self.config.training.environments {
+            if self.environments.faulted()[environment] {
+                continue;
+            }
             let observation = environment * observation_size..(environment + 1) * observation_size;
             let action = environment * action_size..(environment + 1) * action_size;
             self.replay.push(&Transition {
@@ -307,6 +324,7 @@ impl<'r> Run<'r> {
             steps_per_s: self.steps as f64 / (seconds - self.evaluation_seconds).max(1e-9),
             return_mean: self.returns.iter().sum::<f64>() / self.returns.len() as f64,
             episodes: self.episodes,
+            faults: self.fault_count,
             metrics: self.metrics,
         }
     }

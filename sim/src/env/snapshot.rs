@@ -24,6 +24,7 @@ pub struct EnvState {
     episode_return: f64,
     terminated: bool,
     window: Window,
+    actions_taken: Vec<f32>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -56,6 +57,7 @@ impl Env {
             episode_return: self.episode_return,
             terminated: self.terminated,
             window: self.window,
+            actions_taken: self.actions_taken.clone(),
         }
     }
 
@@ -92,6 +94,9 @@ impl Env {
         self.episode_return = state.episode_return;
         self.terminated = state.terminated;
         self.window = state.window;
+        self.actions_taken.clear();
+        self.actions_taken.extend_from_slice(&state.actions_taken);
+        self.fault = None;
         Ok(())
     }
 }

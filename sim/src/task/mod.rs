@@ -6,6 +6,7 @@
 mod builtin;
 mod check;
 mod contract;
+mod describe;
 mod document;
 mod error;
 

@@ -2,6 +2,7 @@
 
 use crate::env::{Env, EnvState, EpisodeSummary};
 use crate::error::SimError;
+use crate::fault::Fault;
 use crate::task::Task;
 
 /// A run of consecutive environments.
@@ -17,6 +18,9 @@ pub(super) struct Shard {
     pub(super) rewards: Vec<f32>,
     pub(super) terminated: Vec<bool>,
     pub(super) truncated: Vec<bool>,
+    pub(super) faulted: Vec<bool>,
+    /// What broke down since [`super::VecEnv`] last took them.
+    pub(super) faults: Vec<Fault>,
     pub(super) finished: Vec<Option<EpisodeSummary>>,
     /// What went wrong in the last step.
     pub(super) error: Option<SimError>,
@@ -37,6 +41,8 @@ impl Shard {
             rewards: vec![0.0; count],
             terminated: vec![false; count],
             truncated: vec![false; count],
+            faulted: vec![false; count],
+            faults: Vec::new(),
             finished: vec![None; count],
             error: None,
         }
@@ -85,6 +91,7 @@ impl Shard {
         self.rewards.fill(0.0);
         self.terminated.fill(false);
         self.truncated.fill(false);
+        self.faulted.fill(false);
         self.finished.fill(None);
     }
 
@@ -104,12 +111,16 @@ impl Shard {
         let action = &self.actions[index * self.action_size..(index + 1) * self.action_size];
         let last = &mut self.final_observations[span.clone()];
         let next = &mut self.observations[span];
+        // What a step that breaks down leaves behind: finite, and of this episode.
+        last.copy_from_slice(next);
         let outcome = env.step(action, last)?;
         self.rewards[index] = outcome.reward;
         self.terminated[index] = outcome.terminated;
         self.truncated[index] = outcome.truncated;
+        self.faulted[index] = outcome.faulted;
         self.finished[index] = None;
-        if outcome.terminated || outcome.truncated {
+        self.faults.extend(env.fault().cloned());
+        if outcome.terminated || outcome.truncated || outcome.faulted {
             self.finished[index] = Some(env.summary());
             let episode = env.episode() + 1;
             env.reset(episode, next)?;

@@ -37,7 +37,7 @@ impl Arguments {
     pub(crate) fn run(self) -> Outcome {
         match self.command {
             Command::Demo(command) => command.run(),
-            Command::Tasks(_) => tasks::Tasks::run(),
+            Command::Tasks(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::Eval(command) => command.run(),
             Command::Export(command) => command.run(),

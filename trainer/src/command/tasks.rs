@@ -3,28 +3,47 @@
 use sinew_firmware_host::exit::{Outcome, unusable};
 use sinew_sim::Task;
 
-/// List the built-in tasks with their sizes and rates.
+/// List the built-in tasks with their sizes and rates, or show all of one.
 #[derive(clap::Args)]
-pub(crate) struct Tasks {}
+pub(crate) struct Tasks {
+    /// A built-in task, or the path of a task.toml.
+    task: Option<String>,
+}
 
 impl Tasks {
-    pub(crate) fn run() -> Outcome {
-        println!(
-            "{:<14} {:>11} {:>7} {:>8} {:>9}  summary",
-            "task", "observation", "action", "rate", "episode"
-        );
-        for name in Task::builtin_names() {
-            let task = Task::load(name).map_err(unusable)?;
-            println!(
-                "{:<14} {:>11} {:>7} {:>5.0} Hz {:>7.1} s  {}",
-                name,
-                task.observation_size(),
-                task.action_size(),
-                1.0 / task.policy_period_s(),
-                task.episode_steps() as f64 * task.policy_period_s(),
-                task.summary()
-            );
+    pub(crate) fn run(self) -> Outcome {
+        match self.task {
+            None => list(),
+            Some(name) => {
+                let task = Task::load(&name).map_err(unusable)?;
+                print!("{}", task.describe());
+                warn(&task);
+                Ok(())
+            }
         }
-        Ok(())
     }
+}
+
+/// Prints what is doubtful about a task.
+pub(crate) fn warn(task: &Task) {
+    for warning in task.warnings() {
+        eprintln!("warning: {warning}");
+    }
+}
+
+fn list() -> Outcome {
+    println!("{:<14} {:>11} {:>7} {:>8} {:>9}  summary", "task", "observation", "action", "rate", "episode");
+    for name in Task::builtin_names() {
+        let task = Task::load(name).map_err(unusable)?;
+        println!(
+            "{:<14} {:>11} {:>7} {:>5.0} Hz {:>7.1} s  {}",
+            name,
+            task.observation_size(),
+            task.action_size(),
+            1.0 / task.policy_period_s(),
+            task.episode_steps() as f64 * task.policy_period_s(),
+            task.summary()
+        );
+    }
+    Ok(())
 }

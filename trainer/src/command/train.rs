@@ -2,6 +2,7 @@
 
 use super::eval::{EVALUATION_EPISODES, acceptance_seed};
 use super::report::keep;
+use super::tasks::warn;
 use sinew_firmware_host::exit::{Failure, Outcome, failed, unusable};
 use sinew_sim::{Randomization, Task};
 use sinew_trainer::config::TrainingConfig;
@@ -55,6 +56,7 @@ enum Algorithm {
 impl Train {
     pub(crate) fn run(self) -> Outcome {
         let task = Task::load(&self.task).map_err(unusable)?;
+        warn(&task);
         let config = self.configure(&task)?;
         let run = self.run_directory(&task, &config)?;
         let mut observer = ConsoleObserver::new(&run, config.training.steps).map_err(failed)?;

@@ -1,0 +1,193 @@
+//! A task in words: everything that its file resolves to, and what is doubtful about it.
+
+use super::Task;
+use super::document::{ActuatorDocument, SafeActionSpec};
+use crate::objective::{RewardTerm, Shape};
+use crate::quantity::Measure;
+use crate::randomization::{Randomization, Ranges};
+use sinew_policy_runtime::contract::{ObservationTerm, TermSource};
+use std::fmt::Write as _;
+
+impl Task {
+    /// The resolved task as text: rates, sensors, actuators, observation, rewards, ends, start and ranges.
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write_sections(&mut text);
+        text
+    }
+
+    fn write_sections(&self, text: &mut String) -> std::fmt::Result {
+        let document = &self.inner.document;
+        let dynamics = &document.dynamics;
+        writeln!(text, "{}: {}\n", document.name, document.summary)?;
+        let source = dynamics.model.as_deref().unwrap_or("equations, without a physics engine");
+        writeln!(text, "dynamics      {source}")?;
+        let (physics_ms, policy_hz) = (1e3 * dynamics.physics_period_s, 1.0 / dynamics.policy_period_s);
+        writeln!(text, "rates         physics every {physics_ms} ms, policy at {policy_hz} Hz")?;
+        let episode = &document.episode;
+        writeln!(
+            text,
+            "episode       {} s in training, {} s in acceptance",
+            episode.training_s, episode.acceptance_s
+        )?;
+        match document.safe_action {
+            Some(SafeActionSpec::ZeroTorque) => writeln!(text, "safe action   joints go limp")?,
+            Some(SafeActionSpec::LevelDescent { descent_speed_m_per_s, duration_s }) => writeln!(
+                text,
+                "safe action   level out and sink at {descent_speed_m_per_s} m/s, motors off after {duration_s} s"
+            )?,
+            None => {}
+        }
+        self.write_robot(text)?;
+        self.write_policy(text)?;
+        self.write_objective(text)?;
+        self.write_randomization(text)
+    }
+
+    fn write_robot(&self, text: &mut String) -> std::fmt::Result {
+        let interface = self.interface();
+        writeln!(text, "\nsensors")?;
+        for sensor in &interface.sensors {
+            writeln!(
+                text,
+                "  {:<24} {:>2} x {:?}, {:?} frame",
+                sensor.name, sensor.size, sensor.unit, sensor.frame
+            )?;
+        }
+        writeln!(text, "\nactuators")?;
+        for actuator in &self.inner.document.actuators {
+            let ActuatorDocument { name, mode, minimum, maximum, head_scale, head_offset, lag_s, .. } =
+                actuator;
+            write!(
+                text,
+                "  {name:<24} {mode:?}, {minimum} to {maximum} {:?}, action x {head_scale} + {head_offset}",
+                mode.unit()
+            )?;
+            if actuator.stiffness > 0.0 || actuator.damping > 0.0 {
+                write!(text, ", stiffness {}, damping {}", actuator.stiffness, actuator.damping)?;
+            }
+            if *lag_s > 0.0 {
+                write!(text, ", lag {lag_s} s")?;
+            }
+            writeln!(text)?;
+        }
+        Ok(())
+    }
+
+    fn write_policy(&self, text: &mut String) -> std::fmt::Result {
+        let contract = self.contract(super::nobody());
+        writeln!(text, "\nobservation, {} values", self.observation_size())?;
+        for term in &contract.observation {
+            let ObservationTerm { name, source, size, unit, frame, history, max_age_s, .. } = term;
+            write!(text, "  {name:<24} {size:>2} x {unit:?}, {frame:?} frame, {source:?}")?;
+            if !term.sensors.is_empty() {
+                write!(text, " of {}", term.sensors.join(", "))?;
+            }
+            if history.length > 1 {
+                write!(text, ", {} samples {} periods apart", history.length, history.stride)?;
+            }
+            writeln!(text, ", at most {max_age_s} s old")?;
+        }
+        for command in &self.inner.document.commands {
+            writeln!(
+                text,
+                "\ncommand\n  {:<24} {:?} {:?}, {:?} frame",
+                command.name, command.value, command.unit, command.frame
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_objective(&self, text: &mut String) -> std::fmt::Result {
+        let objective = &self.inner.objective;
+        writeln!(text, "\nreward, the sum of")?;
+        for RewardTerm { measure, shape, weight, scale, sample } in &objective.rewards {
+            let x = match scale {
+                1.0 => self.measured(*measure),
+                scale => format!("({} / {scale})", self.measured(*measure)),
+            };
+            let formula = match shape {
+                Shape::Squared => format!("{x}²"),
+                Shape::Gaussian => format!("exp(-{x}²)"),
+                Shape::Rational => format!("1 / (1 + {x}²)"),
+                Shape::Constant => "1".to_owned(),
+            };
+            writeln!(text, "  {weight:>8} x {formula}, state {sample:?} the step")?;
+        }
+        for termination in &objective.terminations {
+            let measure = self.measured(termination.measure);
+            writeln!(text, "ends where    {measure} > {}, reward {}", termination.above, termination.reward)?;
+        }
+        if let Some(success) = &objective.success {
+            let measure = self.measured(success.measure);
+            writeln!(
+                text,
+                "success       {measure} < {} for the last {} s",
+                success.limit, success.window_s
+            )?;
+        }
+        Ok(())
+    }
+
+    fn measured(&self, measure: Measure) -> String {
+        let name = measure.quantity.name();
+        match measure.joint.and_then(|joint| self.inner.joint_names.get(joint)) {
+            Some(joint) => format!("{name} of {joint}"),
+            None => name.to_owned(),
+        }
+    }
+
+    fn write_randomization(&self, text: &mut String) -> std::fmt::Result {
+        let levels = [Randomization::Training, Randomization::Acceptance].map(|level| self.ranges(level));
+        let nominal = Ranges::default().named();
+        let named = levels[0].named().into_iter().zip(levels[1].named()).zip(nominal);
+        let varied = named
+            .filter(|((training, acceptance), nominal)| training.1 != nominal.1 || acceptance.1 != nominal.1);
+        writeln!(text, "\n{:<34} {:>18} {:>18}", "randomization", "training", "acceptance")?;
+        let span = |low: f64, high: f64| format!("{low} to {high}");
+        for ((training, acceptance), _) in varied {
+            let (training, acceptance) = ((training.0, training.1), acceptance.1);
+            writeln!(
+                text,
+                "  {:<32} {:>18} {:>18}",
+                training.0,
+                span(training.1.low, training.1.high),
+                span(acceptance.low, acceptance.high)
+            )?;
+        }
+        for sensor in &self.inner.document.sensors {
+            let errors = |ranges: &Ranges| {
+                let found = ranges.sensors.iter().find(|errors| errors.name == sensor.name);
+                found.map_or((0.0, 0.0), |errors| (errors.noise, errors.bias))
+            };
+            let (training, acceptance) = (errors(&levels[0]), errors(&levels[1]));
+            for (what, training, acceptance) in
+                [("noise", training.0, acceptance.0), ("bias", training.1, acceptance.1)]
+            {
+                if training != 0.0 || acceptance != 0.0 {
+                    let name = format!("{} {what}", sensor.name);
+                    writeln!(text, "  {name:<32} {training:>18} {acceptance:>18}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is legal and yet probably a mistake.
+    pub fn warnings(&self) -> Vec<String> {
+        let ranges = self.ranges(Randomization::Training);
+        let delayed = ranges.action_delay_s.high > 0.0 || ranges.observation_delay_s.high > 0.0;
+        let contract = self.contract(super::nobody());
+        let remembers = contract.observation.iter().any(|term| term.source == TermSource::PreviousAction);
+        let mut warnings = Vec::new();
+        if delayed && !remembers {
+            warnings.push(
+                "delay is randomized, but the policy sees no past action: it cannot know what has not acted yet; add \
+                 an observation with source = \"previous_action\""
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+}
