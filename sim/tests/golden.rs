@@ -9,7 +9,7 @@ mod support;
 
 use sinew_policy_runtime::interface::{JointSetpoint, Setpoint};
 use sinew_sim::random::Stream;
-use sinew_sim::{Env, JointState, Randomization, SimulatedRobot, Task, Truth};
+use sinew_sim::{Env, JointState, Randomization, SimulatedRobot, Task, Truth, VecEnv};
 
 struct Hash(u64);
 
@@ -96,3 +96,27 @@ fn the_bits_of_the_equations_do_not_change() {
 const PENDULUM: u64 = 0x9b7c_01c6_fdff_7a2b;
 const QUADROTOR: u64 = 0x1b45_cdab_a2df_a297;
 const EQUATIONS: u64 = 0x0454_356c_3b62_a7e7;
+
+#[test]
+fn the_bits_of_a_robot_in_contact_do_not_change_in_either_formulation() {
+    for (formulation, expected) in
+        [("multibody", 2_459_468_272_274_809_134), ("joint_constraints", 8_664_232_790_626_850_783)]
+    {
+        let task = support::crawler(formulation);
+        for (environments, threads) in [(3, 1), (3, 2), (7, 2)] {
+            let mut envs = VecEnv::new(&task, Randomization::Training, environments, 11, threads).unwrap();
+            envs.reset().unwrap();
+            let mut hash = Hash(0xcbf2_9ce4_8422_2325);
+            let mut actions = vec![0.0; environments * task.action_size()];
+            for step in 0..150 {
+                for (index, action) in actions.chunks_exact_mut(task.action_size()).enumerate() {
+                    let mut stream = Stream::new(99, index as u64, step);
+                    action.fill_with(|| stream.uniform(-1.0, 1.0) as f32);
+                }
+                envs.step(&actions).unwrap();
+                (0..3).for_each(|index| hash.add_truth(envs.env(index).unwrap().truth()));
+            }
+            assert_eq!(hash.0, expected, "{formulation}, {environments} environments, {threads} threads");
+        }
+    }
+}

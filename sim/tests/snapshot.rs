@@ -10,15 +10,10 @@ use sinew_sim::{Randomization, Task, VecEnv, VecEnvState};
 const ENVIRONMENTS: usize = 5;
 const SEED: u64 = 3;
 
-/// A robot of several joints that is never without contacts.
-fn crawler() -> Task {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support");
-    Task::load(&folder.join("crawler.toml").display().to_string()).unwrap()
-}
-
 fn tasks() -> Vec<Task> {
     let builtin = ["pendulum", "quadrotor", "pendulum-v1"].map(|name| Task::load(name).unwrap());
-    builtin.into_iter().chain([crawler()]).collect()
+    let crawlers = ["multibody", "joint_constraints"].map(support::crawler);
+    builtin.into_iter().chain(crawlers).collect()
 }
 
 fn environments(task: &Task, threads: usize) -> VecEnv {
@@ -76,7 +71,7 @@ fn going_back_in_the_same_environments_gives_the_same_bits() {
 
 #[test]
 fn the_state_of_another_task_or_size_is_refused() {
-    let (crawler, quadrotor) = (crawler(), Task::load("quadrotor").unwrap());
+    let (crawler, quadrotor) = (support::crawler("multibody"), Task::load("quadrotor").unwrap());
     let state = environments(&crawler, 1).state().unwrap();
     let error = environments(&quadrotor, 1).restore(&state).unwrap_err().to_string();
     assert!(error.starts_with("observations: "), "{error}");
@@ -87,13 +82,15 @@ fn the_state_of_another_task_or_size_is_refused() {
 
 #[test]
 fn the_crawler_lives_in_contact() {
-    let task = crawler();
-    let mut environments = environments(&task, 1);
-    environments.reset().unwrap();
-    run(&task, &mut environments, 0..90);
-    for environment in 0..ENVIRONMENTS {
-        let truth = environments.env(environment).unwrap().truth();
-        assert!(truth.base.position_m[2] > 0.0 && truth.base.position_m[2] < 0.45, "{truth:?}");
-        assert!(truth.joints.iter().any(|joint| joint.velocity.abs() > 0.1), "{truth:?}");
+    for formulation in ["multibody", "joint_constraints"] {
+        let task = support::crawler(formulation);
+        let mut environments = environments(&task, 1);
+        environments.reset().unwrap();
+        run(&task, &mut environments, 0..90);
+        for environment in 0..ENVIRONMENTS {
+            let truth = environments.env(environment).unwrap().truth();
+            assert!(truth.base.position_m[2] > 0.0 && truth.base.position_m[2] < 0.45, "{truth:?}");
+            assert!(truth.joints.iter().any(|joint| joint.velocity.abs() > 0.1), "{truth:?}");
+        }
     }
 }

@@ -5,12 +5,14 @@
 
 mod actuator;
 mod delay;
+mod joint;
 mod model;
 mod sensors;
 mod snapshot;
 mod world;
 
-pub(crate) use model::{Attachment, JointKind, RobotModel};
+pub(crate) use joint::{Formulation, JointKind};
+pub(crate) use model::{Attachment, RobotModel};
 pub(crate) use snapshot::RobotState;
 
 use crate::error::SimError;
@@ -62,7 +64,7 @@ impl SimulatedRobot {
         let mut robot = Self {
             draw: Ranges::default().draw(&mut Stream::new(0, 0, 0)),
             stream: Stream::new(0, 0, 0),
-            world: World::new(model, period_s),
+            world: World::new(model, period_s, task.solver_iterations()),
             commands: DelayLine::new(longest(ranges.action_delay_s.high), motors.len(), Setpoint::Rotor(0.0)),
             motors,
             action_delay_steps: 0,

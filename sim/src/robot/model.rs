@@ -3,15 +3,18 @@
 //! `rapier3d-mjcf` builds the bodies; everything that its defaults would add to the physics (damping that no file asked
 //! for, sleeping) is taken away here, and everything a task refers to by name is resolved here.
 
+use super::joint::{Formulation, Holder, JointKind, Link, ModelJoint};
 use crate::task::{ActuatorDocument, TaskError};
 use rapier3d::dynamics::{
-    ImpulseJointSet, MassProperties, MultibodyJointHandle, MultibodyJointSet, RigidBodyBuilder,
+    GenericJointBuilder, ImpulseJointSet, JointAxesMask, MassProperties, MultibodyJointSet, RigidBodyBuilder,
     RigidBodyHandle, RigidBodySet,
 };
 use rapier3d::geometry::ColliderSet;
-use rapier3d::math::Vector;
+use rapier3d::math::{Matrix, Vector};
 use rapier3d_mjcf::mjcf_rs::model::Model;
-use rapier3d_mjcf::{MjcfDofKind, MjcfLoaderOptions, MjcfMultibodyOptions, MjcfRobot};
+use rapier3d_mjcf::{
+    MjcfDofKind, MjcfJoint, MjcfJointHandle, MjcfLoaderOptions, MjcfMultibodyOptions, MjcfRobot,
+};
 use sinew_policy_runtime::interface::ActuatorMode;
 
 /// A robot that worlds are cloned from.
@@ -25,33 +28,13 @@ pub(crate) struct RobotModel {
     pub(crate) moving: Vec<RigidBodyHandle>,
     /// Dynamic bodies with the mass properties that the file states.
     pub(crate) masses: Vec<(RigidBodyHandle, MassProperties)>,
+    /// Every connection between two bodies, from the base outwards.
+    pub(crate) links: Vec<Link>,
     pub(crate) joints: Vec<ModelJoint>,
     pub(crate) base: Option<RigidBodyHandle>,
     /// For each of the task's actuators, where it acts.
     pub(crate) attachments: Vec<Attachment>,
     joint_names: Vec<String>,
-}
-
-/// How a joint moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum JointKind {
-    /// About an axis: rad, N m.
-    Hinge,
-    /// Along an axis: m, N.
-    Slide,
-}
-
-/// A joint of one degree of freedom.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ModelJoint {
-    pub(crate) kind: JointKind,
-    pub(crate) handle: MultibodyJointHandle,
-    pub(crate) parent: RigidBodyHandle,
-    pub(crate) child: RigidBodyHandle,
-    /// Viscous friction in the file, N m s/rad or N s/m.
-    pub(crate) damping: f64,
-    /// Dry friction in the file, N m or N.
-    pub(crate) friction: f64,
 }
 
 /// Where an actuator acts.
@@ -75,7 +58,12 @@ impl std::fmt::Debug for RobotModel {
 
 impl RobotModel {
     /// Reads a model; `name` stands in errors.
-    pub(crate) fn parse(xml: &str, name: &str, actuators: &[ActuatorDocument]) -> Result<Self, TaskError> {
+    pub(crate) fn parse(
+        xml: &str,
+        name: &str,
+        formulation: Formulation,
+        actuators: &[ActuatorDocument],
+    ) -> Result<Self, TaskError> {
         let fail = |reason: String| TaskError::Model { model: name.to_owned(), reason };
         let options = MjcfLoaderOptions {
             rigid_body_blueprint: RigidBodyBuilder::dynamic().can_sleep(false),
@@ -88,7 +76,7 @@ impl RobotModel {
         if robot.qpos_dofs.iter().any(|dof| dof.kind == MjcfDofKind::Ball) {
             return Err(fail("a ball joint, expected hinge, slide or free joints".to_owned()));
         }
-        let mut model = Self::insert(robot).map_err(fail)?;
+        let mut model = Self::insert(robot, formulation).map_err(fail)?;
         model.attachments = actuators
             .iter()
             .map(|actuator| model.attach(actuator, &document))
@@ -112,57 +100,87 @@ impl RobotModel {
         &self.joint_names
     }
 
-    fn insert(robot: MjcfRobot) -> Result<Self, String> {
-        let (mut bodies, mut colliders) = (RigidBodySet::new(), ColliderSet::new());
-        let (mut impulse_joints, mut multibody_joints) = (ImpulseJointSet::new(), MultibodyJointSet::new());
+    fn insert(robot: MjcfRobot, formulation: Formulation) -> Result<Self, String> {
         let gravity = robot.gravity;
         let free: Vec<usize> =
             robot.qpos_dofs.iter().filter(|dof| dof.kind == MjcfDofKind::Free).map(|dof| dof.body).collect();
         let joint_names = names(&robot)?;
-        let written: Vec<(usize, JointKind, f64, f64)> = jointed(&robot)
-            .map(|(index, kind)| {
-                let joint = &robot.joints[index];
-                (index, kind, joint.damping_per_dof.into(), joint.frictionloss_per_dof.into())
-            })
-            .collect();
+        let written = robot.joints.clone();
+        let jointed: Vec<(usize, JointKind)> = jointed(&robot).collect();
         let spacers: Vec<bool> = robot.bodies.iter().map(|body| body.is_intermediate).collect();
-        let handles = robot.insert_using_multibody_joints(
-            &mut bodies,
-            &mut colliders,
-            &mut multibody_joints,
-            &mut impulse_joints,
-            MjcfMultibodyOptions::empty(),
-        );
-        let mut joints = Vec::new();
-        for ((index, kind, damping, friction), name) in written.into_iter().zip(&joint_names) {
-            let inserted = &handles.joints[index];
-            let handle = inserted.joint.ok_or_else(|| format!("joint {name:?} closes a loop"))?;
-            let (parent, child) = (inserted.link1, inserted.link2);
-            joints.push(ModelJoint { kind, handle, parent, child, damping, friction });
-        }
+        let mut inserted = Inserted::new(robot, formulation)?;
+        let links = written.iter().zip(&inserted.ends).map(|(joint, (parent, child))| Link {
+            parent: *parent,
+            child: *child,
+            frames: [joint.joint.local_frame1, joint.joint.local_frame2],
+        });
+        let links: Vec<Link> = links.collect();
+        let joint = |(index, kind): (usize, JointKind)| ModelJoint {
+            kind,
+            holder: inserted.holders[index],
+            link: index,
+            damping: written[index].damping_per_dof.into(),
+            friction: written[index].frictionloss_per_dof.into(),
+            armature: written[index].armature_per_dof.into(),
+        };
+        let joints: Vec<ModelJoint> = jointed.into_iter().map(joint).collect();
         let base = match free[..] {
             [] => None,
-            [body] => handles.bodies[body].as_ref().map(|inserted| inserted.body),
+            [body] => inserted.bodies_of_file[body],
             _ => return Err(format!("{} floating bodies, expected at most 1", free.len())),
         };
-        let spacers: Vec<RigidBodyHandle> = handles
-            .bodies
-            .iter()
-            .zip(spacers)
-            .filter_map(|(body, spacer)| body.as_ref().filter(|_| spacer).map(|body| body.body))
-            .collect();
+        let of_file = inserted.bodies_of_file.iter().zip(spacers);
+        let spacers: Vec<RigidBodyHandle> =
+            of_file.filter_map(|(body, spacer)| body.filter(|_| spacer)).collect();
+        if formulation == Formulation::JointConstraints {
+            if !spacers.is_empty() {
+                return Err(
+                    "two joints of one body, which joint constraints cannot hold; use multibody".to_owned()
+                );
+            }
+            if joints.iter().any(|joint| joint.kind == JointKind::Slide && joint.armature > 0.0) {
+                return Err(
+                    "a slide with armature, which joint constraints cannot have; use multibody".to_owned()
+                );
+            }
+        }
         Ok(Self {
-            moving: bodies.iter().filter(|(_, body)| body.is_dynamic()).map(|(handle, _)| handle).collect(),
-            masses: masses(&mut bodies, &colliders, &spacers)?,
-            bodies,
-            colliders,
-            impulse_joints,
-            multibody_joints,
+            moving: inserted
+                .bodies
+                .iter()
+                .filter(|(_, body)| body.is_dynamic())
+                .map(|(handle, _)| handle)
+                .collect(),
+            masses: masses(&mut inserted.bodies, &inserted.colliders, &spacers)?,
+            bodies: inserted.bodies,
+            colliders: inserted.colliders,
+            impulse_joints: inserted.impulse_joints,
+            multibody_joints: inserted.multibody_joints,
             gravity,
+            links,
             joints,
             base,
             attachments: Vec::new(),
             joint_names,
+        })
+    }
+
+    /// A body's mass properties with the rotors of the joints that it hangs from.
+    ///
+    /// A multibody has armature of its own. A constraint has not: there the rotor's inertia turns with the child about the
+    /// joint's axis, which is exact for a joint on a fixed parent, and close where a gear makes the rotor's inertia count.
+    pub(crate) fn with_armature(&self, body: RigidBodyHandle, properties: MassProperties) -> MassProperties {
+        let rotors = self.joints.iter().filter(|joint| {
+            matches!(joint.holder, Holder::Constraint { .. })
+                && joint.armature > 0.0
+                && self.links[joint.link].child == body
+        });
+        rotors.fold(properties, |properties, joint| {
+            let axis = self.links[joint.link].frames[1].rotation * Vector::X;
+            let [x, y, z] = [axis * axis.x, axis * axis.y, axis * axis.z];
+            let rotor = Matrix::from_cols(x, y, z) * joint.armature as f32;
+            let inertia = properties.reconstruct_inertia_matrix() + rotor;
+            MassProperties::with_inertia_matrix(properties.local_com, properties.mass(), inertia)
         })
     }
 
@@ -190,6 +208,70 @@ impl RobotModel {
             position.y - f64::from(com.y),
             position.z - f64::from(com.z),
         ]))
+    }
+}
+
+/// A robot in rapier's sets.
+struct Inserted {
+    bodies: RigidBodySet,
+    colliders: ColliderSet,
+    impulse_joints: ImpulseJointSet,
+    multibody_joints: MultibodyJointSet,
+    bodies_of_file: Vec<Option<RigidBodyHandle>>,
+    /// Parent and child of each of the robot's joints.
+    ends: Vec<(RigidBodyHandle, RigidBodyHandle)>,
+    /// Of each of the robot's joints.
+    holders: Vec<Holder>,
+}
+
+impl Inserted {
+    fn new(robot: MjcfRobot, formulation: Formulation) -> Result<Self, String> {
+        let (mut bodies, mut colliders) = (RigidBodySet::new(), ColliderSet::new());
+        let (mut impulse_joints, mut multibody_joints) = (ImpulseJointSet::new(), MultibodyJointSet::new());
+        let written = robot.joints.clone();
+        let (bodies_of_file, ends, holders): (Vec<_>, Vec<_>, Vec<_>) = match formulation {
+            Formulation::Multibody => {
+                let handles = robot.insert_using_multibody_joints(
+                    &mut bodies,
+                    &mut colliders,
+                    &mut multibody_joints,
+                    &mut impulse_joints,
+                    MjcfMultibodyOptions::empty(),
+                );
+                let closes = |joint: &MjcfJoint| format!("joint {:?} closes a loop", joint.name);
+                let holders = handles.joints.iter().zip(&written).map(|(inserted, joint)| {
+                    Ok(Holder::Multibody(inserted.joint.ok_or_else(|| closes(joint))?))
+                });
+                let holders = holders.collect::<Result<_, String>>()?;
+                (
+                    handles.bodies,
+                    handles.joints.iter().map(|joint| (joint.link1, joint.link2)).collect(),
+                    holders,
+                )
+            }
+            Formulation::JointConstraints => {
+                let handles =
+                    robot.insert_using_impulse_joints(&mut bodies, &mut colliders, &mut impulse_joints);
+                let mut friction = |inserted: &MjcfJointHandle<_>, joint: &MjcfJoint| {
+                    let free = GenericJointBuilder::new(JointAxesMask::empty())
+                        .contacts_enabled(false)
+                        .local_frame1(joint.joint.local_frame1)
+                        .local_frame2(joint.joint.local_frame2);
+                    impulse_joints.insert(inserted.link1, inserted.link2, free, false)
+                };
+                let holders = handles.joints.iter().zip(&written).map(|(inserted, joint)| {
+                    Holder::Constraint { joint: inserted.joint, friction: friction(inserted, joint) }
+                });
+                let holders = holders.collect();
+                (
+                    handles.bodies,
+                    handles.joints.iter().map(|joint| (joint.link1, joint.link2)).collect(),
+                    holders,
+                )
+            }
+        };
+        let bodies_of_file = bodies_of_file.into_iter().map(|body| body.map(|body| body.body)).collect();
+        Ok(Self { bodies, colliders, impulse_joints, multibody_joints, bodies_of_file, ends, holders })
     }
 }
 
@@ -259,7 +341,8 @@ mod tests {
         close(mass.local_com, [0.0, 0.0, 0.5], 1e-7);
         close(mass.principal_inertia(), [1.0 / 12.0, 1.0 / 12.0, 1e-4], 1e-7);
         close(model.gravity, [0.0, 0.0, -10.0], 1e-6);
-        let (multibody, link) = model.multibody_joints.get(model.joints[0].handle).unwrap();
+        let Holder::Multibody(handle) = model.joints[0].holder else { panic!("not the default") };
+        let (multibody, link) = model.multibody_joints.get(handle).unwrap();
         let joint = multibody.link(link).unwrap().joint.data;
         close(joint.local_frame2.rotation * Vector::X, [1.0, 0.0, 0.0], 1e-6);
         close(joint.local_frame2.translation, [0.0; 3], 1e-7);

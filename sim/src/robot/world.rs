@@ -3,14 +3,16 @@
 //! No type of rapier leaves this module. A reset clones the model's sets into a fresh pipeline, so an episode cannot
 //! depend on the one before it. Each episode's masses and frictions take effect before its first step.
 
-use super::model::{JointKind, RobotModel};
+mod joints;
+
+use super::model::RobotModel;
 use crate::error::SimError;
 use crate::randomization::Draw;
 use crate::rotation;
-use crate::truth::{BaseState, JointState, Truth};
+use crate::truth::{BaseState, Truth};
 use rapier3d::dynamics::{
     CCDSolver, ImpulseJointSet, IntegrationParameters, IslandManager, MassProperties, MultibodyJointSet,
-    MultibodyLink, RigidBody, RigidBodyHandle, RigidBodySet,
+    RigidBody, RigidBodyHandle, RigidBodySet,
 };
 use rapier3d::geometry::{BroadPhaseBvh, ColliderSet, NarrowPhase};
 use rapier3d::math::{Pose, Rotation, Vector};
@@ -35,11 +37,11 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(model: &RobotModel, physics_period_s: f64) -> Self {
+    pub(crate) fn new(model: &RobotModel, physics_period_s: f64, solver_iterations: u32) -> Self {
         let integration_parameters = IntegrationParameters {
             dt: physics_period_s as f32,
-            // The step is short enough; delays and actuators are resolved to it, not to substeps of it.
-            num_solver_iterations: 1,
+            // A task says how many: delays and actuators are resolved to the step, not to substeps of it.
+            num_solver_iterations: solver_iterations as usize,
             max_ccd_substeps: 0,
             ..IntegrationParameters::default()
         };
@@ -94,31 +96,13 @@ impl World {
         physics.physics_pipeline = PhysicsPipeline::new();
         for (handle, nominal) in &model.masses {
             let body = &mut physics.bodies[*handle];
-            body.set_additional_mass_properties(scaled(nominal, draw), false);
+            body.set_additional_mass_properties(model.with_armature(*handle, scaled(nominal, draw)), false);
             body.recompute_mass_properties_from_colliders(&physics.colliders);
         }
         for (_, collider) in physics.colliders.iter_mut() {
             collider.set_friction(collider.friction() * draw.contact_friction_scale as f32);
         }
         self.set_joint_friction(model, draw);
-    }
-
-    /// rapier damps every free angle with 0.1 N m s/rad of its own; only what the file and the episode say remains.
-    fn set_joint_friction(&mut self, model: &RobotModel, draw: &Draw) {
-        for joint in &model.joints {
-            if let Some((multibody, _)) = self.physics.multibody_joints.get_mut(joint.handle) {
-                multibody.damping_mut().fill(0.0);
-                multibody.frictions_mut().fill(0.0);
-            }
-        }
-        for joint in &model.joints {
-            if let Some((multibody, link)) = self.physics.multibody_joints.get_mut(joint.handle)
-                && let Some(row) = multibody.link(link).map(MultibodyLink::assembly_id)
-            {
-                multibody.damping_mut()[row] = (joint.damping + draw.joint_damping_n_m_s_per_rad) as f32;
-                multibody.frictions_mut()[row] = (joint.friction + draw.joint_friction_n_m) as f32;
-            }
-        }
     }
 
     /// Puts the floating base into a state.
@@ -150,35 +134,6 @@ impl World {
         multibody.update_rigid_bodies(&mut physics.bodies, false);
     }
 
-    /// Puts joints into a state.
-    pub(crate) fn set_joints(&mut self, model: &RobotModel, states: &[JointState]) {
-        let physics = &mut self.physics;
-        for (joint, state) in model.joints.iter().zip(states) {
-            let Some((multibody, link_id)) = physics.multibody_joints.get_mut(joint.handle) else { continue };
-            let Some(link) = multibody.link_mut(link_id) else { continue };
-            let displacement = state.position as f32 - link.joint.coords()[coordinate(joint.kind)];
-            link.joint.apply_displacement(&[displacement]);
-            let row = link.assembly_id();
-            multibody.generalized_velocity_mut()[row] = state.velocity as f32;
-            multibody.forward_kinematics(&physics.bodies, true);
-            multibody.update_rigid_bodies(&mut physics.bodies, false);
-        }
-    }
-
-    /// Limits a joint's speed, rad/s or m/s; returns whether it was beyond.
-    pub(crate) fn clip_joint_speed(&mut self, model: &RobotModel, joint: usize, limit: f64) -> bool {
-        let handle = model.joints[joint].handle;
-        let Some((multibody, link)) = self.physics.multibody_joints.get_mut(handle) else { return false };
-        let Some(row) = multibody.link(link).map(MultibodyLink::assembly_id) else { return false };
-        let mut velocities = multibody.generalized_velocity_mut();
-        let limit = limit as f32;
-        let beyond = velocities[row].abs() > limit;
-        if beyond {
-            velocities[row] = limit.copysign(velocities[row]);
-        }
-        beyond
-    }
-
     /// Forgets the forces of the last step; rapier would keep applying them.
     pub(crate) fn clear_forces(&mut self, model: &RobotModel) {
         for handle in &model.moving {
@@ -196,23 +151,6 @@ impl World {
         body.add_torque(vector(torque), false);
     }
 
-    /// Adds a hinge's torque in N m or a slide's force in N: on the child, and the opposite on the parent.
-    pub(crate) fn add_joint_effort(&mut self, model: &RobotModel, joint: usize, effort: f64) {
-        let ends = &model.joints[joint];
-        let Some((multibody, link)) = self.physics.multibody_joints.get(ends.handle) else { return };
-        let Some(link) = multibody.link(link) else { return };
-        let child = &self.physics.bodies[ends.child];
-        let frame = *child.position() * link.joint.data.local_frame2;
-        let effort = frame.rotation * Vector::X * effort as f32;
-        for (body, effort) in [(ends.child, effort), (ends.parent, -effort)] {
-            let body = &mut self.physics.bodies[body];
-            match ends.kind {
-                JointKind::Hinge => body.add_torque(effort, false),
-                JointKind::Slide => body.add_force_at_point(effort, frame.translation, false),
-            }
-        }
-    }
-
     /// Advances by one physics step.
     pub(crate) fn step(&mut self) {
         self.physics.step();
@@ -224,21 +162,8 @@ impl World {
             truth.base = base_state(&self.physics.bodies[base]);
         }
         for (joint, state) in model.joints.iter().zip(&mut truth.joints) {
-            if let Some((multibody, link)) = self.physics.multibody_joints.get(joint.handle)
-                && let Some(link) = multibody.link(link)
-            {
-                state.position = link.joint.coords()[coordinate(joint.kind)].into();
-                state.velocity = multibody.joint_velocity(link)[0].into();
-            }
+            *state = self.joint_state(model, joint, *state);
         }
-    }
-}
-
-/// Where a joint's position stands among rapier's coordinates: its axis is the joint frame's x axis.
-const fn coordinate(kind: JointKind) -> usize {
-    match kind {
-        JointKind::Slide => 0,
-        JointKind::Hinge => 3,
     }
 }
 

@@ -123,6 +123,7 @@ impl Check<'_> {
         if dynamics.model.is_some() {
             self.within("dynamics.physics_period_s", physics_s, 1e-5, MAX_PHYSICS_PERIOD_S)?;
         }
+        self.within("dynamics.solver_iterations", dynamics.solver_iterations, 1, 1000)?;
         if Periods::ratio(physics_s, policy_s).is_none() {
             let expected = format!("a divisor of policy_period_s = {policy_s} s");
             return self.fail("dynamics.physics_period_s", format!("{physics_s} s"), expected);

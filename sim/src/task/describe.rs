@@ -5,6 +5,7 @@ use super::document::{ActuatorDocument, SafeActionSpec};
 use crate::objective::{RewardTerm, Shape};
 use crate::quantity::Measure;
 use crate::randomization::{Randomization, Ranges};
+use crate::robot::Formulation;
 use sinew_policy_runtime::contract::{ObservationTerm, TermSource};
 use std::fmt::Write as _;
 
@@ -22,7 +23,17 @@ impl Task {
         let dynamics = &document.dynamics;
         writeln!(text, "{}: {}\n", document.name, document.summary)?;
         let source = dynamics.model.as_deref().unwrap_or("equations, without a physics engine");
-        writeln!(text, "dynamics      {source}")?;
+        let formulation = match (&dynamics.model, dynamics.formulation) {
+            (None, _) => String::new(),
+            (_, formulation) => {
+                let name = match formulation {
+                    Formulation::Multibody => "multibody",
+                    Formulation::JointConstraints => "joint constraints",
+                };
+                format!(", {name}, {} solver iterations", dynamics.solver_iterations)
+            }
+        };
+        writeln!(text, "dynamics      {source}{formulation}")?;
         let (physics_ms, policy_hz) = (1e3 * dynamics.physics_period_s, 1.0 / dynamics.policy_period_s);
         writeln!(text, "rates         physics every {physics_ms} ms, policy at {policy_hz} Hz")?;
         let episode = &document.episode;

@@ -7,7 +7,7 @@ use super::error::TaskError;
 use crate::objective::{Sample, Shape};
 use crate::quantity::Quantity;
 use crate::randomization::{Range, Ranges};
-use crate::robot::JointKind;
+use crate::robot::{Formulation, JointKind};
 use serde::Deserialize;
 use sinew_policy_runtime::contract::{History, Layout, TermSource};
 use sinew_policy_runtime::document;
@@ -54,12 +54,22 @@ fn term_major() -> Layout {
 pub(crate) struct DynamicsDocument {
     /// An MJCF file, built in or beside the task's file.
     pub(crate) model: Option<String>,
+    /// How the model's joints are held together.
+    #[serde(default)]
+    pub(crate) formulation: Formulation,
+    /// rapier's solver iterations in a physics step; more hold stiff contacts and joint constraints better.
+    #[serde(default = "one_iteration")]
+    pub(crate) solver_iterations: u32,
     /// Or equations of motion without a physics engine.
     pub(crate) equations: Option<Equations>,
     /// The integrator's step, s; at most 2 ms where there is a model.
     pub(crate) physics_period_s: f64,
     /// From one action to the next, s.
     pub(crate) policy_period_s: f64,
+}
+
+fn one_iteration() -> u32 {
+    1
 }
 
 /// Equations of motion without a physics engine.

@@ -17,7 +17,7 @@ pub use error::TaskError;
 
 use crate::objective::{Objective, RewardTerm, Success, Termination};
 use crate::randomization::{Randomization, Ranges};
-use crate::robot::{Attachment, JointKind, RobotModel};
+use crate::robot::{Attachment, Formulation, JointKind, RobotModel};
 use contract::{observation_floor, training_ranges};
 use document::{SensorDocument, TaskDocument};
 use sinew_policy_runtime::contract::Periods;
@@ -80,7 +80,7 @@ impl Task {
         let document = TaskDocument::parse(text, file)?;
         let model = match &document.dynamics.model {
             None => None,
-            Some(name) => Some(load_model(name, folder, &document.actuators)?),
+            Some(name) => Some(load_model(name, folder, document.dynamics.formulation, &document.actuators)?),
         };
         let (joint_names, joint_kinds) = match &model {
             Some(model) => (model.joint_names().to_vec(), model.joint_kinds().collect()),
@@ -164,6 +164,11 @@ impl Task {
     /// The integrator's step, s.
     pub fn physics_period_s(&self) -> f64 {
         self.inner.document.dynamics.physics_period_s
+    }
+
+    /// rapier's solver iterations in a physics step.
+    pub(crate) fn solver_iterations(&self) -> u32 {
+        self.inner.document.dynamics.solver_iterations
     }
 
     /// Physics steps from one action to the next.
@@ -294,12 +299,15 @@ impl Task {
 fn load_model(
     name: &str,
     folder: Option<&Path>,
+    formulation: Formulation,
     actuators: &[ActuatorDocument],
 ) -> Result<RobotModel, TaskError> {
     let beside = folder.map(|folder| folder.join(name)).filter(|path| path.exists());
     match (beside, builtin::model(name)) {
-        (Some(path), _) => RobotModel::parse(&read(&path)?, &path.display().to_string(), actuators),
-        (None, Some(text)) => RobotModel::parse(text, name, actuators),
+        (Some(path), _) => {
+            RobotModel::parse(&read(&path)?, &path.display().to_string(), formulation, actuators)
+        }
+        (None, Some(text)) => RobotModel::parse(text, name, formulation, actuators),
         (None, None) => Err(TaskError::Model {
             model: name.to_owned(),
             reason: "neither a built-in model nor a file beside the task's".to_owned(),

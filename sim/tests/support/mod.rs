@@ -23,3 +23,14 @@ pub(crate) fn with_acceptance(task: &str, name: &str, ranges: &str) -> Task {
     let (before, _) = text.split_once("[randomization.acceptance]").unwrap();
     Task::load(&write(name, &format!("{before}[randomization.acceptance]\n{ranges}"))).unwrap()
 }
+
+/// A robot of several joints that is never without contacts, in one of rapier's formulations.
+#[allow(dead_code, reason = "not every test file needs it")]
+pub(crate) fn crawler(formulation: &str) -> Task {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support");
+    let text = std::fs::read_to_string(folder.join("crawler.toml")).unwrap();
+    let model = folder.join("crawler.xml").display().to_string();
+    let placed =
+        text.replace("model = \"crawler.xml\"", &format!("model = {model:?}\nformulation = {formulation:?}"));
+    Task::load(&write(&format!("crawler-{formulation}"), &placed)).unwrap()
+}

@@ -1,0 +1,207 @@
+//! Reading, placing and driving joints, in reduced coordinates and as constraints alike.
+
+use super::World;
+use crate::quantity::wrapped;
+use crate::randomization::Draw;
+use crate::robot::joint::{Holder, JointKind, Link, ModelJoint};
+use crate::robot::model::RobotModel;
+use crate::truth::JointState;
+use rapier3d::dynamics::{ImpulseJointHandle, JointAxesMask, MotorModel, MultibodyLink, RigidBodySet};
+use rapier3d::math::{Pose, Vector};
+
+/// Below this speed, rad/s or m/s, dry friction as a constraint gives way: it is a very stiff damper with a limit.
+const FRICTION_SPEED: f64 = 1e-3;
+
+impl World {
+    /// rapier damps every free angle with 0.1 N m s/rad of its own; only what the file and the episode say remains.
+    pub(super) fn set_joint_friction(&mut self, model: &RobotModel, draw: &Draw) {
+        for joint in &model.joints {
+            if let Holder::Multibody(handle) = joint.holder
+                && let Some((multibody, _)) = self.physics.multibody_joints.get_mut(handle)
+            {
+                multibody.damping_mut().fill(0.0);
+                multibody.frictions_mut().fill(0.0);
+            }
+        }
+        for joint in &model.joints {
+            let damping = (joint.damping + draw.joint_damping_n_m_s_per_rad) as f32;
+            let dry = joint.friction + draw.joint_friction_n_m;
+            match joint.holder {
+                Holder::Multibody(handle) => {
+                    if let Some((multibody, link)) = self.physics.multibody_joints.get_mut(handle)
+                        && let Some(row) = multibody.link(link).map(MultibodyLink::assembly_id)
+                    {
+                        multibody.damping_mut()[row] = damping;
+                        multibody.frictions_mut()[row] = dry as f32;
+                    }
+                }
+                Holder::Constraint { joint: held, friction } => {
+                    self.set_damper(held, joint.kind, damping, f32::MAX);
+                    self.set_damper(friction, joint.kind, (dry / FRICTION_SPEED) as f32, dry as f32);
+                    if let Some(friction) = self.physics.impulse_joints.get_mut(friction, false) {
+                        friction.data.set_enabled(dry > 0.0);
+                    }
+                }
+            }
+        }
+    }
+
+    fn set_damper(&mut self, handle: ImpulseJointHandle, kind: JointKind, damping: f32, largest: f32) {
+        if let Some(joint) = self.physics.impulse_joints.get_mut(handle, false) {
+            let axis = kind.axis();
+            joint.data.set_motor_model(axis, MotorModel::ForceBased);
+            joint.data.set_motor_velocity(axis, 0.0, damping);
+            joint.data.set_motor_max_force(axis, largest);
+            if !(damping > 0.0) {
+                // Without gains rapier's motor is not limp but rigid.
+                joint.data.motor_axes.remove(JointAxesMask::from(axis));
+            }
+        }
+    }
+
+    /// Puts joints into a state; the base is where it belongs already.
+    pub(crate) fn set_joints(&mut self, model: &RobotModel, states: &[JointState]) {
+        for (joint, state) in model.joints.iter().zip(states) {
+            if let Holder::Multibody(handle) = joint.holder {
+                let physics = &mut self.physics;
+                let Some((multibody, link_id)) = physics.multibody_joints.get_mut(handle) else { continue };
+                let Some(link) = multibody.link_mut(link_id) else { continue };
+                let displacement = state.position as f32 - link.joint.coords()[joint.kind.coordinate()];
+                link.joint.apply_displacement(&[displacement]);
+                let row = link.assembly_id();
+                multibody.generalized_velocity_mut()[row] = state.velocity as f32;
+                multibody.forward_kinematics(&physics.bodies, true);
+                multibody.update_rigid_bodies(&mut physics.bodies, false);
+            }
+        }
+        if model.joints.iter().any(|joint| matches!(joint.holder, Holder::Constraint { .. })) {
+            self.place_links(model, states);
+        }
+    }
+
+    /// Forward kinematics, link by link from the base outwards: poses and velocities that satisfy every constraint.
+    fn place_links(&mut self, model: &RobotModel, states: &[JointState]) {
+        let bodies = &mut self.physics.bodies;
+        for (index, Link { parent, child, frames: [frame1, frame2] }) in model.links.iter().enumerate() {
+            let jointed = model.joints.iter().zip(states).find(|(joint, _)| joint.link == index);
+            let motion =
+                jointed.map_or(Pose::IDENTITY, |(joint, state)| joint.kind.motion(state.position as f32));
+            let above = &bodies[*parent];
+            let frame = *above.position() * *frame1;
+            let pose = frame * motion * frame2.inverse();
+            let axis = frame.rotation * Vector::X;
+            let anchor = (frame * motion).translation;
+            let (mut angular, mut linear) = (above.angvel(), above.velocity_at_point(anchor));
+            if let Some((joint, state)) = jointed {
+                match joint.kind {
+                    JointKind::Hinge => angular += axis * state.velocity as f32,
+                    JointKind::Slide => linear += axis * state.velocity as f32,
+                }
+            }
+            let body = &mut bodies[*child];
+            body.set_position(pose, false);
+            body.set_angvel(angular, false);
+            // rapier's velocity is that of the centre of mass.
+            let arm = body.center_of_mass() - anchor;
+            body.set_linvel(linear + angular.cross(arm), false);
+        }
+    }
+
+    /// A joint's state; `before` says how many turns a hinge has made.
+    pub(super) fn joint_state(
+        &self,
+        model: &RobotModel,
+        joint: &ModelJoint,
+        before: JointState,
+    ) -> JointState {
+        match joint.holder {
+            Holder::Multibody(handle) => {
+                if let Some((multibody, link)) = self.physics.multibody_joints.get(handle)
+                    && let Some(link) = multibody.link(link)
+                {
+                    return JointState {
+                        position: link.joint.coords()[joint.kind.coordinate()].into(),
+                        velocity: multibody.joint_velocity(link)[0].into(),
+                    };
+                }
+                before
+            }
+            Holder::Constraint { .. } => {
+                measured(&self.physics.bodies, &model.links[joint.link], joint.kind, before)
+            }
+        }
+    }
+
+    /// Limits a joint's speed, rad/s or m/s; returns whether it was beyond.
+    pub(crate) fn clip_joint_speed(&mut self, model: &RobotModel, joint: usize, limit: f64) -> bool {
+        let ends = &model.joints[joint];
+        let state = self.joint_state(model, ends, JointState::default());
+        if state.velocity.abs() <= limit {
+            return false;
+        }
+        let clipped = limit.copysign(state.velocity);
+        match ends.holder {
+            Holder::Multibody(handle) => {
+                if let Some((multibody, link)) = self.physics.multibody_joints.get_mut(handle)
+                    && let Some(row) = multibody.link(link).map(MultibodyLink::assembly_id)
+                {
+                    multibody.generalized_velocity_mut()[row] = clipped as f32;
+                }
+            }
+            Holder::Constraint { .. } => {
+                let Link { child, frames: [_, frame2], .. } = model.links[ends.link];
+                let body = &mut self.physics.bodies[child];
+                let frame = *body.position() * frame2;
+                let change = frame.rotation * Vector::X * (clipped - state.velocity) as f32;
+                match ends.kind {
+                    JointKind::Hinge => {
+                        let arm = body.center_of_mass() - frame.translation;
+                        body.set_angvel(body.angvel() + change, false);
+                        body.set_linvel(body.linvel() + change.cross(arm), false);
+                    }
+                    JointKind::Slide => body.set_linvel(body.linvel() + change, false),
+                }
+            }
+        }
+        true
+    }
+
+    /// Adds a hinge's torque in N m or a slide's force in N: on the child, and the opposite on the parent.
+    pub(crate) fn add_joint_effort(&mut self, model: &RobotModel, joint: usize, effort: f64) {
+        let ends = &model.joints[joint];
+        let Link { parent, child, frames: [_, frame2] } = model.links[ends.link];
+        let frame = *self.physics.bodies[child].position() * frame2;
+        let effort = frame.rotation * Vector::X * effort as f32;
+        for (body, effort) in [(child, effort), (parent, -effort)] {
+            let body = &mut self.physics.bodies[body];
+            match ends.kind {
+                JointKind::Hinge => body.add_torque(effort, false),
+                JointKind::Slide => body.add_force_at_point(effort, frame.translation, false),
+            }
+        }
+    }
+}
+
+/// Position and velocity of a joint from the poses and velocities of its two bodies.
+fn measured(bodies: &RigidBodySet, link: &Link, kind: JointKind, before: JointState) -> JointState {
+    let Link { parent, child, frames: [frame1, frame2] } = *link;
+    let (above, below) = (&bodies[parent], &bodies[child]);
+    let (first, second) = (*above.position() * frame1, *below.position() * frame2);
+    let relative = first.inverse() * second;
+    let axis = first.rotation * Vector::X;
+    match kind {
+        JointKind::Hinge => {
+            let turn = relative.rotation;
+            let angle = 2.0 * libm::atan2(turn.x.into(), turn.w.into());
+            JointState {
+                position: before.position + wrapped(angle - before.position),
+                velocity: axis.dot(below.angvel() - above.angvel()).into(),
+            }
+        }
+        JointKind::Slide => {
+            let anchor = second.translation;
+            let velocity = below.velocity_at_point(anchor) - above.velocity_at_point(anchor);
+            JointState { position: relative.translation.x.into(), velocity: axis.dot(velocity).into() }
+        }
+    }
+}
