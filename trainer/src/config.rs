@@ -189,9 +189,10 @@ pub enum ConfigError {
 }
 
 /// The tuned configurations that come with Sinew, by task.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("pendulum-v1", include_str!("../configs/pendulum-v1-sac.toml")),
     ("pendulum", include_str!("../configs/pendulum-sac.toml")),
+    ("cart-pole", include_str!("../configs/cart_pole-sac.toml")),
     ("quadrotor", include_str!("../configs/quadrotor-sac.toml")),
 ];
 

@@ -1,12 +1,13 @@
 //! The tasks and robot models that are part of the program.
 
 /// Names of the built-in tasks.
-pub(crate) const NAMES: [&str; 3] = ["pendulum", "quadrotor", "pendulum-v1"];
+pub(crate) const NAMES: [&str; 4] = ["pendulum", "cart-pole", "quadrotor", "pendulum-v1"];
 
 /// A built-in task's text.
 pub(crate) fn task(name: &str) -> Option<&'static str> {
     match name {
         "pendulum" => Some(include_str!("../../tasks/pendulum.toml")),
+        "cart-pole" => Some(include_str!("../../tasks/cart_pole.toml")),
         "quadrotor" => Some(include_str!("../../tasks/quadrotor.toml")),
         "pendulum-v1" => Some(include_str!("../../tasks/pendulum-v1.toml")),
         _ => None,
@@ -17,6 +18,7 @@ pub(crate) fn task(name: &str) -> Option<&'static str> {
 pub(crate) fn model(name: &str) -> Option<&'static str> {
     match name {
         "pendulum.xml" => Some(include_str!("../../robots/pendulum.xml")),
+        "cart_pole.xml" => Some(include_str!("../../robots/cart_pole.xml")),
         "quadrotor.xml" => Some(include_str!("../../robots/quadrotor.xml")),
         _ => None,
     }
