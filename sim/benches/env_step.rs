@@ -1,5 +1,6 @@
 //! What the robot layer costs: one policy period of an environment (sensors, delays, actuators, observation, reward, randomization)
-//! beside as many bare steps of rapier on the same model.
+//! beside as many bare steps of rapier on the same model, and beside steps before which a force is set on every body: the least
+//! that driving a robot takes, since rapier rebuilds its solver's tables after any access to a body.
 //!
 //! `cargo bench -p sinew-sim --bench env_step`. The ratio of the two is what counts: `docs/results.md`.
 
@@ -19,7 +20,7 @@ const CASES: [(&str, &str); 3] = [
 /// Periods in one measurement: short enough that nothing ends, long enough that a reset does not count.
 const PERIODS: u32 = 20;
 
-/// The model in a world of its own, weightless, so that it stays clear of the floor.
+/// The model in a world of its own, under an inclined gravity that sets everything in motion: a body at rest costs less.
 fn bare(xml: &str, period_s: f64) -> PhysicsWorld {
     let integration_parameters = IntegrationParameters {
         dt: period_s as f32,
@@ -27,8 +28,8 @@ fn bare(xml: &str, period_s: f64) -> PhysicsWorld {
         max_ccd_substeps: 0,
         ..IntegrationParameters::default()
     };
-    let mut world =
-        PhysicsWorld { gravity: Vector::ZERO, integration_parameters, ..PhysicsWorld::default() };
+    let gravity = Vector::new(2.0, 3.0, -9.0);
+    let mut world = PhysicsWorld { gravity, integration_parameters, ..PhysicsWorld::default() };
     let options = MjcfLoaderOptions {
         rigid_body_blueprint: RigidBodyBuilder::dynamic().can_sleep(false),
         ..MjcfLoaderOptions::default()
@@ -60,6 +61,21 @@ fn step(criterion: &mut Criterion) {
             bencher.iter_batched_ref(
                 || bare(xml, task.physics_period_s()),
                 |world| (0..PERIODS * steps).for_each(|_| world.step()),
+                BatchSize::PerIteration,
+            );
+        });
+        group.bench_function("rapier with forces", |bencher| {
+            bencher.iter_batched_ref(
+                || bare(xml, task.physics_period_s()),
+                |world| {
+                    for _ in 0..PERIODS * steps {
+                        for (_, body) in world.bodies.iter_mut().filter(|(_, body)| body.is_dynamic()) {
+                            body.reset_forces(false);
+                            body.add_force(Vector::new(0.0, 0.0, 1e-3), false);
+                        }
+                        world.step();
+                    }
+                },
                 BatchSize::PerIteration,
             );
         });

@@ -9,13 +9,16 @@ use rapier3d::dynamics::{
     GenericJointBuilder, ImpulseJointSet, JointAxesMask, MassProperties, MultibodyJointSet, RigidBodyBuilder,
     RigidBodyHandle, RigidBodySet,
 };
-use rapier3d::geometry::ColliderSet;
+use rapier3d::geometry::{ColliderBuilder, ColliderSet};
 use rapier3d::math::{Matrix, Vector};
 use rapier3d_mjcf::mjcf_rs::model::Model;
 use rapier3d_mjcf::{
     MjcfDofKind, MjcfJoint, MjcfJointHandle, MjcfLoaderOptions, MjcfMultibodyOptions, MjcfRobot,
 };
 use sinew_policy_runtime::interface::ActuatorMode;
+
+/// A floor's width and thickness. A box, so that it has bounds: nothing far from it costs anything.
+const FLOOR_M: [f32; 2] = [200.0, 1.0];
 
 /// A robot that worlds are cloned from.
 pub(crate) struct RobotModel {
@@ -83,6 +86,15 @@ impl RobotModel {
             .collect::<Result<_, _>>()
             .map_err(fail)?;
         Ok(model)
+    }
+
+    /// A level floor whose top is at height 0.
+    pub(crate) fn add_floor(&mut self) {
+        let [across, thickness] = FLOOR_M;
+        let body = RigidBodyBuilder::fixed().translation(Vector::new(0.0, 0.0, -0.5 * thickness));
+        let body = self.bodies.insert(body);
+        let floor = ColliderBuilder::cuboid(0.5 * across, 0.5 * across, 0.5 * thickness).friction(1.0);
+        self.colliders.insert_with_parent(floor, body, &mut self.bodies);
     }
 
     /// Whether the robot's base moves freely.

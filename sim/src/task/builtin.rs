@@ -19,6 +19,9 @@ pub(crate) fn model(name: &str) -> Option<&'static str> {
     match name {
         "pendulum.xml" => Some(include_str!("../../robots/pendulum.xml")),
         "cart_pole.xml" => Some(include_str!("../../robots/cart_pole.xml")),
+        "arm.xml" => Some(include_str!("../../robots/arm.xml")),
+        "hopper.xml" => Some(include_str!("../../robots/hopper.xml")),
+        "quadruped.xml" => Some(include_str!("../../robots/quadruped.xml")),
         "quadrotor.xml" => Some(include_str!("../../robots/quadrotor.xml")),
         _ => None,
     }

@@ -57,6 +57,9 @@ pub(crate) struct DynamicsDocument {
     /// How the model's joints are held together.
     #[serde(default)]
     pub(crate) formulation: Formulation,
+    /// Whether there is a level floor at height 0; a model's file may bring a floor of its own.
+    #[serde(default)]
+    pub(crate) floor: bool,
     /// rapier's solver iterations in a physics step; more hold stiff contacts and joint constraints better.
     #[serde(default = "one_iteration")]
     pub(crate) solver_iterations: u32,

@@ -80,7 +80,13 @@ impl Task {
         let document = TaskDocument::parse(text, file)?;
         let model = match &document.dynamics.model {
             None => None,
-            Some(name) => Some(load_model(name, folder, document.dynamics.formulation, &document.actuators)?),
+            Some(name) => {
+                let mut model = load_model(name, folder, document.dynamics.formulation, &document.actuators)?;
+                if document.dynamics.floor {
+                    model.add_floor();
+                }
+                Some(model)
+            }
         };
         let (joint_names, joint_kinds) = match &model {
             Some(model) => (model.joint_names().to_vec(), model.joint_kinds().collect()),
