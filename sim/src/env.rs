@@ -8,6 +8,7 @@ mod snapshot;
 
 pub use snapshot::EnvState;
 
+use crate::command::Goals;
 use crate::equations::Pendulum;
 use crate::error::SimError;
 use crate::fault::{self, Fault};
@@ -71,6 +72,7 @@ pub struct Env {
     plant: Plant,
     builder: ObservationBuilder<Vec<f32>>,
     map: ActionMap,
+    goals: Goals,
     seed: u64,
     environment: u64,
     episode: u64,
@@ -128,6 +130,7 @@ impl Env {
             plant,
             builder,
             map,
+            goals: Goals::new(task.commands()),
             seed,
             environment,
             episode: 0,
@@ -163,6 +166,13 @@ impl Env {
         self.fault = None;
         self.builder.reset();
         self.map.reset();
+        self.goals.reset(
+            self.task.commands(),
+            self.seed,
+            self.environment,
+            episode,
+            self.task.policy_period_s(),
+        );
         self.action.fill(0.0);
         self.previous_action.fill(0.0);
         match &mut self.plant {
@@ -191,7 +201,6 @@ impl Env {
             self.fault = Some(self.describe(cause));
             return Ok(Outcome { reward: 0.0, terminated: false, truncated: false, faulted: true });
         }
-        self.observe(observation)?;
         let situation = self.situation();
         let mut total = before + reward(self.task.reward_terms(), Sample::After, &situation);
         let ended = self.task.terminations().iter().find(|termination| termination.applies(&situation));
@@ -205,6 +214,9 @@ impl Env {
         }
         self.previous_action.copy_from_slice(&self.action);
         self.episode_return += total;
+        // What was earned was earned for the goal that the action knew.
+        self.goals.advance(self.task.commands(), self.step as u64, self.task.policy_period_s());
+        self.observe(observation)?;
         Ok(Outcome {
             reward: total as f32,
             terminated: self.terminated,
@@ -283,6 +295,11 @@ impl Env {
         self.step
     }
 
+    /// The present goals, one command after the other.
+    pub fn goal(&self) -> &[f32] {
+        self.goals.values()
+    }
+
     /// The actuator command of the last step, in the robot's order and units.
     pub fn actuator_command(&self) -> &[f32] {
         &self.command
@@ -337,14 +354,14 @@ impl Env {
         let frame = SensorFrame { values: &self.sample, ages_us: &self.ages_us };
         let environment = self.environment;
         self.builder
-            .observe(&frame, self.task.goal(), &self.action, observation)
+            .observe(&frame, self.goals.values(), &self.action, observation)
             .map_err(|fault| SimError::Observation { environment, fault })
     }
 
     fn situation(&self) -> Situation<'_> {
         Situation {
             truth: self.truth(),
-            goal: self.task.goal(),
+            goal: self.goals.values(),
             command: &self.command,
             action: &self.action,
             previous_action: &self.previous_action,

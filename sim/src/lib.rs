@@ -23,6 +23,7 @@
 
 #![forbid(unsafe_code)]
 
+mod command;
 pub mod env;
 pub mod equations;
 mod error;

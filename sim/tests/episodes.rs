@@ -245,8 +245,8 @@ fn the_observation_is_enough_to_hover_from_every_start() {
 fn explosive() -> Task {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support");
     let text = std::fs::read_to_string(folder.join("crawler.toml")).unwrap();
-    let model = folder.join("crawler.xml");
-    std::fs::copy(model, std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("crawler.xml")).unwrap();
+    let model = folder.join("crawler.xml").display().to_string();
+    let text = text.replace("model = \"crawler.xml\"", &format!("model = {model:?}"));
     let strong = text.replace("-8.0", "-8e7").replace("= 8.0", "= 8e7").replace("above = 1.4", "above = 3.2");
     Task::load(&support::write("explosive", &strong)).unwrap()
 }
@@ -280,5 +280,33 @@ fn a_simulation_that_explodes_ends_its_episode_as_a_fault_and_can_be_run_again()
             again.step(action, &mut observation).unwrap();
         }
         assert_eq!(again.fault(), Some(fault));
+    }
+}
+
+#[test]
+fn goals_are_drawn_within_their_ranges_and_when_they_are_due() {
+    let task = Task::load("quadrotor-waypoints").unwrap();
+    let goals = |episode: u64| -> Vec<Vec<f32>> {
+        let mut env = Env::new(&task, Randomization::Nominal, 7, 3).unwrap();
+        let mut observation = vec![0.0; task.observation_size()];
+        env.reset(episode, &mut observation).unwrap();
+        let action = vec![0.0; task.action_size()];
+        let mut goals = vec![env.goal().to_vec()];
+        for _ in 0..900 {
+            // It falls out of the task's bounds at some time; goals go on as long as it is stepped.
+            env.step(&action, &mut observation).unwrap();
+            goals.push(env.goal().to_vec());
+        }
+        goals
+    };
+    let first = goals(0);
+    assert_eq!(first, goals(0));
+    assert_ne!(first[0], goals(1)[0]);
+    let changes: Vec<usize> = (1..first.len()).filter(|step| first[*step] != first[step - 1]).collect();
+    // Every 4 s at 100 Hz.
+    assert_eq!(changes, [400, 800]);
+    for goal in &first {
+        let inside = |index: usize, low: f32, high: f32| low <= goal[index] && goal[index] <= high;
+        assert!(inside(0, -0.8, 0.8) && inside(1, -0.8, 0.8) && inside(2, 1.7, 3.3), "{goal:?}");
     }
 }

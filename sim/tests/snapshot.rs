@@ -11,7 +11,7 @@ const ENVIRONMENTS: usize = 5;
 const SEED: u64 = 3;
 
 fn tasks() -> Vec<Task> {
-    let builtin = ["pendulum", "quadrotor", "pendulum-v1"].map(|name| Task::load(name).unwrap());
+    let builtin = ["pendulum", "quadrotor-waypoints", "pendulum-v1"].map(|name| Task::load(name).unwrap());
     let crawlers = ["multibody", "joint_constraints"].map(support::crawler);
     builtin.into_iter().chain(crawlers).collect()
 }
@@ -45,13 +45,13 @@ fn a_restored_simulation_goes_on_with_the_same_bits() {
         original.reset().unwrap();
         run(&task, &mut original, 0..67);
         let saved = postcard::to_stdvec(&original.state().unwrap()).unwrap();
-        let expected = run(&task, &mut original, 67..400);
+        let expected = run(&task, &mut original, 67..700);
         for threads in 1..=2 {
             let state: VecEnvState = postcard::from_bytes(&saved).unwrap();
             let mut restored = environments(&task, threads);
             restored.restore(&state).unwrap();
             assert!(postcard::to_stdvec(&restored.state().unwrap()).unwrap() == saved, "{}", task.name());
-            assert!(run(&task, &mut restored, 67..400) == expected, "{}, {threads} threads", task.name());
+            assert!(run(&task, &mut restored, 67..700) == expected, "{}, {threads} threads", task.name());
         }
     }
 }

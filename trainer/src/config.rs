@@ -189,11 +189,12 @@ pub enum ConfigError {
 }
 
 /// The tuned configurations that come with Sinew, by task.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("pendulum-v1", include_str!("../configs/pendulum-v1-sac.toml")),
     ("pendulum", include_str!("../configs/pendulum-sac.toml")),
     ("cart-pole", include_str!("../configs/cart_pole-sac.toml")),
     ("quadrotor", include_str!("../configs/quadrotor-sac.toml")),
+    ("quadrotor-waypoints", include_str!("../configs/quadrotor_waypoints-sac.toml")),
 ];
 
 impl TrainingConfig {

@@ -1,6 +1,7 @@
 //! An environment's whole state, from which it goes on bit for bit.
 
 use super::{Env, Plant, Window};
+use crate::command::Goals;
 use crate::error::SimError;
 use crate::random::Stream;
 use crate::robot::RobotState;
@@ -25,6 +26,7 @@ pub struct EnvState {
     terminated: bool,
     window: Window,
     actions_taken: Vec<f32>,
+    goals: Goals,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -58,6 +60,7 @@ impl Env {
             terminated: self.terminated,
             window: self.window,
             actions_taken: self.actions_taken.clone(),
+            goals: self.goals.clone(),
         }
     }
 
@@ -71,6 +74,7 @@ impl Env {
             ("previous action", self.previous_action.len(), state.previous_action.len()),
             ("actuator command", self.command.len(), state.command.len()),
             ("setpoints", self.setpoints.len(), state.setpoints.len()),
+            ("goals", self.goals.values().len(), state.goals.values().len()),
         ])?;
         match (&mut self.plant, &state.plant) {
             (Plant::Robot(robot), PlantState::Robot(saved)) => robot.restore(saved)?,
@@ -97,6 +101,7 @@ impl Env {
         self.actions_taken.clear();
         self.actions_taken.extend_from_slice(&state.actions_taken);
         self.fault = None;
+        self.goals.clone_from(&state.goals);
         Ok(())
     }
 }

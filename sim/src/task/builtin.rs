@@ -1,7 +1,8 @@
 //! The tasks and robot models that are part of the program.
 
 /// Names of the built-in tasks.
-pub(crate) const NAMES: [&str; 4] = ["pendulum", "cart-pole", "quadrotor", "pendulum-v1"];
+pub(crate) const NAMES: [&str; 5] =
+    ["pendulum", "cart-pole", "quadrotor", "quadrotor-waypoints", "pendulum-v1"];
 
 /// A built-in task's text.
 pub(crate) fn task(name: &str) -> Option<&'static str> {
@@ -9,6 +10,7 @@ pub(crate) fn task(name: &str) -> Option<&'static str> {
         "pendulum" => Some(include_str!("../../tasks/pendulum.toml")),
         "cart-pole" => Some(include_str!("../../tasks/cart_pole.toml")),
         "quadrotor" => Some(include_str!("../../tasks/quadrotor.toml")),
+        "quadrotor-waypoints" => Some(include_str!("../../tasks/quadrotor_waypoints.toml")),
         "pendulum-v1" => Some(include_str!("../../tasks/pendulum-v1.toml")),
         _ => None,
     }

@@ -1,8 +1,8 @@
 //! Checks of a task's document that its types cannot express.
 
 use super::document::{
-    ActuatorDocument, BaseStart, Equations, RewardDocument, SuccessDocument, TaskDocument,
-    TerminationDocument,
+    ActuatorDocument, BaseStart, CommandDocument, Equations, RewardDocument, SampledDocument,
+    SuccessDocument, TaskDocument, TerminationDocument,
 };
 use super::error::TaskError;
 use crate::objective::{Objective, RewardTerm, Success, Termination};
@@ -110,8 +110,25 @@ impl Check<'_> {
                 let (low, high) = (command.minimum[index], command.maximum[index]);
                 self.within(field.clone(), *value, low, high)?;
             }
+            self.sampled(command)?;
         }
         Ok(())
+    }
+
+    fn sampled(&self, command: &CommandDocument) -> Result<(), TaskError> {
+        let Some(SampledDocument { low, high, every_s }) = &command.sampled else { return Ok(()) };
+        let field = |key: &str| format!("command {:?}: sampled.{key}", command.name);
+        for (key, list) in [("low", low), ("high", high)] {
+            if list.len() != command.value.len() {
+                let expected = format!("{}, as in value", command.value.len());
+                return self.fail(field(key), format!("{} numbers", list.len()), expected);
+            }
+        }
+        for (index, (low, high)) in low.iter().zip(high).enumerate() {
+            self.within(field("low"), *low, command.minimum[index], command.maximum[index])?;
+            self.within(field("high"), *high, *low, command.maximum[index])?;
+        }
+        self.range(&field("every_s"), *every_s, self.document.dynamics.policy_period_s, 1e6)
     }
 
     fn dynamics(&self) -> Result<(), TaskError> {

@@ -1,7 +1,7 @@
 //! A task in words: everything that its file resolves to, and what is doubtful about it.
 
 use super::Task;
-use super::document::{ActuatorDocument, SafeActionSpec};
+use super::document::{ActuatorDocument, SafeActionSpec, SampledDocument};
 use crate::objective::{RewardTerm, Shape};
 use crate::quantity::Measure;
 use crate::randomization::{Randomization, Ranges};
@@ -101,11 +101,15 @@ impl Task {
             writeln!(text, ", at most {max_age_s} s old")?;
         }
         for command in &self.inner.document.commands {
-            writeln!(
+            write!(
                 text,
                 "\ncommand\n  {:<24} {:?} {:?}, {:?} frame",
                 command.name, command.value, command.unit, command.frame
             )?;
+            if let Some(SampledDocument { low, high, every_s }) = &command.sampled {
+                write!(text, ", drawn from {low:?} to {high:?} every {} to {} s", every_s.low, every_s.high)?;
+            }
+            writeln!(text)?;
         }
         Ok(())
     }

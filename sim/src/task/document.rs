@@ -215,8 +215,22 @@ pub(crate) struct CommandDocument {
     pub(crate) maximum: Vec<f32>,
     pub(crate) safe_value: Vec<f32>,
     pub(crate) max_age_s: f32,
-    /// The goal in simulation.
+    /// The goal in simulation, or before the first draw of one that is sampled.
     pub(crate) value: Vec<f32>,
+    /// Draws the goal anew, at the start of an episode and every so often in it.
+    pub(crate) sampled: Option<SampledDocument>,
+}
+
+/// How a goal is drawn.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SampledDocument {
+    /// Smallest value of each component.
+    pub(crate) low: Vec<f32>,
+    /// Largest value of each component.
+    pub(crate) high: Vec<f32>,
+    /// How long a goal lasts, s.
+    pub(crate) every_s: Range,
 }
 
 /// A term of the observation; size, unit and frame follow from its source.

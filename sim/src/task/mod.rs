@@ -12,7 +12,9 @@ mod error;
 
 pub(crate) use contract::nobody;
 pub use document::SafeActionSpec;
-pub(crate) use document::{ActuatorDocument, RotorDocument, SensorQuantity, Spin, StartDocument};
+pub(crate) use document::{
+    ActuatorDocument, CommandDocument, RotorDocument, SensorQuantity, Spin, StartDocument,
+};
 pub use error::TaskError;
 
 use crate::objective::{Objective, RewardTerm, Success, Termination};
@@ -226,7 +228,7 @@ impl Task {
         self.inner.model.is_some()
     }
 
-    /// The goals in simulation, one command after the other.
+    /// The goals, one command after the other; of a goal that is sampled, the value before the first draw.
     pub fn goal(&self) -> &[f32] {
         &self.inner.goal
     }
@@ -255,6 +257,10 @@ impl Task {
 
     pub(crate) fn actuators(&self) -> &[ActuatorDocument] {
         &self.inner.document.actuators
+    }
+
+    pub(crate) fn commands(&self) -> &[CommandDocument] {
+        &self.inner.document.commands
     }
 
     pub(crate) fn start(&self) -> &StartDocument {

@@ -9,10 +9,15 @@ pub(crate) fn text(task: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// Writes a task's text to a file of its own and returns the path.
+/// Writes a task's text to a file of its own and returns the path. Tests that write the same text side by side never
+/// see a part of it.
 pub(crate) fn write(name: &str, text: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.toml"));
-    std::fs::write(&path, text).unwrap();
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let partial =
+        folder.join(format!("{name}-{}-{:?}.partial", std::process::id(), std::thread::current().id()));
+    let path = folder.join(format!("{name}.toml"));
+    std::fs::write(&partial, text).unwrap();
+    std::fs::rename(partial, &path).unwrap();
     path.display().to_string()
 }
 
