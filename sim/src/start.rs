@@ -5,16 +5,17 @@ use crate::rotation;
 use crate::task::StartDocument;
 use crate::truth::{BaseState, Truth};
 
-/// Draws a start state about the goal; `names` are those of the joints.
-pub(crate) fn draw(
+/// Draws a start state about the goal; `joints` are their names and default positions. What has no range is at rest in its
+/// default.
+pub(crate) fn draw<'a>(
     start: &StartDocument,
-    names: &[String],
+    joints: impl Iterator<Item = (&'a String, f64)>,
     goal: &[f32],
     stream: &mut Stream,
     truth: &mut Truth,
 ) {
-    for (joint, name) in truth.joints.iter_mut().zip(names) {
-        *joint = crate::truth::JointState::default();
+    for (joint, (name, position)) in truth.joints.iter_mut().zip(joints) {
+        *joint = crate::truth::JointState { position, velocity: 0.0 };
         if let Some(range) = start.joint.get(name).or(start.joints.as_ref()) {
             joint.position = range.position.draw(stream);
             joint.velocity = range.velocity.draw(stream);

@@ -131,3 +131,15 @@ fn a_hopper_falls_onto_its_foot() {
     let height = robot.truth().joints[1].position;
     assert!(height.abs() < 0.02, "{height}");
 }
+
+#[test]
+fn a_joint_without_a_range_starts_in_the_files_default_pose() {
+    let gains = [40.0, 1.0, 23.7];
+    let task = task("quadruped", "multibody", &QUADRUPED, gains);
+    let robot = SimulatedRobot::new(&task, Randomization::Nominal).unwrap();
+    let pose: Vec<f64> = task.default_pose().collect();
+    assert_eq!(pose[..3], [0.0, 0.8, -1.6]);
+    for (joint, expected) in robot.truth().joints.iter().zip(&pose) {
+        assert!((joint.position - expected).abs() < 1e-6 && joint.velocity == 0.0, "{joint:?}");
+    }
+}

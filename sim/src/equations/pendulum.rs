@@ -39,7 +39,8 @@ impl Pendulum {
     }
 
     pub(crate) fn reset(&mut self, start: &StartDocument, joint_names: &[String], stream: &mut Stream) {
-        start::draw(start, joint_names, &[], stream, &mut self.truth);
+        let joints = joint_names.iter().map(|name| (name, 0.0));
+        start::draw(start, joints, &[], stream, &mut self.truth);
     }
 
     pub(crate) fn truth(&self) -> &Truth {

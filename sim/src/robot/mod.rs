@@ -90,7 +90,7 @@ impl SimulatedRobot {
         self.stream = Stream::new(seed, environment, episode);
         start::draw(
             self.task.start(),
-            self.task.joint_names(),
+            self.task.joint_names().iter().zip(self.task.default_pose()),
             self.task.goal(),
             &mut self.stream,
             &mut self.truth,

@@ -34,6 +34,8 @@ pub(crate) struct RobotModel {
     /// Every connection between two bodies, from the base outwards.
     pub(crate) links: Vec<Link>,
     pub(crate) joints: Vec<ModelJoint>,
+    /// Of each joint: the file's keyframe "default", or 0.
+    default_pose: Vec<f64>,
     pub(crate) base: Option<RigidBodyHandle>,
     /// For each of the task's actuators, where it acts.
     pub(crate) attachments: Vec<Attachment>,
@@ -102,6 +104,11 @@ impl RobotModel {
         self.base.is_some()
     }
 
+    /// Each joint's position, rad or m, in the pose that the robot's file calls "default".
+    pub(crate) fn default_pose(&self) -> &[f64] {
+        &self.default_pose
+    }
+
     /// Of each joint, in the file's order.
     pub(crate) fn joint_kinds(&self) -> impl Iterator<Item = JointKind> {
         self.joints.iter().map(|joint| joint.kind)
@@ -117,6 +124,7 @@ impl RobotModel {
         let free: Vec<usize> =
             robot.qpos_dofs.iter().filter(|dof| dof.kind == MjcfDofKind::Free).map(|dof| dof.body).collect();
         let joint_names = names(&robot)?;
+        let default_pose = default_pose(&robot)?;
         let written = robot.joints.clone();
         let jointed: Vec<(usize, JointKind)> = jointed(&robot).collect();
         let spacers: Vec<bool> = robot.bodies.iter().map(|body| body.is_intermediate).collect();
@@ -171,6 +179,7 @@ impl RobotModel {
             gravity,
             links,
             joints,
+            default_pose,
             base,
             attachments: Vec::new(),
             joint_names,
@@ -306,6 +315,28 @@ fn names(robot: &MjcfRobot) -> Result<Vec<String>, String> {
         names.push(name);
     }
     Ok(names)
+}
+
+/// Each joint's position in the keyframe "default", 0 where there is none.
+fn default_pose(robot: &MjcfRobot) -> Result<Vec<f64>, String> {
+    let Some(keyframe) = robot.keyframes.iter().find(|key| key.name.as_deref() == Some("default")) else {
+        return Ok(vec![0.0; jointed(robot).count()]);
+    };
+    let expected: usize = robot.qpos_dofs.iter().map(|dof| dof.kind.qpos_width()).sum();
+    if keyframe.qpos.len() != expected {
+        let found = keyframe.qpos.len();
+        return Err(format!("the keyframe \"default\" has {found} positions, expected {expected}"));
+    }
+    let mut rest = &keyframe.qpos[..];
+    let mut pose = Vec::new();
+    for dof in &robot.qpos_dofs {
+        let (own, others) = rest.split_at(dof.kind.qpos_width());
+        rest = others;
+        if dof.joint.is_some() {
+            pose.push(own[0]);
+        }
+    }
+    Ok(pose)
 }
 
 /// Makes every body's mass properties effective and reads them back; `spacers` have none.

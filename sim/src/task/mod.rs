@@ -238,6 +238,12 @@ impl Task {
         &self.inner.joint_names
     }
 
+    /// Each joint's position, rad or m, in the robot's default pose, in the order of [`Self::joint_names`].
+    pub fn default_pose(&self) -> impl Iterator<Item = f64> {
+        let pose = self.inner.model.as_ref().map(RobotModel::default_pose);
+        (0..self.inner.joint_names.len()).map(move |joint| pose.map_or(0.0, |pose| pose[joint]))
+    }
+
     /// When an episode counts as a success.
     pub fn success(&self) -> Option<Success> {
         self.inner.objective.success
