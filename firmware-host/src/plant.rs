@@ -28,7 +28,7 @@ const TRACE_POINTS: usize = 120_000;
 pub struct TracePoint {
     /// Since the robot was let go, s.
     pub time_s: f64,
-    /// Distance from the goal, m; for a robot without a goal position the angle from upright, rad.
+    /// How far from success, in the unit of the task's success quantity; NaN where it has none.
     pub error: f64,
     /// What the robot was doing.
     pub state: RobotState,
@@ -244,7 +244,11 @@ impl<'t> Plant<'t> {
         let flown_us = now_us - released_us;
         if flown_us >= self.traced_us && self.report.trace.len() < TRACE_POINTS {
             self.traced_us = flown_us + TRACE_PERIOD_US;
-            let point = TracePoint { time_s: flown_us as f64 * 1e-6, error: self.error(), state: self.state };
+            let point = TracePoint {
+                time_s: flown_us as f64 * 1e-6,
+                error: self.task.error(self.robot.truth()).unwrap_or(f64::NAN),
+                state: self.state,
+            };
             self.report.trace.push(point);
         }
         self.robot.sense(&mut self.values, &mut self.ages_us)
@@ -265,19 +269,6 @@ impl<'t> Plant<'t> {
         };
         // A sample that the link refuses is lost like any other.
         let _ = send_message(link, &ToHost::Sample(sample));
-    }
-
-    fn error(&self) -> f64 {
-        let truth = self.robot.truth();
-        match (self.task.goal(), truth.joints.first()) {
-            ([x, y, z], _) => {
-                let [px, py, pz] = truth.base.position_m;
-                let (dx, dy, dz) = (px - f64::from(*x), py - f64::from(*y), pz - f64::from(*z));
-                (dx * dx + dy * dy + dz * dz).sqrt()
-            }
-            (_, Some(joint)) => sinew_sim::quantity::wrapped(joint.position).abs(),
-            (_, None) => 0.0,
-        }
     }
 
     /// The robot's own attitude, if its sensors give one.

@@ -7,7 +7,7 @@ use sinew_policy_runtime::document::{DocumentError, hint};
 #[non_exhaustive]
 pub enum TaskError {
     /// Neither a built-in task nor a file.
-    #[error("no task {name:?}: built-in tasks are {}{}; a path must end in .toml", .builtin.join(", "), hint(.nearest.as_deref()))]
+    #[error("no task {name:?}{}; built-in tasks: {}; a path must end in .toml", hint(.nearest.as_deref()), .builtin.join(", "))]
     Unknown {
         /// What was asked for.
         name: String,

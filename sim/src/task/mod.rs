@@ -18,8 +18,10 @@ pub(crate) use document::{
 pub use error::TaskError;
 
 use crate::objective::{Objective, RewardTerm, Success, Termination};
+use crate::quantity::Situation;
 use crate::randomization::{Randomization, Ranges};
 use crate::robot::{Attachment, Formulation, JointKind, RobotModel};
+use crate::truth::Truth;
 use contract::{observation_floor, training_ranges};
 use document::{SensorDocument, TaskDocument};
 use sinew_policy_runtime::contract::Periods;
@@ -247,6 +249,15 @@ impl Task {
     /// When an episode counts as a success.
     pub fn success(&self) -> Option<Success> {
         self.inner.objective.success
+    }
+
+    /// How far a true state is from success, in the unit of the success quantity; absent where the task defines none.
+    ///
+    /// Of goals that are sampled, the value before the first draw counts.
+    pub fn error(&self, truth: &Truth) -> Option<f64> {
+        let situation =
+            Situation { truth, goal: self.goal(), command: &[], action: &[], previous_action: &[] };
+        Some(self.success()?.measure.value(&situation))
     }
 
     pub(crate) fn model(&self) -> Option<&RobotModel> {

@@ -155,7 +155,7 @@ pub struct TracePoint {
     /// Distance between the true position and the goal, in metres.
     #[serde(deserialize_with = "undefined::number")]
     pub error_m: f64,
-    /// The supervisor's mode.
+    /// What the robot did: obey, or act on its own.
     pub mode: String,
 }
 

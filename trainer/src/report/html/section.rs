@@ -121,7 +121,7 @@ pub(super) fn flight(flight: &FlightReport) -> String {
     );
     let caption = format!(
         "True distance to the goal, from the plant and not from the sensors: root mean square {} m, largest {} m. \
-         Shaded: faults, numbered as below. The strip shows the supervisor's mode.",
+         Shaded: faults, numbered as below. The strip shows what the robot did: obey, or act on its own.",
         number::decimal(flight.error_rms_m, 3),
         number::decimal(flight.error_max_m, 3)
     );
