@@ -143,3 +143,29 @@ fn a_joint_without_a_range_starts_in_the_files_default_pose() {
         assert!((joint.position - expected).abs() < 1e-6 && joint.velocity == 0.0, "{joint:?}");
     }
 }
+
+/// Coulomb: a block that slides at `v` on a floor stops after `v² / (2 mu g)`, where the rougher surface counts: 1.5 on a floor of 1.
+#[test]
+fn a_sliding_block_stops_where_friction_says() {
+    let sled = "<mujoco><compiler angle=\"radian\"/><option gravity=\"0 0 -9.81\"/><worldbody>\
+        <body name=\"block\" pos=\"0 0 0.05\"><freejoint/><inertial pos=\"0 0 0\" mass=\"2\" diaginertia=\"0.01 0.01 0.01\"/>\
+        <geom type=\"box\" size=\"0.1 0.1 0.05\" friction=\"1.5\"/><body><joint name=\"fin\" type=\"hinge\" axis=\"0 0 1\"/>\
+        <inertial pos=\"0 0 0\" mass=\"0.001\" diaginertia=\"1e-6 1e-6 1e-6\"/></body></body></worldbody></mujoco>";
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(folder.join("sled.xml"), sled).unwrap();
+    for formulation in ["multibody", "joint_constraints"] {
+        let task = task("sled", formulation, &["fin"], [0.0, 0.0, 1.0]);
+        let mut robot = SimulatedRobot::new(&task, Randomization::Nominal).unwrap();
+        let mut start = at(&[0.0], 0.05);
+        start.base.velocity_m_per_s[0] = 1.0;
+        robot.place(&start);
+        robot.advance(500);
+        let base = robot.truth().base;
+        let expected = 1.0 / (2.0 * 1.5 * 9.81);
+        assert!(
+            (base.position_m[0] / expected - 1.0).abs() < 0.03,
+            "{formulation}: {base:?}, expected {expected} m"
+        );
+        assert!(base.velocity_m_per_s[0].abs() < 1e-3, "{formulation}: {base:?}");
+    }
+}

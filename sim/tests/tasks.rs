@@ -155,3 +155,126 @@ fn a_delay_that_the_policy_cannot_know_of_is_warned_of() {
     let warnings = Task::load(&support::write("blind", &blind)).unwrap().warnings();
     assert!(warnings[0].contains("previous_action"), "{warnings:?}");
 }
+
+/// The error of a built-in task after one change.
+fn refused(task: &str, from: &str, to: &str) -> String {
+    let text = support::text(task);
+    assert!(text.contains(from), "{from}");
+    Task::load(&support::write(
+        &format!("refused-{:?}", std::thread::current().id()),
+        &text.replacen(from, to, 1),
+    ))
+    .unwrap_err()
+    .to_string()
+}
+
+#[test]
+fn joints_goals_and_modes_that_do_not_fit_are_refused_by_name() {
+    for (task, from, to, expected) in [
+        (
+            "cart_pole",
+            "mode = \"force\"",
+            "mode = \"torque\"",
+            "actuator \"cart\": mode is not force, expected force, for a slide",
+        ),
+        (
+            "pendulum",
+            "mode = \"torque\"",
+            "mode = \"force\"",
+            "actuator \"hinge\": mode is force, expected torque, position or velocity, for a hinge",
+        ),
+        (
+            "cart_pole",
+            "joint = \"pole\"\nshape",
+            "joint = \"poll\"\nshape",
+            "reward 1: joint is \"poll\", expected \"pole\", one of cart, pole",
+        ),
+        (
+            "cart_pole",
+            "quantity = \"action\"\nshape",
+            "quantity = \"action\"\njoint = \"cart\"\nshape",
+            "reward 3: joint is present, expected none: action has no joint",
+        ),
+        (
+            "cart_pole",
+            "[start.joint.pole]",
+            "[start.joint.mast]",
+            "start.joint is \"mast\", expected one of cart, pole",
+        ),
+        (
+            "quadrotor_waypoints",
+            "high = [0.8, 0.8, 3.3]",
+            "high = [0.8, 0.8, 5.0]",
+            "command \"target_position\": sampled.high is 5, expected a number from 1.7 to 4",
+        ),
+        (
+            "quadrotor_waypoints",
+            "every_s = [4.0, 4.0]",
+            "every_s = [4.0, 2.0]",
+            "command \"target_position\": sampled.every_s is [4, 2], expected [low, high]",
+        ),
+        (
+            "pendulum",
+            "physics_period_s = 0.002",
+            "physics_period_s = 0.002\nsolver_iterations = 0",
+            "dynamics.solver_iterations is 0, expected a number from 1 to 1000",
+        ),
+        (
+            "pendulum",
+            "physics_period_s = 0.002",
+            "physics_period_s = 0.002\nformulation = \"constraints\"",
+            "unknown value \"constraints\", did you mean \"joint_constraints\"?",
+        ),
+    ] {
+        let message = refused(task, from, to);
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn models_that_cannot_be_simulated_are_refused_with_the_cause() {
+    let model = |name: &str, body: &str, formulation: &str| {
+        let xml = format!("<mujoco><worldbody>{body}</worldbody></mujoco>");
+        let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.xml"));
+        std::fs::write(&path, xml).unwrap();
+        refused(
+            "pendulum",
+            "model = \"pendulum.xml\"",
+            &format!("model = {:?}\nformulation = {formulation:?}", path.display().to_string()),
+        )
+    };
+    let inertial = "<inertial pos=\"0 0 0\" mass=\"1\" diaginertia=\"1 1 1\"/>";
+    let hinge = "<joint name=\"hinge\" type=\"hinge\" axis=\"0 1 0\"/>";
+    for (name, body, formulation, expected) in [
+        ("massless", format!("<body>{hinge}</body>"), "multibody", "a moving body without mass"),
+        (
+            "ball",
+            format!("<body><joint name=\"hinge\" type=\"ball\"/>{inertial}</body>"),
+            "multibody",
+            "a ball joint, expected hinge, slide or free joints",
+        ),
+        (
+            "twins",
+            format!(
+                "<body>{hinge}{inertial}<body><joint type=\"hinge\" axis=\"0 1 0\"/>{inertial}</body></body>"
+            ),
+            "multibody",
+            "joint \"\", expected a name of its own",
+        ),
+        (
+            "pair",
+            format!("<body>{hinge}<joint name=\"other\" type=\"slide\"/>{inertial}</body>"),
+            "joint_constraints",
+            "two joints of one body, which joint constraints cannot hold; use multibody",
+        ),
+        (
+            "rotor",
+            format!("<body><joint name=\"hinge\" type=\"slide\" armature=\"1\"/>{inertial}</body>"),
+            "joint_constraints",
+            "a slide with armature, which joint constraints cannot have; use multibody",
+        ),
+    ] {
+        let message = model(name, &body, formulation);
+        assert!(message.contains(expected), "{name}: {message}");
+    }
+}

@@ -6,8 +6,8 @@
 use super::joint::{Formulation, Holder, JointKind, Link, ModelJoint};
 use crate::task::{ActuatorDocument, TaskError};
 use rapier3d::dynamics::{
-    GenericJointBuilder, ImpulseJointSet, JointAxesMask, MassProperties, MultibodyJointSet, RigidBodyBuilder,
-    RigidBodyHandle, RigidBodySet,
+    CoefficientCombineRule, GenericJointBuilder, ImpulseJointSet, JointAxesMask, MassProperties,
+    MultibodyJointSet, RigidBodyBuilder, RigidBodyHandle, RigidBodySet,
 };
 use rapier3d::geometry::{ColliderBuilder, ColliderSet};
 use rapier3d::math::{Matrix, Vector};
@@ -17,6 +17,8 @@ use rapier3d_mjcf::{
 };
 use sinew_policy_runtime::interface::ActuatorMode;
 
+/// Of two surfaces that touch the rougher one counts, as in MuJoCo; rapier's default is their mean.
+const FRICTION: CoefficientCombineRule = CoefficientCombineRule::Max;
 /// A floor's width and thickness. A box, so that it has bounds: nothing far from it costs anything.
 const FLOOR_M: [f32; 2] = [200.0, 1.0];
 
@@ -95,7 +97,9 @@ impl RobotModel {
         let [across, thickness] = FLOOR_M;
         let body = RigidBodyBuilder::fixed().translation(Vector::new(0.0, 0.0, -0.5 * thickness));
         let body = self.bodies.insert(body);
-        let floor = ColliderBuilder::cuboid(0.5 * across, 0.5 * across, 0.5 * thickness).friction(1.0);
+        let floor = ColliderBuilder::cuboid(0.5 * across, 0.5 * across, 0.5 * thickness)
+            .friction(1.0)
+            .friction_combine_rule(FRICTION);
         self.colliders.insert_with_parent(floor, body, &mut self.bodies);
     }
 
@@ -129,6 +133,9 @@ impl RobotModel {
         let jointed: Vec<(usize, JointKind)> = jointed(&robot).collect();
         let spacers: Vec<bool> = robot.bodies.iter().map(|body| body.is_intermediate).collect();
         let mut inserted = Inserted::new(robot, formulation)?;
+        for (_, collider) in inserted.colliders.iter_mut() {
+            collider.set_friction_combine_rule(FRICTION);
+        }
         let links = written.iter().zip(&inserted.ends).map(|(joint, (parent, child))| Link {
             parent: *parent,
             child: *child,

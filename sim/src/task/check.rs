@@ -264,12 +264,15 @@ impl Check<'_> {
             self.within(field("rotor.torque_n_m_s2_per_rad2"), rotor.torque_n_m_s2_per_rad2, 0.0, 1e3)?;
         } else {
             let joint = self.joint(&field("joint"), actuator.joint.as_ref())?;
-            let (found, expected) = match self.kinds.get(joint) {
-                Some(JointKind::Slide) => ("of a slide", "force: a slide takes nothing else"),
-                _ => ("of a hinge", "torque, position or velocity: force is a slide's"),
-            };
-            if (actuator.mode == ActuatorMode::Force) != (found == "of a slide") {
-                return self.fail(field("mode"), found, expected);
+            match (self.kinds.get(joint), actuator.mode) {
+                (Some(JointKind::Slide), ActuatorMode::Force) => {}
+                (Some(JointKind::Slide), _) => {
+                    return self.fail(field("mode"), "not force", "force, for a slide");
+                }
+                (_, ActuatorMode::Force) => {
+                    return self.fail(field("mode"), "force", "torque, position or velocity, for a hinge");
+                }
+                _ => {}
             }
             if !matches!(actuator.mode, ActuatorMode::Torque | ActuatorMode::Force) {
                 self.within(field("effort_limit"), actuator.effort_limit.unwrap_or(f64::NAN), 1e-9, 1e6)?;
