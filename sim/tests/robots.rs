@@ -169,3 +169,52 @@ fn a_sliding_block_stops_where_friction_says() {
         assert!(base.velocity_m_per_s[0].abs() < 1e-3, "{formulation}: {base:?}");
     }
 }
+
+/// Euler's equations of a free top, body frame, by Runge and Kutta.
+fn top(inertia: [f64; 3], mut rate: [f64; 3], time_s: f64) -> [f64; 3] {
+    let [a, b, c] = inertia;
+    let slope = |[x, y, z]: [f64; 3]| [(b - c) / a * y * z, (c - a) / b * z * x, (a - b) / c * x * y];
+    let h = 1e-4;
+    for _ in 0..(time_s / h).round() as usize {
+        let along = |by: f64, slope: [f64; 3]| std::array::from_fn(|axis| rate[axis] + by * slope[axis]);
+        let k1 = slope(rate);
+        let k2 = slope(along(0.5 * h, k1));
+        let k3 = slope(along(0.5 * h, k2));
+        let k4 = slope(along(h, k3));
+        rate = std::array::from_fn(|i| rate[i] + h / 6.0 * (k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]));
+    }
+    rate
+}
+
+#[test]
+fn a_free_top_falls_and_tumbles_as_its_equations_say() {
+    let inertia = [0.01, 0.02, 0.03];
+    let spin = [0.4, 6.0, 0.2];
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let xml = "<mujoco><compiler angle=\"radian\"/><option gravity=\"0 0 -9.81\"/><worldbody>\
+        <body name=\"top\" pos=\"0 0 50\"><freejoint/><inertial pos=\"0 0 0\" mass=\"2\" diaginertia=\"0.01 0.02 0.03\"/>\
+        <body><joint name=\"fin\" type=\"hinge\" axis=\"0 0 1\"/>\
+        <inertial pos=\"0 0 0\" mass=\"0.0001\" diaginertia=\"1e-7 1e-7 1e-7\"/></body></body></worldbody></mujoco>";
+    std::fs::write(folder.join("top.xml"), xml).unwrap();
+    for formulation in ["multibody", "joint_constraints"] {
+        let task = task("top", formulation, &["fin"], [0.0, 0.0, 1.0]);
+        let mut robot = SimulatedRobot::new(&task, Randomization::Nominal).unwrap();
+        let mut start = at(&[0.0], 50.0);
+        start.base.angular_velocity_rad_per_s = spin;
+        robot.place(&start);
+        robot.advance(500);
+        let base = robot.truth().base;
+        let fallen = 50.0 - base.position_m[2];
+        assert!((fallen - 0.5 * 9.81).abs() < 0.02, "{formulation}: fell {fallen} m in 1 s");
+        let expected = top(inertia, spin, 1.0);
+        let energy = |rate: [f64; 3]| (0..3).map(|axis| inertia[axis] * rate[axis] * rate[axis]).sum::<f64>();
+        let found = base.angular_velocity_rad_per_s;
+        for axis in 0..3 {
+            assert!(
+                (found[axis] - expected[axis]).abs() < 0.01,
+                "{formulation}: {found:?}, expected {expected:?}"
+            );
+        }
+        assert!((energy(found) / energy(spin) - 1.0).abs() < 2e-3, "{formulation}: {found:?}");
+    }
+}
