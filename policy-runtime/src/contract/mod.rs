@@ -57,7 +57,7 @@ pub struct Contract<'a> {
     pub actions: heapless::Vec<Actuator<'a>, MAX_ACTUATORS>,
     /// One number for each action, in its unit: where readying moves the robot, and where rate limits start from.
     pub default_pose: heapless::Vec<f32, MAX_ACTUATORS>,
-    /// [`Interface::hash`] of the robot that the policy was trained on.
+    /// [`crate::interface::Interface::hash`] of the robot that the policy was trained on.
     #[serde(with = "crate::hexadecimal")]
     pub interface_hash: InterfaceHash,
     /// Where the weights come from.
