@@ -150,6 +150,14 @@ pub fn allowed_cores() -> Vec<usize> {
     (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
 }
 
+/// A core for a host and another for the plant beside it, where the calling thread may use two: the first and the last.
+pub fn separate_cores() -> Option<[usize; 2]> {
+    match allowed_cores()[..] {
+        [first, .., last] => Some([first, last]),
+        _ => None,
+    }
+}
+
 /// How many cores the calling thread may run on.
 pub fn cores() -> usize {
     allowed_cores().len()

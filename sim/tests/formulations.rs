@@ -88,7 +88,7 @@ fn a_slider_moves_as_its_force_and_stops_at_its_limit() {
 }
 
 /// Angles from the vertical and their speeds, by Runge and Kutta.
-fn double_pendulum(mut state: [f64; 4], time_s: f64) -> [f64; 4] {
+fn double_pendulum(state: [f64; 4], time_s: f64) -> [f64; 4] {
     let slope = |[first, second, speed1, speed2]: [f64; 4]| {
         let (mass, length, gravity) = (1.0, 0.5, 9.81);
         let about_end = mass * length * length / 3.0;
@@ -103,16 +103,7 @@ fn double_pendulum(mut state: [f64; 4], time_s: f64) -> [f64; 4] {
         let second = (m11 * right2 - m12 * right1) / determinant;
         [speed1, speed2, first, second]
     };
-    let h = 1e-4;
-    for _ in 0..(time_s / h).round() as usize {
-        let along = |by: f64, slope: [f64; 4]| std::array::from_fn(|i| state[i] + by * slope[i]);
-        let k1 = slope(state);
-        let k2 = slope(along(0.5 * h, k1));
-        let k3 = slope(along(0.5 * h, k2));
-        let k4 = slope(along(h, k3));
-        state = std::array::from_fn(|i| state[i] + h / 6.0 * (k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]));
-    }
-    state
+    support::integrate(state, time_s, slope)
 }
 
 #[test]

@@ -32,18 +32,9 @@ fn torque(value: f32) -> [Setpoint; 1] {
 }
 
 /// theta'' = gravity sin theta + push, by Runge and Kutta at 0.1 ms.
-fn swing(mut angle: f64, mut speed: f64, gravity: f64, push: f64, duration_s: f64) -> (f64, f64) {
-    let slope = |angle: f64| gravity * libm::sin(angle) + push;
-    let h = 1e-4;
-    for _ in 0..(duration_s / h).round() as usize {
-        let (a1, v1) = (speed, slope(angle));
-        let (a2, v2) = (speed + 0.5 * h * v1, slope(angle + 0.5 * h * a1));
-        let (a3, v3) = (speed + 0.5 * h * v2, slope(angle + 0.5 * h * a2));
-        let (a4, v4) = (speed + h * v3, slope(angle + h * a3));
-        angle += h / 6.0 * (a1 + 2.0 * a2 + 2.0 * a3 + a4);
-        speed += h / 6.0 * (v1 + 2.0 * v2 + 2.0 * v3 + v4);
-    }
-    (angle, speed)
+fn swing(angle: f64, speed: f64, gravity: f64, push: f64, duration_s: f64) -> (f64, f64) {
+    let slope = |[angle, speed]: [f64; 2]| [speed, gravity * libm::sin(angle) + push];
+    support::integrate([angle, speed], duration_s, slope).into()
 }
 
 /// A pendulum task with another physics step.

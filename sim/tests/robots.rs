@@ -171,19 +171,10 @@ fn a_sliding_block_stops_where_friction_says() {
 }
 
 /// Euler's equations of a free top, body frame, by Runge and Kutta.
-fn top(inertia: [f64; 3], mut rate: [f64; 3], time_s: f64) -> [f64; 3] {
+fn top(inertia: [f64; 3], rate: [f64; 3], time_s: f64) -> [f64; 3] {
     let [a, b, c] = inertia;
     let slope = |[x, y, z]: [f64; 3]| [(b - c) / a * y * z, (c - a) / b * z * x, (a - b) / c * x * y];
-    let h = 1e-4;
-    for _ in 0..(time_s / h).round() as usize {
-        let along = |by: f64, slope: [f64; 3]| std::array::from_fn(|axis| rate[axis] + by * slope[axis]);
-        let k1 = slope(rate);
-        let k2 = slope(along(0.5 * h, k1));
-        let k3 = slope(along(0.5 * h, k2));
-        let k4 = slope(along(h, k3));
-        rate = std::array::from_fn(|i| rate[i] + h / 6.0 * (k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]));
-    }
-    rate
+    support::integrate(rate, time_s, slope)
 }
 
 #[test]

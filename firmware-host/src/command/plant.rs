@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use sinew_firmware_host::exit::{Outcome, failed, unusable};
 use sinew_firmware_host::link::{Link, LinkAddress, PtyLink, UdpLink};
 use sinew_firmware_host::plant::{Plant, run_in_real_time};
-use sinew_firmware_host::rt::allowed_cores;
+use sinew_firmware_host::rt::separate_cores;
 use sinew_sim::{Randomization, Task};
 use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,10 +44,7 @@ impl PlantCommand {
         };
         println!("{address}");
         let stop = AtomicBool::new(false);
-        let core = match allowed_cores()[..] {
-            [_, .., last] => Some(last),
-            _ => None,
-        };
+        let core = separate_cores().map(|[_, plant]| plant);
         let report = std::thread::scope(|scope| {
             let plant = scope.spawn(|| run_in_real_time(plant, &mut *link, core, &stop));
             for line in std::io::stdin().lock().lines().map_while(Result::ok) {

@@ -16,7 +16,7 @@ use crate::link::{
 };
 use crate::plant::{Plant, run_in_real_time};
 use crate::robot::{Robot, RobotError};
-use crate::rt::{RtError, RtPolicy, allowed_cores, prepare_thread};
+use crate::rt::{RtError, RtPolicy, prepare_thread, separate_cores};
 use sinew_policy_runtime::image::{AlignedImage, ImageError};
 use sinew_policy_runtime::supervisor::{Limits, Request};
 use sinew_sim::{Randomization, SimError, Task};
@@ -214,11 +214,7 @@ fn fly_in_real_time(
     options: &HilOptions,
 ) -> Result<HilReport, HilError> {
     let stop = AtomicBool::new(false);
-    // The last core for the plant, the first for the host: they never share one where there are two.
-    let (host_core, plant_core) = match allowed_cores()[..] {
-        [first, .., last] => (Some(first), Some(last)),
-        _ => (None, None),
-    };
+    let (host_core, plant_core) = separate_cores().map(|[host, plant]| (host, plant)).unzip();
     let mut pilot = flight.pilot();
     let period_ns = (flight.tick_period_s * 1e9).round() as u64;
     let (flown, plant) = std::thread::scope(|scope| {

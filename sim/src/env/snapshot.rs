@@ -7,7 +7,6 @@ use crate::random::Stream;
 use crate::robot::RobotState;
 use crate::truth::Truth;
 use serde::{Deserialize, Serialize};
-use sinew_policy_runtime::interface::Setpoint;
 
 /// All of an [`Env`] that its task and its place among the environments do not say.
 #[derive(Clone, Serialize, Deserialize)]
@@ -18,10 +17,9 @@ pub struct EnvState {
     last_commands: Vec<f32>,
     episode: u64,
     step: u64,
+    /// The last action, which is the previous one of the step to come.
     action: Vec<f32>,
-    previous_action: Vec<f32>,
     command: Vec<f32>,
-    setpoints: Vec<Setpoint>,
     episode_return: f64,
     terminated: bool,
     window: Window,
@@ -53,9 +51,7 @@ impl Env {
             episode: self.episode,
             step: self.step as u64,
             action: self.action.clone(),
-            previous_action: self.previous_action.clone(),
             command: self.command.clone(),
-            setpoints: self.setpoints.clone(),
             episode_return: self.episode_return,
             terminated: self.terminated,
             window: self.window,
@@ -71,9 +67,7 @@ impl Env {
     pub fn restore(&mut self, state: &EnvState) -> Result<(), SimError> {
         SimError::check_lengths(&[
             ("action", self.action.len(), state.action.len()),
-            ("previous action", self.previous_action.len(), state.previous_action.len()),
             ("actuator command", self.command.len(), state.command.len()),
-            ("setpoints", self.setpoints.len(), state.setpoints.len()),
             ("goals", self.goals.values().len(), state.goals.values().len()),
         ])?;
         match (&mut self.plant, &state.plant) {
@@ -92,9 +86,8 @@ impl Env {
         self.episode = state.episode;
         self.step = state.step as usize;
         self.action.clone_from(&state.action);
-        self.previous_action.clone_from(&state.previous_action);
+        self.previous_action.clone_from(&state.action);
         self.command.clone_from(&state.command);
-        self.setpoints.clone_from(&state.setpoints);
         self.episode_return = state.episode_return;
         self.terminated = state.terminated;
         self.window = state.window;

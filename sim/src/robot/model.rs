@@ -113,9 +113,9 @@ impl RobotModel {
         &self.default_pose
     }
 
-    /// Of each joint, in the file's order.
-    pub(crate) fn joint_kinds(&self) -> impl Iterator<Item = JointKind> {
-        self.joints.iter().map(|joint| joint.kind)
+    /// How the joint moves that has this place among the joints.
+    pub(crate) fn joint_kind(&self, joint: usize) -> JointKind {
+        self.joints[joint].kind
     }
 
     /// Names of the joints, in the file's order.
@@ -132,7 +132,7 @@ impl RobotModel {
         let written = robot.joints.clone();
         let jointed: Vec<(usize, JointKind)> = jointed(&robot).collect();
         let spacers: Vec<bool> = robot.bodies.iter().map(|body| body.is_intermediate).collect();
-        let mut inserted = Inserted::new(robot, formulation)?;
+        let mut inserted = Inserted::new(robot, &written, formulation)?;
         for (_, collider) in inserted.colliders.iter_mut() {
             collider.set_friction_combine_rule(FRICTION);
         }
@@ -253,10 +253,10 @@ struct Inserted {
 }
 
 impl Inserted {
-    fn new(robot: MjcfRobot, formulation: Formulation) -> Result<Self, String> {
+    /// `written` are the robot's joints, which insertion consumes.
+    fn new(robot: MjcfRobot, written: &[MjcfJoint], formulation: Formulation) -> Result<Self, String> {
         let (mut bodies, mut colliders) = (RigidBodySet::new(), ColliderSet::new());
         let (mut impulse_joints, mut multibody_joints) = (ImpulseJointSet::new(), MultibodyJointSet::new());
-        let written = robot.joints.clone();
         let (bodies_of_file, ends, holders): (Vec<_>, Vec<_>, Vec<_>) = match formulation {
             Formulation::Multibody => {
                 let handles = robot.insert_using_multibody_joints(
@@ -267,15 +267,11 @@ impl Inserted {
                     MjcfMultibodyOptions::empty(),
                 );
                 let closes = |joint: &MjcfJoint| format!("joint {:?} closes a loop", joint.name);
-                let holders = handles.joints.iter().zip(&written).map(|(inserted, joint)| {
+                let holders = handles.joints.iter().zip(written).map(|(inserted, joint)| {
                     Ok(Holder::Multibody(inserted.joint.ok_or_else(|| closes(joint))?))
                 });
                 let holders = holders.collect::<Result<_, String>>()?;
-                (
-                    handles.bodies,
-                    handles.joints.iter().map(|joint| (joint.link1, joint.link2)).collect(),
-                    holders,
-                )
+                (handles.bodies, ends(&handles.joints), holders)
             }
             Formulation::JointConstraints => {
                 let handles =
@@ -287,20 +283,21 @@ impl Inserted {
                         .local_frame2(joint.joint.local_frame2);
                     impulse_joints.insert(inserted.link1, inserted.link2, free, false)
                 };
-                let holders = handles.joints.iter().zip(&written).map(|(inserted, joint)| {
+                let holders = handles.joints.iter().zip(written).map(|(inserted, joint)| {
                     Holder::Constraint { joint: inserted.joint, friction: friction(inserted, joint) }
                 });
                 let holders = holders.collect();
-                (
-                    handles.bodies,
-                    handles.joints.iter().map(|joint| (joint.link1, joint.link2)).collect(),
-                    holders,
-                )
+                (handles.bodies, ends(&handles.joints), holders)
             }
         };
         let bodies_of_file = bodies_of_file.into_iter().map(|body| body.map(|body| body.body)).collect();
         Ok(Self { bodies, colliders, impulse_joints, multibody_joints, bodies_of_file, ends, holders })
     }
+}
+
+/// Parent and child of each joint.
+fn ends<H>(joints: &[MjcfJointHandle<H>]) -> Vec<(RigidBodyHandle, RigidBodyHandle)> {
+    joints.iter().map(|joint| (joint.link1, joint.link2)).collect()
 }
 
 /// Every joint's place among the robot's joints, and its kind; a floating base is none.

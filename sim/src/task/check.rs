@@ -22,7 +22,6 @@ struct Check<'a> {
     document: &'a TaskDocument,
     model: Option<&'a RobotModel>,
     joints: &'a [String],
-    kinds: &'a [JointKind],
     file: &'a str,
 }
 
@@ -31,10 +30,9 @@ pub(super) fn check(
     document: &TaskDocument,
     model: Option<&RobotModel>,
     joints: &[String],
-    kinds: &[JointKind],
     file: &str,
 ) -> Result<Objective, TaskError> {
-    let check = Check { document, model, joints, kinds, file };
+    let check = Check { document, model, joints, file };
     check.lengths()?;
     check.dynamics()?;
     check.names()?;
@@ -264,15 +262,14 @@ impl Check<'_> {
             self.within(field("rotor.torque_n_m_s2_per_rad2"), rotor.torque_n_m_s2_per_rad2, 0.0, 1e3)?;
         } else {
             let joint = self.joint(&field("joint"), actuator.joint.as_ref())?;
-            match (self.kinds.get(joint), actuator.mode) {
-                (Some(JointKind::Slide), ActuatorMode::Force) => {}
-                (Some(JointKind::Slide), _) => {
-                    return self.fail(field("mode"), "not force", "force, for a slide");
-                }
-                (_, ActuatorMode::Force) => {
+            let kind = self.model.map_or(JointKind::Hinge, |model| model.joint_kind(joint));
+            match (kind, actuator.mode) {
+                (JointKind::Slide, ActuatorMode::Force) => {}
+                (JointKind::Slide, _) => return self.fail(field("mode"), "not force", "force, for a slide"),
+                (JointKind::Hinge, ActuatorMode::Force) => {
                     return self.fail(field("mode"), "force", "torque, position or velocity, for a hinge");
                 }
-                _ => {}
+                (JointKind::Hinge, _) => {}
             }
             if !matches!(actuator.mode, ActuatorMode::Torque | ActuatorMode::Force) {
                 self.within(field("effort_limit"), actuator.effort_limit.unwrap_or(f64::NAN), 1e-9, 1e6)?;

@@ -43,7 +43,6 @@ struct Inner {
     /// Absent where the task is equations.
     model: Option<RobotModel>,
     joint_names: Vec<String>,
-    joint_kinds: Vec<JointKind>,
     objective: Objective,
     head_scale: Vec<f32>,
     head_offset: Vec<f32>,
@@ -92,11 +91,11 @@ impl Task {
                 Some(model)
             }
         };
-        let (joint_names, joint_kinds) = match &model {
-            Some(model) => (model.joint_names().to_vec(), model.joint_kinds().collect()),
-            None => (vec!["hinge".to_owned()], vec![JointKind::Hinge]),
+        let joint_names = match &model {
+            Some(model) => model.joint_names().to_vec(),
+            None => vec!["hinge".to_owned()],
         };
-        let objective = check::check(&document, model.as_ref(), &joint_names, &joint_kinds, file)?;
+        let objective = check::check(&document, model.as_ref(), &joint_names, file)?;
         let inner = Inner {
             objective,
             head_scale: document.actuators.iter().map(|actuator| actuator.head_scale).collect(),
@@ -107,7 +106,6 @@ impl Task {
             document,
             model,
             joint_names,
-            joint_kinds,
         };
         let mut task = Self { inner: Arc::new(inner) };
         let contract = task.contract(nobody());
@@ -318,8 +316,8 @@ impl Task {
 
     /// How a sensor looks from outside.
     fn sensor<'a>(&self, sensor: &'a SensorDocument) -> Sensor<'a> {
-        let kinds = &self.inner.joint_kinds;
-        let kind = self.joint_of(sensor).and_then(|joint| kinds.get(joint)).copied();
+        let kind = self.joint_of(sensor).zip(self.model()).map(|(joint, model)| model.joint_kind(joint));
+        // The equations' only joint is a hinge.
         let (size, unit, frame) = sensor.quantity.form(kind.unwrap_or(JointKind::Hinge));
         Sensor { name: &sensor.name, size, unit, frame }
     }

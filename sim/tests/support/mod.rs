@@ -39,3 +39,22 @@ pub(crate) fn crawler(formulation: &str) -> Task {
         text.replace("model = \"crawler.xml\"", &format!("model = {model:?}\nformulation = {formulation:?}"));
     Task::load(&write(&format!("crawler-{formulation}"), &placed)).unwrap()
 }
+
+/// Runge and Kutta's fourth order at steps of 0.1 ms.
+#[allow(dead_code, reason = "not every test file needs it")]
+pub(crate) fn integrate<const N: usize>(
+    mut state: [f64; N],
+    time_s: f64,
+    slope: impl Fn([f64; N]) -> [f64; N],
+) -> [f64; N] {
+    let h = 1e-4;
+    for _ in 0..(time_s / h).round() as usize {
+        let along = |by: f64, slope: [f64; N]| std::array::from_fn(|i| state[i] + by * slope[i]);
+        let k1 = slope(state);
+        let k2 = slope(along(0.5 * h, k1));
+        let k3 = slope(along(0.5 * h, k2));
+        let k4 = slope(along(h, k3));
+        state = std::array::from_fn(|i| state[i] + h / 6.0 * (k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]));
+    }
+    state
+}

@@ -4,6 +4,7 @@ use super::eval::{EVALUATION_EPISODES, acceptance_seed};
 use super::report::keep;
 use super::tasks::warn;
 use sinew_firmware_host::exit::{Failure, Outcome, failed, unusable};
+use sinew_policy_runtime::onnx;
 use sinew_sim::{Randomization, Task};
 use sinew_trainer::config::TrainingConfig;
 use sinew_trainer::evaluation::{Evaluation, evaluate_image};
@@ -163,8 +164,9 @@ pub(crate) fn record_run(
         _ => failed(error),
     })?;
     let last = observer.last().copied();
-    run.write("policy.onnx", &actor.export(task).map_err(failed)?).map_err(failed)?;
-    let image = actor.image(task).map_err(failed)?;
+    let policy = actor.export(task).map_err(failed)?;
+    run.write("policy.onnx", &policy).map_err(failed)?;
+    let image = onnx::load(&policy).map_err(failed)?;
     run.write("policy.img", image.as_bytes()).map_err(failed)?;
     let (seed, threads) = (acceptance_seed(config.training.seed), config.training.threads);
     let evaluation =

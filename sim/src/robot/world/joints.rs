@@ -70,12 +70,31 @@ impl World {
                 link.joint.apply_displacement(&[displacement]);
                 let row = link.assembly_id();
                 multibody.generalized_velocity_mut()[row] = state.velocity as f32;
+            }
+        }
+        self.place_multibodies(model);
+        if model.joints.iter().any(|joint| matches!(joint.holder, Holder::Constraint { .. })) {
+            self.place_links(model, states);
+        }
+    }
+
+    /// Brings the bodies of every multibody to where its coordinates say.
+    fn place_multibodies(&mut self, model: &RobotModel) {
+        let physics = &mut self.physics;
+        let mut placed = None;
+        for joint in &model.joints {
+            let child = model.links[joint.link].child;
+            let index = physics.multibody_joints.rigid_body_link(child).map(|link| link.multibody);
+            // A multibody's joints stand together: once is enough for all of them.
+            if index == placed {
+                continue;
+            }
+            placed = index;
+            if let Some(multibody) = index.and_then(|index| physics.multibody_joints.get_multibody_mut(index))
+            {
                 multibody.forward_kinematics(&physics.bodies, true);
                 multibody.update_rigid_bodies(&mut physics.bodies, false);
             }
-        }
-        if model.joints.iter().any(|joint| matches!(joint.holder, Holder::Constraint { .. })) {
-            self.place_links(model, states);
         }
     }
 
