@@ -339,7 +339,7 @@ impl Env {
                     *setpoint = document.actuator().setpoint(*value);
                 }
                 robot.command(&self.setpoints)?;
-                robot.advance(self.task.physics_steps_per_policy_step());
+                robot.advance_period();
             }
             Plant::Equations { pendulum, .. } => pendulum.step(self.command[0].into()),
         }

@@ -9,6 +9,8 @@ pub struct Truth {
     pub base: BaseState,
     /// Every joint, in the model's order.
     pub joints: Vec<JointState>,
+    /// Of every joint, what its actuators applied over the last physics step: N m of a hinge, N of a slide.
+    pub efforts: Vec<f64>,
 }
 
 /// Motion of a floating base.

@@ -27,9 +27,17 @@ impl Hash {
     }
 }
 
-const RANGES: &str = "mass_scale = [0.7, 1.3]\ninertia_scale = [0.8, 1.2]\nair_drag_scale = [0.5, 1.5]\n\
-    motor_strength_scale = [0.8, 1.2]\nmotor_lag_scale = [0.5, 1.5]\naction_delay_s = [0.0, 0.02]\n\
-    observation_delay_s = [0.0, 0.02]\n";
+const TERMS: [(&str, &str, &str); 7] = [
+    ("mass", "scale", "[0.7, 1.3]"),
+    ("inertia", "scale", "[0.8, 1.2]"),
+    ("air_drag", "scale", "[0.5, 1.5]"),
+    ("motor_strength", "scale", "[0.8, 1.2]"),
+    ("motor_lag", "scale", "[0.5, 1.5]"),
+    ("action_delay", "add", "[0.0, 0.02]"),
+    ("observation_delay", "add", "[0.0, 0.02]"),
+];
+const NOISE: [(&str, &str, &str); 2] =
+    [("sensor_noise", "set", "[0.0, 0.01]"), ("sensor_bias", "set", "[0.0, 0.02]")];
 
 /// 200 periods of random setpoints from a fixed state.
 fn rollout(task: &Task, state: &Truth, periods: u32, setpoint: impl Fn(&mut Stream) -> Setpoint) -> u64 {
@@ -54,10 +62,9 @@ fn rollout(task: &Task, state: &Truth, periods: u32, setpoint: impl Fn(&mut Stre
 
 #[test]
 fn the_bits_of_a_pendulum_do_not_change() {
-    let noise =
-        "[[randomization.acceptance.sensors]]\nname = \"hinge_position\"\nnoise = 0.01\nbias = 0.02\n";
-    let friction = "joint_damping_n_m_s_per_rad = [0.0, 0.02]\njoint_friction_n_m = [0.0, 0.02]\n";
-    let task = support::with_acceptance("pendulum", "golden-pendulum", &format!("{RANGES}{friction}{noise}"));
+    let friction = [("joint_damping", "add", "[0.0, 0.02]"), ("joint_friction", "add", "[0.0, 0.02]")];
+    let terms = [&TERMS[..], &friction, &NOISE].concat();
+    let task = support::randomized("pendulum", "golden-pendulum", &terms);
     let joints = vec![JointState { position: 2.5, velocity: 1.0 }];
     let found = rollout(&task, &Truth { joints, ..Truth::default() }, 200, |stream| {
         let torque = stream.uniform(-2.0, 2.0) as f32;
@@ -68,8 +75,7 @@ fn the_bits_of_a_pendulum_do_not_change() {
 
 #[test]
 fn the_bits_of_a_quadrotor_do_not_change() {
-    let noise = "[[randomization.acceptance.sensors]]\nname = \"orientation\"\nnoise = 0.01\nbias = 0.02\n";
-    let task = support::with_acceptance("quadrotor", "golden-quadrotor", &format!("{RANGES}{noise}"));
+    let task = support::randomized("quadrotor", "golden-quadrotor", &[&TERMS[..], &NOISE].concat());
     let mut state = Truth::default();
     state.base.position_m = [0.1, -0.2, 2.0];
     state.base.angular_velocity_rad_per_s = [1.0, 2.0, -3.0];
@@ -93,14 +99,14 @@ fn the_bits_of_the_equations_do_not_change() {
     assert_eq!(hash.0, EQUATIONS, "{:#018x}", hash.0);
 }
 
-const PENDULUM: u64 = 0x9b7c_01c6_fdff_7a2b;
-const QUADROTOR: u64 = 0x1b45_cdab_a2df_a297;
+const PENDULUM: u64 = 0x725b_240f_9080_c904;
+const QUADROTOR: u64 = 0xd4e5_9f53_d5d0_f933;
 const EQUATIONS: u64 = 0x0454_356c_3b62_a7e7;
 
 #[test]
 fn the_bits_of_a_robot_in_contact_do_not_change_in_either_formulation() {
     for (formulation, expected) in
-        [("multibody", 2_459_468_272_274_809_134), ("joint_constraints", 8_664_232_790_626_850_783)]
+        [("multibody", 5_694_254_411_113_834_915), ("joint_constraints", 10_330_162_509_397_536_565)]
     {
         let task = support::crawler(formulation);
         for (environments, threads) in [(3, 1), (3, 2), (7, 2)] {

@@ -47,13 +47,13 @@ fn an_unknown_task_lists_the_built_in_ones_and_the_nearest() {
 
 #[test]
 fn an_unknown_key_names_its_line_and_the_nearest_known_one() {
-    let found = error("unknown-key", "mass_scale = ", "mas_scale = ");
+    let found = error("unknown-key", "head_scale = ", "hed_scale = ");
     let TaskError::Document(DocumentError::Unknown { line, found, nearest, .. }) = found else {
         panic!("{found}")
     };
-    assert_eq!((found.as_str(), nearest.as_deref()), ("mas_scale", Some("mass_scale")));
+    assert_eq!((found.as_str(), nearest.as_deref()), ("hed_scale", Some("head_scale")));
     let text = support::text("quadrotor");
-    let expected = text.lines().position(|line| line.starts_with("mass_scale")).unwrap() + 1;
+    let expected = text.lines().position(|line| line.starts_with("head_scale")).unwrap() + 1;
     assert_eq!(line, expected);
 }
 
@@ -69,9 +69,9 @@ fn values_that_cannot_be_used_name_field_value_and_expectation() {
     for (name, from, to, parts) in [
         (
             "inverted",
-            "mass_scale = [0.7, 1.3]",
-            "mass_scale = [1.3, 0.7]",
-            ["mass_scale", "[1.3, 0.7]", "low <= high"],
+            "training = [0.7, 1.3]",
+            "training = [1.3, 0.7]",
+            ["training = [1.3, 0.7]", "[1.3, 0.7]", "low <= high"],
         ),
         (
             "slow",
@@ -111,7 +111,7 @@ fn values_that_cannot_be_used_name_field_value_and_expectation() {
             "[safe_action.zero_torque]",
             ["safe", "expected empty table", "[safe_action.zero_torque]"],
         ),
-        ("nan", "noise = 0.002", "noise = nan", ["noise", "NaN", "0"]),
+        ("nan", "noise = 0.002", "noise = nan", ["errors.noise", "NaN", "0"]),
     ] {
         let message = error(name, from, to).to_string();
         assert!(parts.iter().all(|part| message.contains(part)), "{name}: {message}");
@@ -136,8 +136,8 @@ fn a_task_is_described_with_its_formulas_and_ranges() {
         "       0.4 x 1 / (1 + (position_error / 0.1)²), state After the step",
         "ends where    angular_speed > 30, reward 0",
         "success       position_error < 0.2 for the last 5 s",
-        "  mass_scale                               0.7 to 1.3         0.7 to 1.3",
-        "  position bias                                  0.02               0.02",
+        "  mass_scale                                           0.7 to 1.3               0.7 to 1.3",
+        "  position bias                                              0.02                     0.02",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }

@@ -26,7 +26,7 @@ pub const MAX_COMMANDS: usize = 4;
 /// Largest number of values of one command term.
 pub const MAX_COMMAND_SIZE: usize = 8;
 /// Largest number of randomized quantities listed in the provenance.
-pub const MAX_RANDOMIZATIONS: usize = 24;
+pub const MAX_RANDOMIZATIONS: usize = 64;
 
 /// Everything beside the weights that a policy and a robot must agree on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -43,10 +43,11 @@ impl<T: Copy> DelayLine<T> {
         self.count = 0;
     }
 
-    /// Adds an entry; one that is due at the same step as the newest replaces it.
+    /// Adds an entry, which never overtakes the newest; one that is due at the same step replaces it.
     pub(crate) fn push(&mut self, due: u64, values: &[T]) {
         let slots = self.due.len();
         let newest = (self.head + self.count + slots - 1) % slots;
+        let due = if self.count > 0 && due < self.due[newest] { self.due[newest] } else { due };
         let replaces = self.count > 0 && self.due[newest] == due;
         // Entries are due one step apart at least, so those within the longest delay always find room.
         let slot = if replaces { newest } else { (self.head + self.count) % slots };
@@ -82,6 +83,15 @@ mod tests {
             let expected = now.checked_sub(3);
             assert_eq!(line.pop_due(now).map(|values| values[0]), expected);
         }
+    }
+
+    #[test]
+    fn an_entry_with_a_shorter_delay_does_not_overtake() {
+        let mut line = DelayLine::new(5, 1, 0);
+        line.push(5, &[10]);
+        line.push(3, &[11]);
+        assert_eq!(line.pop_due(4), None);
+        assert_eq!(line.pop_due(5), Some(&[11][..]));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod actuator;
 mod delay;
+mod history;
 mod joint;
 mod model;
 mod sensors;
@@ -17,12 +18,13 @@ pub(crate) use snapshot::RobotState;
 
 use crate::error::SimError;
 use crate::random::Stream;
-use crate::randomization::{Draw, Randomization, Ranges, delay_steps};
+use crate::randomization::{Draws, Parameter, Randomization, delay_steps};
+use crate::rotation;
 use crate::start;
 use crate::task::Task;
 use crate::truth::{JointState, Truth};
 use actuator::Motor;
-use delay::DelayLine;
+use history::History;
 use sensors::SensorSuite;
 use sinew_policy_runtime::interface::Setpoint;
 use world::World;
@@ -30,21 +32,21 @@ use world::World;
 /// One robot in one world, with sensors and actuators.
 pub struct SimulatedRobot {
     task: Task,
-    ranges: Ranges,
-    draw: Draw,
+    draws: Draws,
     stream: Stream,
     world: World,
     motors: Vec<Motor>,
-    commands: DelayLine<Setpoint>,
-    action_delay_steps: u32,
     sensors: SensorSuite,
+    history: History,
     truth: Truth,
     speed_clips: Vec<Option<f64>>,
     physics_steps: u64,
+    /// The physics step at which the next policy period begins.
+    next_period: u64,
 }
 
 impl SimulatedRobot {
-    /// A robot of the task, whose episodes draw from the given level's ranges; at rest until [`Self::reset`].
+    /// A robot of the task, whose episodes draw from the given level's distributions; at rest until [`Self::reset`].
     ///
     /// # Errors
     /// The task has no robot.
@@ -52,31 +54,33 @@ impl SimulatedRobot {
         let Some(model) = task.model() else {
             return Err(SimError::NoRobot { task: task.name().to_owned() });
         };
-        let ranges = task.ranges(randomization);
         let period_s = task.physics_period_s();
-        let longest = |delay_s: f64| delay_steps(delay_s, 1.0, period_s);
-        let documents = task.actuators();
-        let motors: Vec<Motor> = documents
+        let longest = |parameter| delay_steps(task.longest_delay_s(parameter, randomization), 1.0, period_s);
+        let slowest = task.sensors().filter_map(|plan| plan.period_s).fold(0.0, f64::max);
+        let action_delay = longest(Parameter::ActionDelay);
+        let motors = task
+            .actuators()
             .iter()
             .zip(&model.attachments)
-            .map(|(document, attachment)| Motor::new(document, *attachment))
-            .collect();
+            .map(|(document, attachment)| Motor::new(document, *attachment, action_delay));
+        let truth = Truth {
+            joints: vec![JointState::default(); model.joints.len()],
+            efforts: vec![0.0; model.joints.len()],
+            ..Truth::default()
+        };
+        let perfect = randomization == Randomization::Nominal;
+        let reach = longest(Parameter::ObservationDelay) + delay_steps(slowest, 1.0, period_s);
         let mut robot = Self {
-            draw: Ranges::default().draw(&mut Stream::new(0, 0, 0)),
+            draws: task.draws(randomization),
             stream: Stream::new(0, 0, 0),
             world: World::new(model, period_s, task.solver_iterations()),
-            commands: DelayLine::new(longest(ranges.action_delay_s.high), motors.len(), Setpoint::Rotor(0.0)),
-            motors,
-            action_delay_steps: 0,
-            sensors: SensorSuite::new(
-                task.sensors(),
-                &ranges.sensors,
-                longest(ranges.observation_delay_s.high),
-            ),
-            truth: Truth { joints: vec![JointState::default(); model.joints.len()], ..Truth::default() },
+            motors: motors.collect(),
+            sensors: SensorSuite::new(task.sensors(), perfect, period_s),
+            history: History::new(reach, &truth),
+            truth,
             speed_clips: task.speed_clips(),
             physics_steps: 0,
-            ranges,
+            next_period: 0,
             task: task.clone(),
         };
         robot.reset(0, 0, 0);
@@ -95,30 +99,34 @@ impl SimulatedRobot {
             &mut self.stream,
             &mut self.truth,
         );
-        self.draw = self.ranges.draw(&mut self.stream);
+        let period_s = self.physics_period_s();
+        self.draws.reset(seed, environment, &mut self.stream, period_s);
         let truth = self.truth.clone();
         self.begin(&truth);
     }
 
     /// Starts an episode with the last draw in a chosen state; see [`Self::truth`] for its form.
     pub fn place(&mut self, truth: &Truth) {
-        self.begin(&truth.clone());
+        self.begin(truth);
     }
 
     fn begin(&mut self, truth: &Truth) {
         let period_s = self.physics_period_s();
         let Some(model) = self.task.model() else { return };
-        self.world.reset(model, &self.draw);
+        let variation = self.draws.variation();
+        self.world.reset(model, variation);
         self.world.set_base(model, &truth.base);
         self.world.set_joints(model, &truth.joints);
         self.world.read(model, &mut self.truth);
+        self.truth.efforts.fill(0.0);
         self.physics_steps = 0;
-        self.motors.iter_mut().for_each(|motor| motor.reset(&self.draw, period_s));
-        self.commands.clear();
-        self.action_delay_steps = delay_steps(self.draw.action_delay_s, self.draw.action_phase, period_s);
-        let delay = delay_steps(self.draw.observation_delay_s, self.draw.observation_phase, period_s);
-        self.sensors.reset(&self.truth, delay, &mut self.stream);
-        self.sensors.record(0, &self.truth);
+        self.next_period = 0;
+        for (index, motor) in self.motors.iter_mut().enumerate() {
+            motor.vary(variation, index, period_s);
+            motor.reset();
+        }
+        self.history.reset(&self.truth);
+        self.sensors.reset(variation, &mut self.stream);
     }
 
     /// The integrator's step, at most 2 ms.
@@ -134,53 +142,89 @@ impl SimulatedRobot {
     /// A number of setpoints other than that of actuators.
     pub fn command(&mut self, setpoints: &[Setpoint]) -> Result<(), SimError> {
         SimError::check_lengths(&[("setpoints", self.motors.len(), setpoints.len())])?;
-        self.commands.push(self.physics_steps + u64::from(self.action_delay_steps), setpoints);
+        let (period_s, phase) = (self.task.physics_period_s(), self.draws.action_phase());
+        for (motor, setpoint) in self.motors.iter_mut().zip(setpoints) {
+            motor.send(*setpoint, self.physics_steps, phase, period_s);
+        }
         Ok(())
     }
 
     /// Advances by a number of physics steps.
     pub fn advance(&mut self, physics_steps: u32) {
-        let policy_steps = u64::from(self.task.physics_steps_per_policy_step());
-        for _ in 0..physics_steps {
+        (0..physics_steps).for_each(|_| self.step());
+    }
+
+    /// Advances to the end of the policy period, whose length may jitter by whole physics steps.
+    pub fn advance_period(&mut self) {
+        self.step();
+        while self.physics_steps < self.next_period {
             self.step();
-            if self.physics_steps.is_multiple_of(policy_steps) {
-                self.clip_speeds();
-            }
-            self.sensors.record(self.physics_steps, &self.truth);
         }
     }
 
-    fn step(&mut self) {
-        let Self { task, world, motors, commands, truth, .. } = self;
-        let Some(model) = task.model() else { return };
-        if let Some(setpoints) = commands.pop_due(self.physics_steps) {
-            motors.iter_mut().zip(setpoints).for_each(|(motor, setpoint)| motor.command(*setpoint));
+    /// At the start of a policy period: draws what is due, and when the next one starts.
+    fn begin_period(&mut self) {
+        let period_s = self.task.physics_period_s();
+        let Some(model) = self.task.model() else { return };
+        let touched = self.draws.advance(self.physics_steps, &mut self.stream, period_s);
+        let variation = self.draws.variation();
+        if !touched.is_empty() {
+            self.world.vary(model, variation, touched);
+            for (index, motor) in self.motors.iter_mut().enumerate() {
+                motor.vary(variation, index, period_s);
+            }
+            self.sensors.vary(variation);
         }
+        let lasts_s = variation.apply(Parameter::PolicyPeriod, 0, self.task.policy_period_s());
+        self.next_period = self.physics_steps + (libm::round(lasts_s / period_s) as u64).max(1);
+    }
+
+    fn step(&mut self) {
+        if self.physics_steps == self.next_period {
+            self.begin_period();
+        }
+        self.push_motors();
+        let Some(model) = self.task.model() else { return };
+        self.world.step();
+        self.world.read(model, &mut self.truth);
+        self.physics_steps += 1;
+        if self.physics_steps == self.next_period {
+            self.clip_speeds();
+        }
+        self.history.record(&self.truth);
+    }
+
+    /// Applies every force of this physics step.
+    fn push_motors(&mut self) {
+        let Self { task, draws, world, motors, truth, physics_steps, .. } = self;
+        let Some(model) = task.model() else { return };
+        let variation = draws.variation();
         world.clear_forces(model);
+        truth.efforts.fill(0.0);
         let (mut force, mut torque) = ([0.0; 3], [0.0; 3]);
-        let velocity = actuator::body_velocity(&truth.base);
+        let orientation = truth.base.orientation;
+        let wind = variation.apply_vector(Parameter::Wind, 0, [0.0; 3]);
+        let ground = truth.base.velocity_m_per_s;
+        let air = rotation::to_body(orientation, [0, 1, 2].map(|axis| ground[axis] - wind[axis]));
         for motor in motors {
+            motor.receive(*physics_steps);
             match motor.attachment() {
                 Attachment::Joint(joint) => {
                     let effort = motor.joint_effort(&truth.joints[joint]);
+                    truth.efforts[joint] += effort;
                     world.add_joint_effort(model, joint, effort);
                 }
                 Attachment::Base(arm) => {
-                    let wrench = motor.rotor_wrench(arm, velocity);
+                    let wrench = motor.rotor_wrench(model.rotor_arm(arm, variation), air);
                     force.iter_mut().zip(wrench.force).for_each(|(sum, value)| *sum += value);
                     torque.iter_mut().zip(wrench.torque).for_each(|(sum, value)| *sum += value);
                 }
             }
         }
-        let orientation = truth.base.orientation;
-        world.add_base_wrench(
-            model,
-            crate::rotation::to_world(orientation, force),
-            crate::rotation::to_world(orientation, torque),
-        );
-        world.step();
-        world.read(model, truth);
-        self.physics_steps += 1;
+        let (force, torque) =
+            (rotation::to_world(orientation, force), rotation::to_world(orientation, torque));
+        world.add_base_wrench(model, force, torque);
+        world.add_forces(model, variation);
     }
 
     fn clip_speeds(&mut self) {
@@ -205,7 +249,8 @@ impl SimulatedRobot {
             ("sample values", self.sensors.sample_size(), values.len()),
             ("sample ages", self.sensors.count(), ages_us.len()),
         ])?;
-        self.sensors.sense(&mut self.stream, values);
+        let errors = (self.draws.variation(), self.draws.observation_phase());
+        self.sensors.sense(self.physics_steps, &self.history, errors, &mut self.stream, values);
         ages_us.fill(0);
         Ok(())
     }
@@ -215,9 +260,14 @@ impl SimulatedRobot {
         &self.truth
     }
 
-    /// What this episode drew.
-    pub fn draw(&self) -> &Draw {
-        &self.draw
+    /// What this episode drew: each term's name and its present numbers.
+    pub fn drawn(&self) -> impl Iterator<Item = (&str, &[f64])> {
+        self.draws.values()
+    }
+
+    /// What each actuator applied over the last physics step: a rotor's thrust, N, a joint's torque, N m, or force, N.
+    pub fn applied_efforts(&self) -> impl Iterator<Item = f64> {
+        self.motors.iter().map(Motor::applied)
     }
 
     /// Since the episode's start, s.

@@ -4,6 +4,7 @@
 //! for, sleeping) is taken away here, and everything a task refers to by name is resolved here.
 
 use super::joint::{Formulation, Holder, JointKind, Link, ModelJoint};
+use crate::randomization::{Parameter, Variation};
 use crate::task::{ActuatorDocument, TaskError};
 use rapier3d::dynamics::{
     CoefficientCombineRule, GenericJointBuilder, ImpulseJointSet, JointAxesMask, MassProperties,
@@ -33,6 +34,8 @@ pub(crate) struct RobotModel {
     pub(crate) moving: Vec<RigidBodyHandle>,
     /// Dynamic bodies with the mass properties that the file states.
     pub(crate) masses: Vec<(RigidBodyHandle, MassProperties)>,
+    /// Names of the same bodies; a body without one is called after its place in the file.
+    pub(crate) body_names: Vec<String>,
     /// Every connection between two bodies, from the base outwards.
     pub(crate) links: Vec<Link>,
     pub(crate) joints: Vec<ModelJoint>,
@@ -108,6 +111,16 @@ impl RobotModel {
         self.base.is_some()
     }
 
+    /// Where a rotor sits, m, from the base's present centre of mass; `arm` is from the nominal one.
+    pub(crate) fn rotor_arm(&self, arm: [f64; 3], variation: &Variation) -> [f64; 3] {
+        let Some(base) = self.masses.iter().position(|(handle, _)| Some(*handle) == self.base) else {
+            return arm;
+        };
+        let size = variation.apply(Parameter::BodySize, base, 1.0);
+        let shift = variation.apply_vector(Parameter::CenterOfMass, base, [0.0; 3]);
+        [0, 1, 2].map(|axis| size * arm[axis] - shift[axis])
+    }
+
     /// Each joint's position, rad or m, in the pose that the robot's file calls "default".
     pub(crate) fn default_pose(&self) -> &[f64] {
         &self.default_pose
@@ -131,6 +144,7 @@ impl RobotModel {
         let default_pose = default_pose(&robot)?;
         let written = robot.joints.clone();
         let jointed: Vec<(usize, JointKind)> = jointed(&robot).collect();
+        let bodies_named: Vec<Option<String>> = robot.bodies.iter().map(|body| body.name.clone()).collect();
         let spacers: Vec<bool> = robot.bodies.iter().map(|body| body.is_intermediate).collect();
         let mut inserted = Inserted::new(robot, &written, formulation)?;
         for (_, collider) in inserted.colliders.iter_mut() {
@@ -156,6 +170,11 @@ impl RobotModel {
             [body] => inserted.bodies_of_file[body],
             _ => return Err(format!("{} floating bodies, expected at most 1", free.len())),
         };
+        let name_of = |handle: RigidBodyHandle| {
+            let place = inserted.bodies_of_file.iter().position(|body| *body == Some(handle));
+            let named = place.and_then(|place| bodies_named[place].clone()).filter(|name| !name.is_empty());
+            named.unwrap_or_else(|| format!("body_{}", place.unwrap_or_default()))
+        };
         let of_file = inserted.bodies_of_file.iter().zip(spacers);
         let spacers: Vec<RigidBodyHandle> =
             of_file.filter_map(|(body, spacer)| body.filter(|_| spacer)).collect();
@@ -171,14 +190,16 @@ impl RobotModel {
                 );
             }
         }
+        let masses = masses(&mut inserted.bodies, &inserted.colliders, &spacers)?;
         Ok(Self {
+            body_names: masses.iter().map(|(handle, _)| name_of(*handle)).collect(),
+            masses,
             moving: inserted
                 .bodies
                 .iter()
                 .filter(|(_, body)| body.is_dynamic())
                 .map(|(handle, _)| handle)
                 .collect(),
-            masses: masses(&mut inserted.bodies, &inserted.colliders, &spacers)?,
             bodies: inserted.bodies,
             colliders: inserted.colliders,
             impulse_joints: inserted.impulse_joints,
@@ -193,20 +214,27 @@ impl RobotModel {
         })
     }
 
-    /// A body's mass properties with the rotors of the joints that it hangs from.
+    /// A body's mass properties with the rotors of the joints that it hangs from, whose present armature is asked for.
     ///
     /// A multibody has armature of its own. A constraint has not: there the rotor's inertia turns with the child about the
     /// joint's axis, which is exact for a joint on a fixed parent, and close where a gear makes the rotor's inertia count.
-    pub(crate) fn with_armature(&self, body: RigidBodyHandle, properties: MassProperties) -> MassProperties {
-        let rotors = self.joints.iter().filter(|joint| {
-            matches!(joint.holder, Holder::Constraint { .. })
-                && joint.armature > 0.0
-                && self.links[joint.link].child == body
+    pub(crate) fn with_armature(
+        &self,
+        body: RigidBodyHandle,
+        properties: MassProperties,
+        armature: impl Fn(usize, &ModelJoint) -> f64,
+    ) -> MassProperties {
+        let rotors = self.joints.iter().enumerate().filter(|(_, joint)| {
+            matches!(joint.holder, Holder::Constraint { .. }) && self.links[joint.link].child == body
         });
-        rotors.fold(properties, |properties, joint| {
+        rotors.fold(properties, |properties, (index, joint)| {
+            let armature = armature(index, joint) as f32;
+            if !(armature > 0.0) {
+                return properties;
+            }
             let axis = self.links[joint.link].frames[1].rotation * Vector::X;
             let [x, y, z] = [axis * axis.x, axis * axis.y, axis * axis.z];
-            let rotor = Matrix::from_cols(x, y, z) * joint.armature as f32;
+            let rotor = Matrix::from_cols(x, y, z) * armature;
             let inertia = properties.reconstruct_inertia_matrix() + rotor;
             MassProperties::with_inertia_matrix(properties.local_com, properties.mass(), inertia)
         })

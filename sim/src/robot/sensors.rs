@@ -1,104 +1,64 @@
-//! What the robot measures of its true state: delayed, noisy, biased samples, made by [`SensorSuite`].
+//! What the robot measures of its true state: [`SensorSuite`], one [`Channel`] for each sensor.
+//!
+//! A sensor samples at its own rate, and a sample arrives after the sensor's delay. What is asked for in between is the
+//! newest sample that has arrived, the same as before.
 
-use super::delay::DelayLine;
+mod channel;
+
+use super::history::History;
 use crate::error::SimError;
 use crate::random::Stream;
-use crate::randomization::SensorErrors;
-use crate::rotation;
-use crate::task::SensorQuantity;
-use crate::truth::Truth;
-use serde::{Deserialize, Serialize};
-
-#[derive(Clone, Debug)]
-struct Channel {
-    quantity: SensorQuantity,
-    joint: usize,
-    offset: usize,
-    size: usize,
-    noise: f64,
-    largest_bias: f64,
-    /// This episode's; of an orientation a rotation vector.
-    bias: [f64; 3],
-}
+use crate::randomization::{Parameter, Variation, delay_steps};
+use crate::task::SensorPlan;
+use channel::Channel;
+pub(crate) use channel::ChannelState;
 
 /// All sensors of one robot.
 #[derive(Clone, Debug)]
 pub(crate) struct SensorSuite {
     channels: Vec<Channel>,
-    /// True readings on their way.
-    line: DelayLine<f64>,
-    /// The reading that is being taken.
-    reading: Vec<f64>,
-    /// The newest reading that has arrived.
-    arrived: Vec<f64>,
-    delay_steps: u32,
+    /// The newest samples that have arrived, one sensor after the other.
+    held: Vec<f64>,
+    physics_period_s: f64,
 }
 
-/// What a step of a [`SensorSuite`] changes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What a [`SensorSuite`] changes when it is asked.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct SensorState {
-    line: DelayLine<f64>,
-    arrived: Vec<f64>,
-    delay_steps: u32,
-    biases: Vec<[f64; 3]>,
+    channels: Vec<ChannelState>,
+    held: Vec<f64>,
 }
 
 impl SensorSuite {
-    pub(crate) fn new<'a>(
-        sensors: impl Iterator<Item = (&'a str, SensorQuantity, usize, u16)>,
-        errors: &[SensorErrors],
-        longest_delay_steps: u32,
-    ) -> Self {
+    /// `perfect` sensors have no errors of their own; what randomization adds remains.
+    pub(crate) fn new(plans: impl Iterator<Item = SensorPlan>, perfect: bool, physics_period_s: f64) -> Self {
         let mut size = 0;
-        let channels: Vec<Channel> = sensors
-            .map(|(name, quantity, joint, width)| {
-                let found = errors.iter().find(|errors| errors.name == name);
-                let offset = size;
-                let width = usize::from(width);
-                size += width;
-                Channel {
-                    quantity,
-                    joint,
-                    offset,
-                    size: width,
-                    noise: found.map_or(0.0, |errors| errors.noise),
-                    largest_bias: found.map_or(0.0, |errors| errors.bias),
-                    bias: [0.0; 3],
-                }
-            })
-            .collect();
-        let line = DelayLine::new(longest_delay_steps, size, 0.0);
-        Self { channels, line, reading: vec![0.0; size], arrived: vec![0.0; size], delay_steps: 0 }
+        let channels = plans.map(|plan| {
+            let offset = size;
+            size += usize::from(plan.size);
+            Channel::new(plan, offset, perfect, physics_period_s)
+        });
+        Self { channels: channels.collect(), held: vec![0.0; size], physics_period_s }
     }
 
-    /// All that a step changes.
+    /// All that a sample changes.
     pub(crate) fn state(&self) -> SensorState {
-        SensorState {
-            line: self.line.clone(),
-            arrived: self.arrived.clone(),
-            delay_steps: self.delay_steps,
-            biases: self.channels.iter().map(|channel| channel.bias).collect(),
-        }
+        SensorState { channels: self.channels.iter().map(Channel::state).collect(), held: self.held.clone() }
     }
 
     /// Goes on from the state of sensors of the same task.
     pub(crate) fn restore(&mut self, state: &SensorState) -> Result<(), SimError> {
         SimError::check_lengths(&[
-            ("sensor values", self.arrived.len(), state.arrived.len()),
-            ("sensor biases", self.channels.len(), state.biases.len()),
+            ("sensor values", self.held.len(), state.held.len()),
+            ("sensors", self.channels.len(), state.channels.len()),
         ])?;
-        self.line.restore(&state.line)?;
-        self.arrived.copy_from_slice(&state.arrived);
-        self.delay_steps = state.delay_steps;
-        for (channel, bias) in self.channels.iter_mut().zip(&state.biases) {
-            channel.bias = *bias;
-        }
-        Ok(())
+        self.held.copy_from_slice(&state.held);
+        self.channels.iter_mut().zip(&state.channels).try_for_each(|(channel, saved)| channel.restore(saved))
     }
 
     /// Values of a sample.
     pub(crate) fn sample_size(&self) -> usize {
-        self.arrived.len()
+        self.held.len()
     }
 
     /// Number of sensors.
@@ -106,70 +66,35 @@ impl SensorSuite {
         self.channels.len()
     }
 
-    /// Starts an episode at rest in `truth`, as if it had been there for as long as the delay.
-    pub(crate) fn reset(&mut self, truth: &Truth, delay_steps: u32, stream: &mut Stream) {
-        self.delay_steps = delay_steps;
-        for channel in &mut self.channels {
-            channel.bias = if channel.size == 1 {
-                [stream.uniform(-channel.largest_bias, channel.largest_bias), 0.0, 0.0]
-            } else {
-                let length = stream.uniform(0.0, channel.largest_bias);
-                stream.direction().map(|value| length * value)
-            };
-            channel.read(truth, &mut self.arrived);
-        }
-        self.line.clear();
-    }
-
-    /// Takes the reading of physics step `now`.
-    pub(crate) fn record(&mut self, now: u64, truth: &Truth) {
-        let Self { channels, line, reading, arrived, delay_steps } = self;
-        for channel in channels {
-            channel.read(truth, reading);
-        }
-        line.push(now + u64::from(*delay_steps), reading);
-        if let Some(due) = line.pop_due(now) {
-            arrived.copy_from_slice(due);
+    /// Starts an episode: nothing has been sampled yet, and each sensor draws its constant errors.
+    pub(crate) fn reset(&mut self, variation: &Variation, stream: &mut Stream) {
+        for (index, channel) in self.channels.iter_mut().enumerate() {
+            channel.vary(variation, index);
+            channel.reset(stream);
         }
     }
 
-    /// Writes the newest sample that has arrived, with fresh noise.
-    pub(crate) fn sense(&self, stream: &mut Stream, values: &mut [f32]) {
-        for channel in &self.channels {
-            let span = channel.offset..channel.offset + channel.size;
-            let (reading, sample) = (&self.arrived[span.clone()], &mut values[span]);
-            if channel.quantity == SensorQuantity::BaseOrientation {
-                let error = channel.bias.map(|bias| bias + channel.draw_noise(stream));
-                let measured = rotation::multiply(
-                    [reading[0], reading[1], reading[2], reading[3]],
-                    rotation::from_rotation_vector(error),
-                );
-                sample.iter_mut().zip(measured).for_each(|(slot, value)| *slot = value as f32);
-            } else {
-                for ((slot, value), bias) in sample.iter_mut().zip(reading).zip(channel.bias) {
-                    *slot = (value + bias + channel.draw_noise(stream)) as f32;
-                }
-            }
+    /// Takes this moment's errors.
+    pub(crate) fn vary(&mut self, variation: &Variation) {
+        for (index, channel) in self.channels.iter_mut().enumerate() {
+            channel.vary(variation, index);
         }
     }
-}
 
-impl Channel {
-    fn draw_noise(&self, stream: &mut Stream) -> f64 {
-        if self.noise > 0.0 { self.noise * stream.normal() } else { 0.0 }
-    }
-
-    fn read(&self, truth: &Truth, readings: &mut [f64]) {
-        let slots = &mut readings[self.offset..self.offset + self.size];
-        match self.quantity {
-            SensorQuantity::JointPosition => slots[0] = truth.joints[self.joint].position,
-            SensorQuantity::JointVelocity => slots[0] = truth.joints[self.joint].velocity,
-            SensorQuantity::BasePosition => slots.copy_from_slice(&truth.base.position_m),
-            SensorQuantity::BaseVelocity => slots.copy_from_slice(&truth.base.velocity_m_per_s),
-            SensorQuantity::BaseOrientation => slots.copy_from_slice(&truth.base.orientation),
-            SensorQuantity::BaseAngularVelocity => {
-                slots.copy_from_slice(&truth.base.angular_velocity_rad_per_s);
-            }
+    /// Writes the newest samples that have arrived at physics step `now`.
+    pub(crate) fn sense(
+        &mut self,
+        now: u64,
+        history: &History,
+        (variation, phase): (&Variation, f64),
+        stream: &mut Stream,
+        values: &mut [f32],
+    ) {
+        for (index, channel) in self.channels.iter_mut().enumerate() {
+            let delay_s = variation.apply(Parameter::ObservationDelay, index, channel.latency_s());
+            let delay = delay_steps(delay_s, phase, self.physics_period_s);
+            channel.sample(now.saturating_sub(delay.into()), history, stream, &mut self.held);
         }
+        values.iter_mut().zip(&self.held).for_each(|(slot, value)| *slot = *value as f32);
     }
 }

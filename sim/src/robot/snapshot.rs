@@ -1,42 +1,42 @@
 //! A robot's whole state, from which it goes on bit for bit.
 
 use super::SimulatedRobot;
-use super::delay::DelayLine;
+use super::actuator::MotorState;
+use super::history::History;
 use super::sensors::SensorState;
 use super::world::WorldState;
 use crate::error::SimError;
 use crate::random::Stream;
-use crate::randomization::Draw;
+use crate::randomization::DrawsState;
 use crate::truth::Truth;
 use serde::{Deserialize, Serialize};
-use sinew_policy_runtime::interface::Setpoint;
 
 /// All of a [`SimulatedRobot`] that its task does not say.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct RobotState {
-    draw: Draw,
+    draws: DrawsState,
     stream: Stream,
     world: WorldState,
-    motors: Vec<(Setpoint, f64)>,
-    commands: DelayLine<Setpoint>,
-    action_delay_steps: u32,
+    motors: Vec<MotorState>,
     sensors: SensorState,
+    history: History,
     truth: Truth,
     physics_steps: u64,
+    next_period: u64,
 }
 
 impl SimulatedRobot {
     pub(crate) fn state(&self) -> RobotState {
         RobotState {
-            draw: self.draw,
+            draws: self.draws.state(),
             stream: self.stream.clone(),
             world: self.world.state(),
             motors: self.motors.iter().map(super::Motor::state).collect(),
-            commands: self.commands.clone(),
-            action_delay_steps: self.action_delay_steps,
             sensors: self.sensors.state(),
+            history: self.history.clone(),
             truth: self.truth.clone(),
             physics_steps: self.physics_steps,
+            next_period: self.next_period,
         }
     }
 
@@ -46,19 +46,21 @@ impl SimulatedRobot {
             ("motors", self.motors.len(), state.motors.len()),
             ("joints", self.truth.joints.len(), state.truth.joints.len()),
         ])?;
+        let Some(model) = self.task.model() else { return Ok(()) };
+        self.draws.restore(&state.draws)?;
         self.sensors.restore(&state.sensors)?;
-        self.commands.restore(&state.commands)?;
-        self.world.restore(&state.world)?;
-        let period_s = self.physics_period_s();
-        for (motor, saved) in self.motors.iter_mut().zip(&state.motors) {
-            motor.reset(&state.draw, period_s);
-            motor.restore(*saved);
+        self.sensors.vary(self.draws.variation());
+        self.history.restore(&state.history)?;
+        self.world.restore(model, self.draws.variation(), &state.world)?;
+        let period_s = self.task.physics_period_s();
+        for (index, (motor, saved)) in self.motors.iter_mut().zip(&state.motors).enumerate() {
+            motor.vary(self.draws.variation(), index, period_s);
+            motor.restore(saved)?;
         }
-        self.draw = state.draw;
         self.stream = state.stream.clone();
-        self.action_delay_steps = state.action_delay_steps;
         self.truth.clone_from(&state.truth);
         self.physics_steps = state.physics_steps;
+        self.next_period = state.next_period;
         Ok(())
     }
 }

@@ -4,15 +4,17 @@
 //! depend on the one before it. Each episode's masses and frictions take effect before its first step.
 
 mod joints;
+mod vary;
 
+use super::joint::Link;
 use super::model::RobotModel;
 use crate::error::SimError;
-use crate::randomization::Draw;
+use crate::randomization::{Parameter, Variation};
 use crate::rotation;
 use crate::truth::{BaseState, Truth};
 use rapier3d::dynamics::{
-    CCDSolver, ImpulseJointSet, IntegrationParameters, IslandManager, MassProperties, MultibodyJointSet,
-    RigidBody, RigidBodyHandle, RigidBodySet,
+    CCDSolver, ImpulseJointSet, IntegrationParameters, IslandManager, MultibodyJointSet, RigidBody,
+    RigidBodyHandle, RigidBodySet,
 };
 use rapier3d::geometry::{BroadPhaseBvh, ColliderSet, NarrowPhase};
 use rapier3d::math::{Pose, Rotation, Vector};
@@ -34,6 +36,8 @@ pub(crate) struct WorldState {
 /// One robot in one rapier world.
 pub(crate) struct World {
     physics: PhysicsWorld,
+    /// The model's links with this episode's sizes.
+    links: Vec<Link>,
 }
 
 impl World {
@@ -47,7 +51,7 @@ impl World {
         };
         let physics =
             PhysicsWorld { gravity: model.gravity, integration_parameters, ..PhysicsWorld::default() };
-        Self { physics }
+        Self { physics, links: model.links.clone() }
     }
 
     pub(crate) fn state(&self) -> WorldState {
@@ -63,8 +67,15 @@ impl World {
         }
     }
 
-    /// Goes on from the state of a world of the same model; what rapier keeps beside it are workspaces.
-    pub(crate) fn restore(&mut self, state: &WorldState) -> Result<(), SimError> {
+    /// Goes on from the state of a world of the same model in an episode that drew the same; what rapier keeps beside it
+    /// are workspaces.
+    pub(crate) fn restore(
+        &mut self,
+        model: &RobotModel,
+        variation: &Variation,
+        state: &WorldState,
+    ) -> Result<(), SimError> {
+        self.vary_all(model, variation);
         let physics = &mut self.physics;
         SimError::check_lengths(&[
             ("bodies", physics.bodies.len(), state.bodies.len()),
@@ -82,8 +93,8 @@ impl World {
         Ok(())
     }
 
-    /// The model at rest in its file's pose, with this episode's masses and frictions.
-    pub(crate) fn reset(&mut self, model: &RobotModel, draw: &Draw) {
+    /// The model at rest in its file's pose, with all that this episode drew.
+    pub(crate) fn reset(&mut self, model: &RobotModel, variation: &Variation) {
         let physics = &mut self.physics;
         physics.bodies.clone_from(&model.bodies);
         physics.colliders.clone_from(&model.colliders);
@@ -94,15 +105,7 @@ impl World {
         physics.narrow_phase = NarrowPhase::new();
         physics.ccd_solver = CCDSolver::new();
         physics.physics_pipeline = PhysicsPipeline::new();
-        for (handle, nominal) in &model.masses {
-            let body = &mut physics.bodies[*handle];
-            body.set_additional_mass_properties(model.with_armature(*handle, scaled(nominal, draw)), false);
-            body.recompute_mass_properties_from_colliders(&physics.colliders);
-        }
-        for (_, collider) in physics.colliders.iter_mut() {
-            collider.set_friction(collider.friction() * draw.contact_friction_scale as f32);
-        }
-        self.set_joint_friction(model, draw);
+        self.vary_all(model, variation);
     }
 
     /// Puts the floating base into a state.
@@ -151,6 +154,32 @@ impl World {
         body.add_torque(vector(torque), false);
     }
 
+    /// Adds forces in N through the centres of mass of bodies, world frame.
+    pub(crate) fn add_forces(&mut self, model: &RobotModel, variation: &Variation) {
+        for (index, (handle, _)) in model.masses.iter().enumerate() {
+            if variation.covers(Parameter::Force, index) {
+                let force = variation.apply_vector(Parameter::Force, index, [0.0; 3]);
+                self.physics.bodies[*handle].add_force(vector(force), false);
+            }
+        }
+    }
+
+    /// Changes the base's velocity, m/s, world frame.
+    fn push_base(&mut self, model: &RobotModel, change: [f64; 3]) {
+        let Some(base) = model.base else { return };
+        let physics = &mut self.physics;
+        let body = &mut physics.bodies[base];
+        body.set_linvel(body.linvel() + vector(change), false);
+        let Some(index) = physics.multibody_joints.rigid_body_link(base).map(|link| link.multibody) else {
+            return;
+        };
+        if let Some(multibody) = physics.multibody_joints.get_multibody_mut(index) {
+            let mut velocities = multibody.generalized_velocity_mut();
+            velocities.iter_mut().zip(change).for_each(|(velocity, value)| *velocity += value as f32);
+            multibody.update_rigid_bodies(&mut physics.bodies, false);
+        }
+    }
+
     /// Advances by one physics step.
     pub(crate) fn step(&mut self) {
         self.physics.step();
@@ -162,7 +191,7 @@ impl World {
             truth.base = base_state(&self.physics.bodies[base]);
         }
         for (joint, state) in model.joints.iter().zip(&mut truth.joints) {
-            *state = self.joint_state(model, joint, *state);
+            *state = self.joint_state(joint, *state);
         }
     }
 }
@@ -176,15 +205,6 @@ fn base_state(body: &RigidBody) -> BaseState {
         orientation,
         angular_velocity_rad_per_s: rotation::to_body(orientation, array(body.angvel())),
     }
-}
-
-fn scaled(nominal: &MassProperties, draw: &Draw) -> MassProperties {
-    MassProperties::with_principal_inertia_frame(
-        nominal.local_com,
-        nominal.mass() * draw.mass_scale as f32,
-        nominal.principal_inertia() * draw.inertia_scale as f32,
-        nominal.principal_inertia_local_frame,
-    )
 }
 
 fn vector(v: [f64; 3]) -> Vector {

@@ -1,13 +1,13 @@
 //! Checks of a task's document that its types cannot express.
 
 use super::document::{
-    ActuatorDocument, BaseStart, CommandDocument, Equations, RewardDocument, SampledDocument,
-    SuccessDocument, TaskDocument, TerminationDocument,
+    ActuatorDocument, BaseStart, CommandDocument, Equations, RewardDocument, SampledDocument, SensorDocument,
+    SensorErrors, SuccessDocument, TaskDocument, TerminationDocument,
 };
 use super::error::TaskError;
 use crate::objective::{Objective, RewardTerm, Success, Termination};
 use crate::quantity::{Measure, Quantity};
-use crate::randomization::Ranges;
+use crate::randomization::{Distribution, Term};
 use crate::robot::{JointKind, RobotModel};
 use sinew_policy_runtime::contract::{
     MAX_COMMAND_SIZE, MAX_COMMANDS, MAX_RANDOMIZATIONS, MAX_TERM_SENSORS, MAX_TERMS, Periods,
@@ -25,22 +25,27 @@ struct Check<'a> {
     file: &'a str,
 }
 
-/// Checks everything but what the contract's own validation checks, and resolves the names in the objective.
+/// What a document's names resolve to.
+pub(super) struct Checked {
+    pub(super) objective: Objective,
+    pub(super) terms: Vec<Term>,
+}
+
+/// Checks everything but what the contract's own validation checks, and resolves the names in objective and randomization.
 pub(super) fn check(
     document: &TaskDocument,
     model: Option<&RobotModel>,
     joints: &[String],
     file: &str,
-) -> Result<Objective, TaskError> {
+) -> Result<Checked, TaskError> {
     let check = Check { document, model, joints, file };
     check.lengths()?;
     check.dynamics()?;
     check.names()?;
     document.actuators.iter().try_for_each(|actuator| check.actuator(actuator))?;
     check.start()?;
-    check.ranges("randomization.training", &document.randomization.training)?;
-    check.ranges("randomization.acceptance", &document.randomization.acceptance)?;
-    check.objective()
+    document.sensors.iter().try_for_each(|sensor| check.sensor(sensor))?;
+    Ok(Checked { terms: check.terms()?, objective: check.objective()? })
 }
 
 impl Check<'_> {
@@ -74,13 +79,14 @@ impl Check<'_> {
 
     fn lengths(&self) -> Result<(), TaskError> {
         let document = self.document;
-        let ranges = super::contract::training_ranges(&document.randomization.training);
+        let errors = document.sensors.iter().flat_map(|sensor| sensor.errors.named());
+        let randomized = document.randomization.len() + errors.filter(|error| error.1 != 0.0).count();
         for (field, found, largest) in [
             ("number of sensors", document.sensors.len(), MAX_SENSORS),
             ("number of actuators", document.actuators.len(), MAX_ACTUATORS),
             ("number of observation terms", document.observation.len(), MAX_TERMS),
             ("number of commands", document.commands.len(), MAX_COMMANDS),
-            ("number of randomized quantities", ranges.len(), MAX_RANDOMIZATIONS),
+            ("number of randomization terms and sensor errors", randomized, MAX_RANDOMIZATIONS),
         ] {
             if found > largest {
                 return self.fail(field, found, format!("at most {largest}"));
@@ -169,8 +175,9 @@ impl Check<'_> {
         if document.actuators.len() != 1 {
             return self.fail("number of actuators", document.actuators.len(), "1");
         }
-        let randomization = &document.randomization;
-        if randomization.training != Ranges::default() || randomization.acceptance != Ranges::default() {
+        let flawless =
+            |sensor: &SensorDocument| sensor.errors == SensorErrors::default() && sensor.period_s.is_none();
+        if !(document.randomization.is_empty() && document.sensors.iter().all(flawless)) {
             return self.fail("randomization", "present", "none: the equations are Gymnasium's exactly");
         }
         Ok(())
@@ -189,18 +196,14 @@ impl Check<'_> {
                 self.known(&format!("observation {:?}: command", term.name), name, &commands)?;
             }
         }
-        let randomization = &document.randomization;
-        for errors in randomization.training.sensors.iter().chain(&randomization.acceptance.sensors) {
-            self.known("randomization: sensor", &errors.name, &sensors)?;
-        }
         for joint in &document.joints {
             self.joint("joints: name", Some(&joint.name))?;
             self.within(format!("joint {:?}: speed_clip", joint.name), joint.speed_clip, 1e-6, 1e6)?;
         }
         for sensor in &document.sensors {
-            use super::SensorQuantity::{JointPosition, JointVelocity};
+            use super::SensorQuantity::{JointEffort, JointPosition, JointVelocity};
             let field = format!("sensor {:?}: joint", sensor.name);
-            if matches!(sensor.quantity, JointPosition | JointVelocity) {
+            if matches!(sensor.quantity, JointPosition | JointVelocity | JointEffort) {
                 self.joint(&field, sensor.joint.as_ref())?;
             } else if !self.model.is_some_and(RobotModel::has_floating_base) {
                 let field = format!("sensor {:?}: quantity", sensor.name);
@@ -276,6 +279,14 @@ impl Check<'_> {
             }
         }
         self.within(field("lag_s"), actuator.lag_s, 0.0, 100.0)?;
+        self.within(field("delay_s"), actuator.delay_s, 0.0, 1.0)?;
+        if let Some(motor) = &actuator.dc_motor {
+            if actuator.mode == ActuatorMode::RotorSpeed {
+                return self.fail(field("dc_motor"), "present", "none: only a joint's motor has one");
+            }
+            self.within(field("dc_motor.stall_effort"), motor.stall_effort, 1e-9, 1e6)?;
+            self.within(field("dc_motor.no_load_speed"), motor.no_load_speed, 1e-9, 1e6)?;
+        }
         let (low, high) = (actuator.minimum, actuator.maximum);
         self.within(field("default"), actuator.default, low, high)?;
         self.within(field("head_scale"), actuator.head_scale, 1e-9, 1e9)?;
@@ -336,8 +347,8 @@ impl Check<'_> {
         let named = start.joint.iter().map(|(name, range)| (format!("start.joint.{name}"), range));
         for (field, range) in named.chain(start.joints.iter().map(|range| ("start.joints".to_owned(), range)))
         {
-            self.range(&format!("{field}.position"), range.position, -1e3, 1e3)?;
-            self.range(&format!("{field}.velocity"), range.velocity, -1e3, 1e3)?;
+            self.distribution(&format!("{field}.position"), &range.position, -1e3, 1e3)?;
+            self.distribution(&format!("{field}.velocity"), &range.velocity, -1e3, 1e3)?;
         }
         let Some(base) = &start.base else { return Ok(()) };
         let positioned = self.document.commands.first().is_some_and(|command| command.value.len() == 3);
@@ -365,14 +376,55 @@ impl Check<'_> {
         self.fail(field, found, format!("[low, high] with {low} <= low <= high <= {high}"))
     }
 
-    fn ranges(&self, table: &str, ranges: &Ranges) -> Result<(), TaskError> {
-        for (name, range, low, high) in ranges.named() {
-            self.range(&format!("{table}.{name}"), range, low, high)?;
+    fn distribution(
+        &self,
+        field: &str,
+        distribution: &Distribution,
+        low: f64,
+        high: f64,
+    ) -> Result<(), TaskError> {
+        let (least, most) = distribution.ends();
+        if low <= least && most <= high {
+            return Ok(());
         }
-        for errors in &ranges.sensors {
-            self.within(format!("{table}: {} noise", errors.name), errors.noise, 0.0, 1e6)?;
-            self.within(format!("{table}: {} bias", errors.name), errors.bias, 0.0, 1e6)?;
+        self.fail(field, distribution, format!("numbers from {low} to {high}"))
+    }
+
+    fn sensor(&self, sensor: &SensorDocument) -> Result<(), TaskError> {
+        let field = |key: &str| format!("sensor {:?}: {key}", sensor.name);
+        let physics_s = self.document.dynamics.physics_period_s;
+        if let Some(period_s) = sensor.period_s
+            && Periods::ratio(physics_s, period_s).is_none()
+        {
+            let expected = format!("a multiple of physics_period_s = {physics_s} s");
+            return self.fail(field("period_s"), format!("{period_s} s"), expected);
+        }
+        for (name, size, largest) in sensor.errors.named() {
+            self.within(field(&format!("errors.{name}")), size, 0.0, largest)?;
+        }
+        let SensorErrors { scale, quantization, saturation, .. } = sensor.errors;
+        if sensor.quantity == super::SensorQuantity::BaseOrientation
+            && [scale, quantization, saturation] != [0.0; 3]
+        {
+            let found = "with scale, quantization or saturation";
+            return self.fail(
+                field("errors"),
+                found,
+                "noise, bias and bias_walk: an orientation has no scale",
+            );
         }
         Ok(())
+    }
+
+    fn terms(&self) -> Result<Vec<Term>, TaskError> {
+        let targets = super::targets(self.document, self.model, self.joints);
+        let terms = self.document.randomization.iter().enumerate().map(|(index, document)| {
+            Term::new(document, &targets, self.document.dynamics.policy_period_s).or_else(
+                |(field, found, expected)| {
+                    self.fail(format!("randomization {}: {field}", index + 1), found, expected)
+                },
+            )
+        });
+        terms.collect()
     }
 }

@@ -1,8 +1,8 @@
 //! The policy's contract as it follows from a task: names, sizes, units and frames are derived, never written twice.
 
 use super::Task;
-use super::document::{ActuatorDocument, CommandDocument, TermDocument};
-use crate::randomization::Ranges;
+use super::document::{ActuatorDocument, CommandDocument, SensorDocument, TermDocument};
+use crate::randomization::{Randomization, Term};
 use sinew_policy_runtime::contract::{
     CommandTerm, Contract, Interpolation, Layout, ObservationTerm, Periods, Provenance, RandomizationRange,
     SCHEMA_VERSION, TermSource,
@@ -115,18 +115,17 @@ pub(crate) fn nobody() -> Provenance<'static> {
     }
 }
 
-/// Every range of a level that is not nominal, as the contract lists it.
-pub(super) fn training_ranges(ranges: &Ranges) -> Vec<(String, f64, f64)> {
-    let nominal = Ranges::default().named();
-    let listed = ranges.named().into_iter().zip(nominal).filter(|(found, default)| found.1 != default.1);
-    let scales = listed.map(|((name, range, ..), _)| (name.to_owned(), range.low, range.high));
-    let errors = ranges.sensors.iter().flat_map(|sensor| {
-        [
-            (format!("{}_noise", sensor.name), sensor.noise, sensor.noise),
-            (format!("{}_bias", sensor.name), 0.0, sensor.bias),
-        ]
+/// What a policy was trained under, as the contract lists it: every term's ends, and every error of a sensor.
+pub(super) fn training_ranges(terms: &[Term], sensors: &[SensorDocument]) -> Vec<(String, f64, f64)> {
+    let drawn = terms.iter().filter_map(|term| {
+        let (low, high) = term.distribution(Randomization::Training)?.ends();
+        Some((term.label.clone(), low, high))
     });
-    scales.chain(errors).collect()
+    let errors = sensors.iter().flat_map(|sensor| {
+        let present = sensor.errors.named().into_iter().filter(|(_, size, _)| *size != 0.0);
+        present.map(|(error, size, _)| (format!("{}_{error}", sensor.name), size, size))
+    });
+    drawn.chain(errors).collect()
 }
 
 /// Each term's floor at every value that the term takes in the observation.

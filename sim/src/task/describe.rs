@@ -4,7 +4,7 @@ use super::Task;
 use super::document::{ActuatorDocument, SafeActionSpec, SampledDocument};
 use crate::objective::{RewardTerm, Shape};
 use crate::quantity::Measure;
-use crate::randomization::{Randomization, Ranges};
+use crate::randomization::{Moment, Parameter, Randomization};
 use crate::robot::Formulation;
 use sinew_policy_runtime::contract::{ObservationTerm, TermSource};
 use std::fmt::Write as _;
@@ -154,36 +154,26 @@ impl Task {
     }
 
     fn write_randomization(&self, text: &mut String) -> std::fmt::Result {
-        let levels = [Randomization::Training, Randomization::Acceptance].map(|level| self.ranges(level));
-        let nominal = Ranges::default().named();
-        let named = levels[0].named().into_iter().zip(levels[1].named()).zip(nominal);
-        let varied = named
-            .filter(|((training, acceptance), nominal)| training.1 != nominal.1 || acceptance.1 != nominal.1);
-        writeln!(text, "\n{:<34} {:>18} {:>18}", "randomization", "training", "acceptance")?;
-        let span = |low: f64, high: f64| format!("{low} to {high}");
-        for ((training, acceptance), _) in varied {
-            let (training, acceptance) = ((training.0, training.1), acceptance.1);
-            writeln!(
-                text,
-                "  {:<32} {:>18} {:>18}",
-                training.0,
-                span(training.1.low, training.1.high),
-                span(acceptance.low, acceptance.high)
-            )?;
+        writeln!(text, "\n{:<40} {:>24} {:>24}", "randomization", "training", "acceptance")?;
+        for term in self.terms() {
+            let [training, acceptance] = [Randomization::Training, Randomization::Acceptance]
+                .map(|level| term.distribution(level).map(ToString::to_string).unwrap_or_default());
+            write!(text, "  {:<38} {training:>24} {acceptance:>24}", term.label)?;
+            if term.each {
+                write!(text, ", each its own")?;
+            }
+            match term.moment {
+                Moment::Reset => {}
+                Moment::Startup => write!(text, ", once for each environment")?,
+                Moment::Interval => write!(text, ", every {} to {} s", term.every_s.low, term.every_s.high)?,
+                Moment::Step => write!(text, ", every policy period")?,
+            }
+            writeln!(text)?;
         }
         for sensor in &self.inner.document.sensors {
-            let errors = |ranges: &Ranges| {
-                let found = ranges.sensors.iter().find(|errors| errors.name == sensor.name);
-                found.map_or((0.0, 0.0), |errors| (errors.noise, errors.bias))
-            };
-            let (training, acceptance) = (errors(&levels[0]), errors(&levels[1]));
-            for (what, training, acceptance) in
-                [("noise", training.0, acceptance.0), ("bias", training.1, acceptance.1)]
-            {
-                if training != 0.0 || acceptance != 0.0 {
-                    let name = format!("{} {what}", sensor.name);
-                    writeln!(text, "  {name:<32} {training:>18} {acceptance:>18}")?;
-                }
+            for (error, size, _) in sensor.errors.named().into_iter().filter(|error| error.1 != 0.0) {
+                let name = format!("{} {error}", sensor.name);
+                writeln!(text, "  {name:<38} {size:>24} {size:>24}")?;
             }
         }
         Ok(())
@@ -191,14 +181,14 @@ impl Task {
 
     /// What is legal and yet probably a mistake.
     pub fn warnings(&self) -> Vec<String> {
-        let ranges = self.ranges(Randomization::Training);
-        let delayed = ranges.action_delay_s.high > 0.0 || ranges.observation_delay_s.high > 0.0;
+        let longest = |parameter| self.longest_delay_s(parameter, Randomization::Training);
+        let delayed = longest(Parameter::ActionDelay).max(longest(Parameter::ObservationDelay)) > 0.0;
         let contract = self.contract(super::nobody());
         let remembers = contract.observation.iter().any(|term| term.source == TermSource::PreviousAction);
         let mut warnings = Vec::new();
         if delayed && !remembers {
             warnings.push(
-                "delay is randomized, but the policy sees no past action: it cannot know what has not acted yet; add \
+                "actions or samples are delayed, but the policy sees no past action: it cannot know what has not acted yet; add \
                  an observation with source = \"previous_action\""
                     .to_owned(),
             );

@@ -6,7 +6,7 @@
 use super::error::TaskError;
 use crate::objective::{Sample, Shape};
 use crate::quantity::Quantity;
-use crate::randomization::{Range, Ranges};
+use crate::randomization::{Distribution, Range, TermDocument as RandomizationDocument};
 use crate::robot::{Formulation, JointKind};
 use serde::Deserialize;
 use sinew_policy_runtime::contract::{History, Layout, TermSource};
@@ -41,7 +41,7 @@ pub(crate) struct TaskDocument {
     pub(crate) success: Option<SuccessDocument>,
     pub(crate) start: StartDocument,
     #[serde(default)]
-    pub(crate) randomization: RandomizationDocument,
+    pub(crate) randomization: Vec<RandomizationDocument>,
 }
 
 fn term_major() -> Layout {
@@ -110,6 +110,8 @@ pub(crate) enum SensorQuantity {
     JointPosition,
     /// A hinge's speed, rad/s; a slide's, m/s.
     JointVelocity,
+    /// What a hinge's actuators apply, N m; a slide's, N.
+    JointEffort,
     /// The base's origin, m, world.
     BasePosition,
     /// The base's velocity, m/s, world.
@@ -128,6 +130,8 @@ impl SensorQuantity {
             (Self::JointPosition, JointKind::Slide) => (1, Unit::Meter, Frame::Joint),
             (Self::JointVelocity, JointKind::Hinge) => (1, Unit::RadianPerSecond, Frame::Joint),
             (Self::JointVelocity, JointKind::Slide) => (1, Unit::MeterPerSecond, Frame::Joint),
+            (Self::JointEffort, JointKind::Hinge) => (1, Unit::NewtonMeter, Frame::Joint),
+            (Self::JointEffort, JointKind::Slide) => (1, Unit::Newton, Frame::Joint),
             (Self::BasePosition, _) => (3, Unit::Meter, Frame::World),
             (Self::BaseVelocity, _) => (3, Unit::MeterPerSecond, Frame::World),
             (Self::BaseOrientation, _) => (4, Unit::Dimensionless, Frame::BodyToWorld),
@@ -144,6 +148,61 @@ pub(crate) struct SensorDocument {
     pub(crate) quantity: SensorQuantity,
     /// The joint, for a joint's quantity.
     pub(crate) joint: Option<String>,
+    /// From one of its samples to the next, s, a multiple of the physics step; each physics step where absent.
+    pub(crate) period_s: Option<f64>,
+    /// What is wrong with it, in training and acceptance.
+    #[serde(default)]
+    pub(crate) errors: SensorErrors,
+}
+
+/// How wrong a sensor is, in its unit; an orientation's errors are rotations, rad.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SensorErrors {
+    /// Standard deviation of each value's white noise.
+    pub(crate) noise: f64,
+    /// Largest length of an error that is constant through the episode.
+    pub(crate) bias: f64,
+    /// Deviation of an error that walks, after a second.
+    pub(crate) bias_walk: f64,
+    /// Largest relative error of the scale.
+    pub(crate) scale: f64,
+    /// Smallest difference that it tells; 0 for any.
+    pub(crate) quantization: f64,
+    /// Largest magnitude that it shows; 0 for any.
+    pub(crate) saturation: f64,
+    /// Probability that a sample is lost, and the one before it stays.
+    pub(crate) dropout: f64,
+    /// From the motion to the sample, s.
+    pub(crate) latency_s: f64,
+}
+
+impl SensorErrors {
+    /// Every error with its name in files and its largest legal value.
+    pub(crate) fn named(&self) -> [(&'static str, f64, f64); 8] {
+        [
+            ("noise", self.noise, 1e6),
+            ("bias", self.bias, 1e6),
+            ("bias_walk", self.bias_walk, 1e6),
+            ("scale", self.scale, 1.0),
+            ("quantization", self.quantization, 1e6),
+            ("saturation", self.saturation, 1e9),
+            ("dropout", self.dropout, 1.0),
+            ("latency_s", self.latency_s, 1.0),
+        ]
+    }
+}
+
+/// A sensor with its names resolved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SensorPlan {
+    pub(crate) quantity: SensorQuantity,
+    /// The joint's place, for a joint's quantity.
+    pub(crate) joint: usize,
+    /// How many values.
+    pub(crate) size: u16,
+    pub(crate) period_s: Option<f64>,
+    pub(crate) errors: SensorErrors,
 }
 
 /// An actuator of the robot.
@@ -168,12 +227,27 @@ pub(crate) struct ActuatorDocument {
     /// Time constant of the motor's first-order lag, s; 0 for none.
     #[serde(default)]
     pub(crate) lag_s: f64,
+    /// From the command to the motor, s; 0 for none.
+    #[serde(default)]
+    pub(crate) delay_s: f64,
+    /// How the effort falls with the joint's speed, where it does.
+    pub(crate) dc_motor: Option<DcMotorDocument>,
     /// The command in the default pose.
     pub(crate) default: f32,
     /// The command is offset + scale x normalized action.
     pub(crate) head_scale: f32,
     pub(crate) head_offset: f32,
     pub(crate) rotor: Option<RotorDocument>,
+}
+
+/// The line from stall to no load of a DC motor at its nominal voltage.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DcMotorDocument {
+    /// Effort at rest, N m or N; more than the effort limit where the drive limits the current.
+    pub(crate) stall_effort: f64,
+    /// Speed at which no effort is left, rad/s or m/s.
+    pub(crate) no_load_speed: f64,
 }
 
 /// A rotor's constants.
@@ -306,11 +380,11 @@ pub(crate) struct StartDocument {
 }
 
 /// Where a joint starts: rad and rad/s of a hinge, m and m/s of a slide.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JointStart {
-    pub(crate) position: Range,
-    pub(crate) velocity: Range,
+    pub(crate) position: Distribution,
+    pub(crate) velocity: Distribution,
 }
 
 /// Where a floating base starts: about the first command's value, which is a position.
@@ -340,14 +414,6 @@ pub enum SafeActionSpec {
         /// Motors stop after it, s.
         duration_s: f64,
     },
-}
-
-/// The ranges of both levels.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RandomizationDocument {
-    pub(crate) training: Ranges,
-    pub(crate) acceptance: Ranges,
 }
 
 impl TaskDocument {

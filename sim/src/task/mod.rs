@@ -13,18 +13,19 @@ mod error;
 pub(crate) use contract::nobody;
 pub use document::SafeActionSpec;
 pub(crate) use document::{
-    ActuatorDocument, CommandDocument, RotorDocument, SensorQuantity, Spin, StartDocument,
+    ActuatorDocument, CommandDocument, DcMotorDocument, RotorDocument, SensorErrors, SensorPlan,
+    SensorQuantity, Spin, StartDocument,
 };
 pub use error::TaskError;
 
 use crate::objective::{Objective, RewardTerm, Success, Termination};
 use crate::quantity::Situation;
-use crate::randomization::{Randomization, Ranges};
+use crate::randomization::{Distribution, Draws, Operation, Parameter, Randomization, Targets, Term, WORLD};
 use crate::robot::{Attachment, Formulation, JointKind, RobotModel};
 use crate::truth::Truth;
+use check::Checked;
 use contract::{observation_floor, training_ranges};
 use document::{SensorDocument, TaskDocument};
-use sinew_policy_runtime::contract::Periods;
 use sinew_policy_runtime::document::{nearest, read};
 use sinew_policy_runtime::interface::{Interface, Sensor};
 use sinew_policy_runtime::safe_action::RotorMount;
@@ -48,6 +49,8 @@ struct Inner {
     head_offset: Vec<f32>,
     goal: Vec<f32>,
     observation_floor: Vec<f32>,
+    /// How robots differ.
+    terms: Vec<Term>,
     /// Names and ranges of the training level, as the contract lists them.
     training_ranges: Vec<(String, f64, f64)>,
 }
@@ -95,14 +98,15 @@ impl Task {
             Some(model) => model.joint_names().to_vec(),
             None => vec!["hinge".to_owned()],
         };
-        let objective = check::check(&document, model.as_ref(), &joint_names, file)?;
+        let Checked { objective, terms } = check::check(&document, model.as_ref(), &joint_names, file)?;
         let inner = Inner {
             objective,
+            training_ranges: training_ranges(&terms, &document.sensors),
+            terms,
             head_scale: document.actuators.iter().map(|actuator| actuator.head_scale).collect(),
             head_offset: document.actuators.iter().map(|actuator| actuator.head_offset).collect(),
             goal: document.commands.iter().flat_map(|command| command.value.iter().copied()).collect(),
             observation_floor: Vec::new(),
-            training_ranges: training_ranges(&document.randomization.training),
             document,
             model,
             joint_names,
@@ -177,12 +181,6 @@ impl Task {
     /// rapier's solver iterations in a physics step.
     pub(crate) fn solver_iterations(&self) -> u32 {
         self.inner.document.dynamics.solver_iterations
-    }
-
-    /// Physics steps from one action to the next.
-    pub(crate) fn physics_steps_per_policy_step(&self) -> u32 {
-        // The check at load proved that one divides the other.
-        Periods::ratio(self.physics_period_s(), self.policy_period_s()).unwrap_or(1)
     }
 
     /// Steps of an acceptance episode that nothing ends.
@@ -291,21 +289,47 @@ impl Task {
         self.inner.joint_names.iter().map(clip).collect()
     }
 
-    /// The ranges of a level.
-    pub(crate) fn ranges(&self, randomization: Randomization) -> Ranges {
-        let document = &self.inner.document.randomization;
-        match randomization {
-            Randomization::Training => document.training.clone(),
-            Randomization::Acceptance => document.acceptance.clone(),
-            Randomization::Nominal => Ranges::default(),
-        }
+    /// Numbers of a level, to be drawn.
+    pub(crate) fn draws(&self, randomization: Randomization) -> Draws {
+        let Inner { document, model, joint_names, terms, .. } = &*self.inner;
+        Draws::new(terms, &targets(document, model.as_ref(), joint_names), randomization)
     }
 
-    /// Each sensor's name, quantity, for a joint's quantity the joint's position among the joints, and number of values.
-    pub(crate) fn sensors(&self) -> impl Iterator<Item = (&str, SensorQuantity, usize, u16)> {
-        self.inner.document.sensors.iter().map(|sensor| {
-            let joint = self.joint_of(sensor).unwrap_or(0);
-            (sensor.name.as_str(), sensor.quantity, joint, self.sensor(sensor).size)
+    /// The longest action or observation delay that any actuator or sensor can draw, s.
+    pub(crate) fn longest_delay_s(&self, parameter: Parameter, randomization: Randomization) -> f64 {
+        let Inner { document, terms, .. } = &*self.inner;
+        let latencies = document.sensors.iter().map(|sensor| sensor.errors.latency_s);
+        let nominal = match parameter {
+            Parameter::ObservationDelay if randomization == Randomization::Nominal => 0.0,
+            Parameter::ObservationDelay => latencies.fold(0.0, f64::max),
+            _ => document.actuators.iter().map(|actuator| actuator.delay_s).fold(0.0, f64::max),
+        };
+        terms.iter().filter(|term| term.parameter == parameter).fold(nominal, |longest, term| {
+            let Some((_, high)) = term.distribution(randomization).map(Distribution::ends) else {
+                return longest;
+            };
+            // Whatever a term leaves out keeps what it had.
+            match term.operation {
+                Operation::Set => longest.max(high),
+                Operation::Scale => longest * high.max(1.0),
+                Operation::Add => longest + high,
+            }
+        })
+    }
+
+    /// How robots differ.
+    pub(crate) fn terms(&self) -> &[Term] {
+        &self.inner.terms
+    }
+
+    /// Every sensor, with its names resolved.
+    pub(crate) fn sensors(&self) -> impl Iterator<Item = SensorPlan> {
+        self.inner.document.sensors.iter().map(|sensor| SensorPlan {
+            quantity: sensor.quantity,
+            joint: self.joint_of(sensor).unwrap_or(0),
+            size: self.sensor(sensor).size,
+            period_s: sensor.period_s,
+            errors: sensor.errors,
         })
     }
 
@@ -320,6 +344,21 @@ impl Task {
         // The equations' only joint is a hinge.
         let (size, unit, frame) = sensor.quantity.form(kind.unwrap_or(JointKind::Hinge));
         Sensor { name: &sensor.name, size, unit, frame }
+    }
+}
+
+/// Everything that randomization may target.
+fn targets<'a>(
+    document: &'a TaskDocument,
+    model: Option<&'a RobotModel>,
+    joint_names: &'a [String],
+) -> Targets<'a> {
+    let bodies = model.map_or(&[][..], |model| &model.body_names);
+    Targets {
+        bodies: bodies.iter().map(String::as_str).chain([WORLD]).collect(),
+        joints: joint_names.iter().map(String::as_str).collect(),
+        actuators: document.actuators.iter().map(|actuator| actuator.name.as_str()).collect(),
+        sensors: document.sensors.iter().map(|sensor| sensor.name.as_str()).collect(),
     }
 }
 

@@ -21,12 +21,25 @@ pub(crate) fn write(name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
-/// A built-in task whose acceptance ranges are replaced by `ranges`, lines of TOML.
+/// A task's text without any randomization or sensor errors, and with other `lines` at its end.
 #[allow(dead_code, reason = "not every test file needs it")]
-pub(crate) fn with_acceptance(task: &str, name: &str, ranges: &str) -> Task {
-    let text = text(task);
-    let (before, _) = text.split_once("[randomization.acceptance]").unwrap();
-    Task::load(&write(name, &format!("{before}[randomization.acceptance]\n{ranges}"))).unwrap()
+pub(crate) fn varied(text: &str, lines: &str) -> String {
+    let before = text.split_once("[[randomization]]").map_or(text, |(before, _)| before);
+    let flawless: Vec<&str> = before.lines().filter(|line| !line.starts_with("errors = ")).collect();
+    format!("{}\n{lines}\n", flawless.join("\n"))
+}
+
+/// One term for both levels, in a file's words.
+#[allow(dead_code, reason = "not every test file needs it")]
+pub(crate) fn term(name: &str, operation: &str, distribution: &str) -> String {
+    format!("[[randomization]]\nterm = {name:?}\noperation = {operation:?}\ntraining = {distribution}\n")
+}
+
+/// A built-in task in which nothing but `terms` is randomized.
+#[allow(dead_code, reason = "not every test file needs it")]
+pub(crate) fn randomized(task: &str, name: &str, terms: &[(&str, &str, &str)]) -> Task {
+    let lines: String = terms.iter().map(|(name, operation, drawn)| term(name, operation, drawn)).collect();
+    Task::load(&write(name, &varied(&text(task), &lines))).unwrap()
 }
 
 /// A robot of several joints that is never without contacts, in one of rapier's formulations.

@@ -2,63 +2,13 @@
 
 use super::World;
 use crate::quantity::wrapped;
-use crate::randomization::Draw;
 use crate::robot::joint::{Holder, JointKind, Link, ModelJoint};
 use crate::robot::model::RobotModel;
 use crate::truth::JointState;
-use rapier3d::dynamics::{ImpulseJointHandle, JointAxesMask, MotorModel, MultibodyLink, RigidBodySet};
+use rapier3d::dynamics::{MultibodyLink, RigidBodySet};
 use rapier3d::math::{Pose, Vector};
 
-/// Below this speed, rad/s or m/s, dry friction as a constraint gives way: it is a very stiff damper with a limit.
-const FRICTION_SPEED: f64 = 1e-3;
-
 impl World {
-    /// rapier damps every free angle with 0.1 N m s/rad of its own; only what the file and the episode say remains.
-    pub(super) fn set_joint_friction(&mut self, model: &RobotModel, draw: &Draw) {
-        for joint in &model.joints {
-            if let Holder::Multibody(handle) = joint.holder
-                && let Some((multibody, _)) = self.physics.multibody_joints.get_mut(handle)
-            {
-                multibody.damping_mut().fill(0.0);
-                multibody.frictions_mut().fill(0.0);
-            }
-        }
-        for joint in &model.joints {
-            let damping = (joint.damping + draw.joint_damping_n_m_s_per_rad) as f32;
-            let dry = joint.friction + draw.joint_friction_n_m;
-            match joint.holder {
-                Holder::Multibody(handle) => {
-                    if let Some((multibody, link)) = self.physics.multibody_joints.get_mut(handle)
-                        && let Some(row) = multibody.link(link).map(MultibodyLink::assembly_id)
-                    {
-                        multibody.damping_mut()[row] = damping;
-                        multibody.frictions_mut()[row] = dry as f32;
-                    }
-                }
-                Holder::Constraint { joint: held, friction } => {
-                    self.set_damper(held, joint.kind, damping, f32::MAX);
-                    self.set_damper(friction, joint.kind, (dry / FRICTION_SPEED) as f32, dry as f32);
-                    if let Some(friction) = self.physics.impulse_joints.get_mut(friction, false) {
-                        friction.data.set_enabled(dry > 0.0);
-                    }
-                }
-            }
-        }
-    }
-
-    fn set_damper(&mut self, handle: ImpulseJointHandle, kind: JointKind, damping: f32, largest: f32) {
-        if let Some(joint) = self.physics.impulse_joints.get_mut(handle, false) {
-            let axis = kind.axis();
-            joint.data.set_motor_model(axis, MotorModel::ForceBased);
-            joint.data.set_motor_velocity(axis, 0.0, damping);
-            joint.data.set_motor_max_force(axis, largest);
-            if !(damping > 0.0) {
-                // Without gains rapier's motor is not limp but rigid.
-                joint.data.motor_axes.remove(JointAxesMask::from(axis));
-            }
-        }
-    }
-
     /// Puts joints into a state; the base is where it belongs already.
     pub(crate) fn set_joints(&mut self, model: &RobotModel, states: &[JointState]) {
         for (joint, state) in model.joints.iter().zip(states) {
@@ -83,7 +33,7 @@ impl World {
         let physics = &mut self.physics;
         let mut placed = None;
         for joint in &model.joints {
-            let child = model.links[joint.link].child;
+            let child = self.links[joint.link].child;
             let index = physics.multibody_joints.rigid_body_link(child).map(|link| link.multibody);
             // A multibody's joints stand together: once is enough for all of them.
             if index == placed {
@@ -101,7 +51,7 @@ impl World {
     /// Forward kinematics, link by link from the base outwards: poses and velocities that satisfy every constraint.
     fn place_links(&mut self, model: &RobotModel, states: &[JointState]) {
         let bodies = &mut self.physics.bodies;
-        for (index, Link { parent, child, frames: [frame1, frame2] }) in model.links.iter().enumerate() {
+        for (index, Link { parent, child, frames: [frame1, frame2] }) in self.links.iter().enumerate() {
             let jointed = model.joints.iter().zip(states).find(|(joint, _)| joint.link == index);
             let motion =
                 jointed.map_or(Pose::IDENTITY, |(joint, state)| joint.kind.motion(state.position as f32));
@@ -127,12 +77,7 @@ impl World {
     }
 
     /// A joint's state; `before` says how many turns a hinge has made.
-    pub(super) fn joint_state(
-        &self,
-        model: &RobotModel,
-        joint: &ModelJoint,
-        before: JointState,
-    ) -> JointState {
+    pub(super) fn joint_state(&self, joint: &ModelJoint, before: JointState) -> JointState {
         match joint.holder {
             Holder::Multibody(handle) => {
                 if let Some((multibody, link)) = self.physics.multibody_joints.get(handle)
@@ -146,7 +91,7 @@ impl World {
                 before
             }
             Holder::Constraint { .. } => {
-                measured(&self.physics.bodies, &model.links[joint.link], joint.kind, before)
+                measured(&self.physics.bodies, &self.links[joint.link], joint.kind, before)
             }
         }
     }
@@ -154,7 +99,7 @@ impl World {
     /// Limits a joint's speed, rad/s or m/s; returns whether it was beyond.
     pub(crate) fn clip_joint_speed(&mut self, model: &RobotModel, joint: usize, limit: f64) -> bool {
         let ends = &model.joints[joint];
-        let state = self.joint_state(model, ends, JointState::default());
+        let state = self.joint_state(ends, JointState::default());
         if state.velocity.abs() <= limit {
             return false;
         }
@@ -168,7 +113,7 @@ impl World {
                 }
             }
             Holder::Constraint { .. } => {
-                let Link { child, frames: [_, frame2], .. } = model.links[ends.link];
+                let Link { child, frames: [_, frame2], .. } = self.links[ends.link];
                 let body = &mut self.physics.bodies[child];
                 let frame = *body.position() * frame2;
                 let change = frame.rotation * Vector::X * (clipped - state.velocity) as f32;
@@ -188,7 +133,7 @@ impl World {
     /// Adds a hinge's torque in N m or a slide's force in N: on the child, and the opposite on the parent.
     pub(crate) fn add_joint_effort(&mut self, model: &RobotModel, joint: usize, effort: f64) {
         let ends = &model.joints[joint];
-        let Link { parent, child, frames: [_, frame2] } = model.links[ends.link];
+        let Link { parent, child, frames: [_, frame2] } = self.links[ends.link];
         let frame = *self.physics.bodies[child].position() * frame2;
         let effort = frame.rotation * Vector::X * effort as f32;
         for (body, effort) in [(child, effort), (parent, -effort)] {

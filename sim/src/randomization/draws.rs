@@ -1,0 +1,189 @@
+//! The numbers that one robot has drawn: [`Draws`], and when each is drawn again.
+
+use super::parameter::{Components, Parameter};
+use super::term::{Moment, Targets, Term};
+use super::{Distribution, Randomization, Variation};
+use crate::error::SimError;
+use crate::random::Stream;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What is drawn once for each environment comes from a stream of its own, so that it is the same in every episode.
+const STARTUP_SEED_OFFSET: u64 = 0x57a7_0000_0000;
+
+/// Which parameters have been drawn anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Touched(u64);
+
+impl Touched {
+    pub(crate) fn contains(self, parameter: Parameter) -> bool {
+        self.0 & (1 << parameter as u64) != 0
+    }
+
+    pub(crate) fn any_of(self, parameters: &[Parameter]) -> bool {
+        parameters.iter().any(|parameter| self.contains(*parameter))
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    fn insert(&mut self, parameter: Parameter) {
+        self.0 |= 1 << parameter as u64;
+    }
+}
+
+/// The terms of one level and one robot's present numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Draws {
+    /// Terms with their distribution; none for a nominal robot.
+    terms: Arc<[(Term, Distribution)]>,
+    /// One term's numbers after the other's.
+    values: Vec<f64>,
+    /// For each term, the physics step from which it is due again.
+    due: Vec<u64>,
+    /// Where in a physics step commands arrive and samples are taken, as fractions of it.
+    phases: [f64; 2],
+    variation: Variation,
+}
+
+/// All of [`Draws`] that its task does not say.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct DrawsState {
+    values: Vec<f64>,
+    due: Vec<u64>,
+    phases: [f64; 2],
+}
+
+impl Draws {
+    /// Of one level; nominal until [`Self::reset`].
+    pub(crate) fn new(terms: &[Term], targets: &Targets, randomization: Randomization) -> Self {
+        let of_level = |term: &Term| Some((term.clone(), term.distribution(randomization)?.clone()));
+        let terms: Arc<[(Term, Distribution)]> = terms.iter().filter_map(of_level).collect();
+        let size = terms.iter().map(|(term, _)| term.size()).sum();
+        Self {
+            values: vec![0.0; size],
+            due: vec![0; terms.len()],
+            phases: [0.0; 2],
+            variation: Variation::new(targets),
+            terms,
+        }
+    }
+
+    /// Starts an episode: everything is drawn, in the order of the file.
+    pub(crate) fn reset(&mut self, seed: u64, environment: u64, stream: &mut Stream, physics_period_s: f64) {
+        let mut startup = Stream::new(seed.wrapping_add(STARTUP_SEED_OFFSET), environment, 0);
+        let mut rest = &mut self.values[..];
+        for ((term, distribution), due) in self.terms.iter().zip(&mut self.due) {
+            let (own, others) = rest.split_at_mut(term.size());
+            rest = others;
+            if term.moment == Moment::Startup {
+                draw(term, distribution, &mut startup, own);
+            } else {
+                draw(term, distribution, stream, own);
+            }
+            if term.parameter == Parameter::Push {
+                own.fill(0.0);
+            }
+            *due = next_due(term, 0, stream, physics_period_s);
+        }
+        self.phases = [stream.uniform(0.0, 1.0), stream.uniform(0.0, 1.0)];
+        self.compose();
+    }
+
+    /// At the start of the policy period that begins at physics step `now`: draws what is due.
+    pub(crate) fn advance(&mut self, now: u64, stream: &mut Stream, physics_period_s: f64) -> Touched {
+        let mut touched = Touched::default();
+        let mut rest = &mut self.values[..];
+        for ((term, distribution), due) in self.terms.iter().zip(&mut self.due) {
+            let (own, others) = rest.split_at_mut(term.size());
+            rest = others;
+            if now >= *due {
+                draw(term, distribution, stream, own);
+                *due = next_due(term, now, stream, physics_period_s);
+                touched.insert(term.parameter);
+            }
+        }
+        if !touched.is_empty() {
+            self.compose();
+        }
+        touched
+    }
+
+    /// What the numbers amount to.
+    pub(crate) fn variation(&self) -> &Variation {
+        &self.variation
+    }
+
+    /// Where in a physics step commands arrive, as a fraction of it.
+    pub(crate) fn action_phase(&self) -> f64 {
+        self.phases[0]
+    }
+
+    /// Where in a physics step samples are taken, as a fraction of it.
+    pub(crate) fn observation_phase(&self) -> f64 {
+        self.phases[1]
+    }
+
+    /// Every term's label and present numbers.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&str, &[f64])> {
+        let mut rest = &self.values[..];
+        self.terms.iter().map(move |(term, _)| {
+            let (own, others) = rest.split_at(term.size());
+            rest = others;
+            (term.label.as_str(), own)
+        })
+    }
+
+    pub(crate) fn state(&self) -> DrawsState {
+        DrawsState { values: self.values.clone(), due: self.due.clone(), phases: self.phases }
+    }
+
+    /// Goes on from the state of the same terms.
+    pub(crate) fn restore(&mut self, state: &DrawsState) -> Result<(), SimError> {
+        SimError::check_lengths(&[
+            ("drawn numbers", self.values.len(), state.values.len()),
+            ("randomization terms", self.due.len(), state.due.len()),
+        ])?;
+        self.values.copy_from_slice(&state.values);
+        self.due.copy_from_slice(&state.due);
+        self.phases = state.phases;
+        self.compose();
+        Ok(())
+    }
+
+    fn compose(&mut self) {
+        self.variation.compose(self.terms.iter().map(|(term, _)| term), &self.values);
+    }
+}
+
+/// Fills a term's numbers.
+fn draw(term: &Term, distribution: &Distribution, stream: &mut Stream, values: &mut [f64]) {
+    let form = term.parameter.form();
+    for set in values.chunks_exact_mut(form.components.count()) {
+        let directed = term.operation != super::Operation::Scale;
+        match form.components {
+            Components::Scalar | Components::Axes => set.fill_with(|| distribution.draw(stream)),
+            // A factor on a vector keeps its direction.
+            _ if !directed => set.fill(distribution.draw(stream)),
+            Components::Direction => {
+                let length = distribution.draw(stream);
+                set.copy_from_slice(&stream.direction().map(|component| length * component));
+            }
+            Components::Horizontal => {
+                let length = distribution.draw(stream);
+                let (sine, cosine) =
+                    libm::sincos(stream.uniform(-core::f64::consts::PI, core::f64::consts::PI));
+                set.copy_from_slice(&[length * cosine, length * sine, 0.0]);
+            }
+        }
+    }
+}
+
+fn next_due(term: &Term, now: u64, stream: &mut Stream, physics_period_s: f64) -> u64 {
+    match term.moment {
+        Moment::Startup | Moment::Reset => u64::MAX,
+        Moment::Interval => now + (libm::round(term.every_s.draw(stream) / physics_period_s) as u64).max(1),
+        Moment::Step => now + 1,
+    }
+}
