@@ -9,7 +9,7 @@ mod snapshot;
 pub use snapshot::EnvState;
 
 use crate::command::Goals;
-use crate::equations::Pendulum;
+use crate::equations::SimulatedMechanism;
 use crate::error::SimError;
 use crate::fault::{self, Fault};
 use crate::objective::{Sample, reward};
@@ -61,9 +61,9 @@ pub struct EpisodeSummary {
 
 /// What moves.
 enum Plant {
-    // A robot is several times larger than a pendulum's two numbers.
+    // A robot is several times larger than a mechanism's few numbers.
     Robot(Box<SimulatedRobot>),
-    Equations { pendulum: Pendulum, stream: Stream },
+    Equations(SimulatedMechanism),
 }
 
 /// One robot and one policy's view of it.
@@ -120,10 +120,9 @@ impl Env {
         };
         let builder = ObservationBuilder::new(&contract, &interface, storage).map_err(mismatch)?;
         let map = ActionMap::new(&contract, &interface).map_err(mismatch)?;
-        let plant = if task.has_robot() {
-            Plant::Robot(Box::new(SimulatedRobot::new(task, randomization)?))
-        } else {
-            Plant::Equations { pendulum: Pendulum::new(), stream: Stream::new(seed, environment, 0) }
+        let plant = match task.equations() {
+            Some(equations) => Plant::Equations(SimulatedMechanism::new(equations.mechanism(), task)),
+            None => Plant::Robot(Box::new(SimulatedRobot::new(task, randomization)?)),
         };
         let actions = task.action_size();
         Ok(Self {
@@ -177,9 +176,8 @@ impl Env {
         self.previous_action.fill(0.0);
         match &mut self.plant {
             Plant::Robot(robot) => robot.reset(self.seed, self.environment, episode),
-            Plant::Equations { pendulum, stream } => {
-                *stream = Stream::new(self.seed, self.environment, episode);
-                pendulum.reset(self.task.start(), self.task.joint_names(), stream);
+            Plant::Equations(mechanism) => {
+                mechanism.reset(&self.task, &mut Stream::new(self.seed, self.environment, episode));
             }
         }
         self.observe(observation)
@@ -273,7 +271,7 @@ impl Env {
     pub fn truth(&self) -> &Truth {
         match &self.plant {
             Plant::Robot(robot) => robot.truth(),
-            Plant::Equations { pendulum, .. } => pendulum.truth(),
+            Plant::Equations(mechanism) => mechanism.truth(),
         }
     }
 
@@ -281,7 +279,7 @@ impl Env {
     pub fn robot(&self) -> Option<&SimulatedRobot> {
         match &self.plant {
             Plant::Robot(robot) => Some(robot),
-            Plant::Equations { .. } => None,
+            Plant::Equations(_) => None,
         }
     }
 
@@ -341,7 +339,7 @@ impl Env {
                 robot.command(&self.setpoints)?;
                 robot.advance(self.task.physics_steps_per_policy_step());
             }
-            Plant::Equations { pendulum, .. } => pendulum.step(self.command[0].into()),
+            Plant::Equations(mechanism) => mechanism.step(self.command[0].into()),
         }
         Ok(())
     }
@@ -349,7 +347,7 @@ impl Env {
     fn observe(&mut self, observation: &mut [f32]) -> Result<(), SimError> {
         match &mut self.plant {
             Plant::Robot(robot) => robot.sense(&mut self.sample, &mut self.ages_us)?,
-            Plant::Equations { pendulum, .. } => pendulum.sense(&mut self.sample),
+            Plant::Equations(mechanism) => mechanism.sense(&mut self.sample),
         }
         let frame = SensorFrame { values: &self.sample, ages_us: &self.ages_us };
         let environment = self.environment;
@@ -372,7 +370,8 @@ impl Env {
 impl Window {
     fn add(&mut self, value: f64) {
         self.count += 1;
-        self.largest = if value > self.largest { value } else { self.largest };
+        // A height may be negative throughout.
+        self.largest = if self.count == 1 || value > self.largest { value } else { self.largest };
         self.squares += value * value;
     }
 }

@@ -1,10 +1,11 @@
 //! Named numbers computed from the true state: the vocabulary of rewards, terminations and success.
 
+use crate::equations::acrobot;
 use crate::rotation;
 use crate::truth::Truth;
 use serde::Deserialize;
 
-/// A non-negative number computed from the true state.
+/// A number computed from the true state; none but a height is ever negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantity {
@@ -24,6 +25,8 @@ pub enum Quantity {
     JointOffset,
     /// Length of the joint velocities, rad/s or m/s.
     JointSpeed,
+    /// Height of acrobot-v1's tip above its shoulder, m: -2 hanging, 2 standing.
+    TipHeight,
     /// Length of the actuator command, in the actuators' units.
     Command,
     /// Length of the normalized action.
@@ -54,6 +57,7 @@ impl Quantity {
             Self::UprightAngle => "upright_angle",
             Self::JointOffset => "joint_offset",
             Self::JointSpeed => "joint_speed",
+            Self::TipHeight => "tip_height",
             Self::Command => "command",
             Self::Action => "action",
             Self::ActionChange => "action_change",
@@ -63,7 +67,7 @@ impl Quantity {
     /// The unit as a suffix of a metric's name.
     pub(crate) const fn unit_suffix(self) -> &'static str {
         match self {
-            Self::PositionError => "_m",
+            Self::PositionError | Self::TipHeight => "_m",
             Self::Speed => "_m_per_s",
             Self::Tilt | Self::UprightAngle => "_rad",
             Self::AngularSpeed | Self::YawRate => "_rad_per_s",
@@ -106,6 +110,7 @@ impl Measure {
             Quantity::UprightAngle => largest(joints.iter().map(|joint| wrapped(joint.position).abs())),
             Quantity::JointOffset => largest(joints.iter().map(|joint| joint.position.abs())),
             Quantity::JointSpeed => norm(joints.iter().map(|joint| joint.velocity)),
+            Quantity::TipHeight => acrobot::tip_height_m(joints),
             Quantity::Command => norm(command.iter().map(|value| f64::from(*value))),
             Quantity::Action => norm(action.iter().map(|value| f64::from(*value))),
             Quantity::ActionChange => {

@@ -3,7 +3,6 @@
 use super::{Env, Plant, Window};
 use crate::command::Goals;
 use crate::error::SimError;
-use crate::random::Stream;
 use crate::robot::RobotState;
 use crate::truth::Truth;
 use serde::{Deserialize, Serialize};
@@ -29,9 +28,9 @@ pub struct EnvState {
 
 #[derive(Clone, Serialize, Deserialize)]
 enum PlantState {
-    // A robot's world is many times larger than an equation's few numbers.
+    // A robot's world is many times larger than a mechanism's few numbers.
     Robot(Box<RobotState>),
-    Equations { truth: Truth, stream: Stream },
+    Equations(Truth),
 }
 
 impl Env {
@@ -41,9 +40,7 @@ impl Env {
         EnvState {
             plant: match &self.plant {
                 Plant::Robot(robot) => PlantState::Robot(Box::new(robot.state())),
-                Plant::Equations { pendulum, stream } => {
-                    PlantState::Equations { truth: pendulum.truth().clone(), stream: stream.clone() }
-                }
+                Plant::Equations(mechanism) => PlantState::Equations(mechanism.truth().clone()),
             },
             history_samples,
             history: history.to_vec(),
@@ -72,10 +69,7 @@ impl Env {
         ])?;
         match (&mut self.plant, &state.plant) {
             (Plant::Robot(robot), PlantState::Robot(saved)) => robot.restore(saved)?,
-            (Plant::Equations { pendulum, stream }, PlantState::Equations { truth, stream: saved }) => {
-                pendulum.restore(truth)?;
-                stream.clone_from(saved);
-            }
+            (Plant::Equations(mechanism), PlantState::Equations(saved)) => mechanism.restore(saved)?,
             _ => return Err(SimError::Snapshot { reason: "it is of another kind of dynamics".to_owned() }),
         }
         let environment = self.environment;

@@ -7,8 +7,10 @@ mod builtin;
 mod check;
 mod contract;
 mod describe;
+mod discrete;
 mod document;
 mod error;
+mod joints;
 
 pub(crate) use contract::nobody;
 pub use document::SafeActionSpec;
@@ -17,6 +19,7 @@ pub(crate) use document::{
 };
 pub use error::TaskError;
 
+use crate::equations::Equations;
 use crate::objective::{Objective, RewardTerm, Success, Termination};
 use crate::quantity::Situation;
 use crate::randomization::{Randomization, Ranges};
@@ -24,6 +27,7 @@ use crate::robot::{Attachment, Formulation, JointKind, RobotModel};
 use crate::truth::Truth;
 use contract::{observation_floor, training_ranges};
 use document::{SensorDocument, TaskDocument};
+use joints::Joints;
 use sinew_policy_runtime::contract::Periods;
 use sinew_policy_runtime::document::{nearest, read};
 use sinew_policy_runtime::interface::{Interface, Sensor};
@@ -42,7 +46,7 @@ struct Inner {
     document: TaskDocument,
     /// Absent where the task is equations.
     model: Option<RobotModel>,
-    joint_names: Vec<String>,
+    joints: Joints,
     objective: Objective,
     head_scale: Vec<f32>,
     head_offset: Vec<f32>,
@@ -91,11 +95,8 @@ impl Task {
                 Some(model)
             }
         };
-        let joint_names = match &model {
-            Some(model) => model.joint_names().to_vec(),
-            None => vec!["hinge".to_owned()],
-        };
-        let objective = check::check(&document, model.as_ref(), &joint_names, file)?;
+        let joints = Joints::new(model.as_ref(), document.dynamics.equations);
+        let objective = check::check(&document, model.as_ref(), &joints, file)?;
         let inner = Inner {
             objective,
             head_scale: document.actuators.iter().map(|actuator| actuator.head_scale).collect(),
@@ -105,7 +106,7 @@ impl Task {
             training_ranges: training_ranges(&document.randomization.training),
             document,
             model,
-            joint_names,
+            joints,
         };
         let mut task = Self { inner: Arc::new(inner) };
         let contract = task.contract(nobody());
@@ -235,13 +236,13 @@ impl Task {
 
     /// Names of the robot's joints, in the order of [`crate::Truth::joints`].
     pub fn joint_names(&self) -> &[String] {
-        &self.inner.joint_names
+        &self.inner.joints.names
     }
 
     /// Each joint's position, rad or m, in the robot's default pose, in the order of [`Self::joint_names`].
     pub fn default_pose(&self) -> impl Iterator<Item = f64> {
         let pose = self.inner.model.as_ref().map(RobotModel::default_pose);
-        (0..self.inner.joint_names.len()).map(move |joint| pose.map_or(0.0, |pose| pose[joint]))
+        (0..self.inner.joints.names.len()).map(move |joint| pose.map_or(0.0, |pose| pose[joint]))
     }
 
     /// When an episode counts as a success.
@@ -256,6 +257,11 @@ impl Task {
         let situation =
             Situation { truth, goal: self.goal(), command: &[], action: &[], previous_action: &[] };
         Some(self.success()?.measure.value(&situation))
+    }
+
+    /// Absent where there is a robot.
+    pub(crate) fn equations(&self) -> Option<Equations> {
+        self.inner.document.dynamics.equations
     }
 
     pub(crate) fn model(&self) -> Option<&RobotModel> {
@@ -288,7 +294,7 @@ impl Task {
             let joints = &self.inner.document.joints;
             joints.iter().find(|joint| joint.name == *name).map(|joint| joint.speed_clip)
         };
-        self.inner.joint_names.iter().map(clip).collect()
+        self.inner.joints.names.iter().map(clip).collect()
     }
 
     /// The ranges of a level.
@@ -311,13 +317,13 @@ impl Task {
 
     fn joint_of(&self, sensor: &SensorDocument) -> Option<usize> {
         let name = sensor.joint.as_ref()?;
-        self.inner.joint_names.iter().position(|joint| joint == name)
+        self.inner.joints.position(name)
     }
 
     /// How a sensor looks from outside.
     fn sensor<'a>(&self, sensor: &'a SensorDocument) -> Sensor<'a> {
-        let kind = self.joint_of(sensor).zip(self.model()).map(|(joint, model)| model.joint_kind(joint));
-        // The equations' only joint is a hinge.
+        let kind = self.joint_of(sensor).map(|joint| self.inner.joints.kinds[joint]);
+        // What is not a joint's is the same for any kind.
         let (size, unit, frame) = sensor.quantity.form(kind.unwrap_or(JointKind::Hinge));
         Sensor { name: &sensor.name, size, unit, frame }
     }
