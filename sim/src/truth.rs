@@ -45,6 +45,12 @@ pub struct JointState {
 }
 
 impl Truth {
+    /// Takes on another state of as many joints; nothing is allocated.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.base = other.base;
+        self.joints.clone_from(&other.joints);
+    }
+
     /// Whether every number is finite.
     pub fn is_finite(&self) -> bool {
         let base = &self.base;

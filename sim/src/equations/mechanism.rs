@@ -54,7 +54,7 @@ impl SimulatedMechanism {
     /// Goes on from a true state, which is all that there is.
     pub(crate) fn restore(&mut self, truth: &Truth) -> Result<(), SimError> {
         SimError::check_lengths(&[("joints", self.truth.joints.len(), truth.joints.len())])?;
-        self.truth.clone_from(truth);
+        self.truth.copy_from(truth);
         Ok(())
     }
 

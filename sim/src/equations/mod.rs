@@ -1,7 +1,7 @@
 //! Equations of motion without a physics engine, for comparing algorithms with published scores.
 //!
-//! [`Equations`] names those that a task's file may choose. Each has a file of its own that ends in a [`Mechanism`], all
-//! that the rest of the program needs to know of it, so that one more is one more file and one more line here.
+//! `Equations` names those that a task's file may choose. Each has a file of its own with a `Mechanism`, all that the rest of
+//! the program needs to know of it: its joints, its step, and which joint is driven. One more is one more file, and a line here.
 
 pub mod acrobot;
 pub mod cart_pole;

@@ -148,6 +148,9 @@ impl Task {
             let measure = self.measured(termination.measure);
             writeln!(text, "ends where    {measure} > {}, reward {}", termination.above, termination.reward)?;
         }
+        if let Some(custom) = self.custom_objective() {
+            writeln!(text, "then          reward and ends as {custom:?} says")?;
+        }
         if let Some(success) = &objective.success {
             let measure = self.measured(success.measure);
             writeln!(

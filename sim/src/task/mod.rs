@@ -20,7 +20,7 @@ pub(crate) use document::{
 pub use error::TaskError;
 
 use crate::equations::Equations;
-use crate::objective::{Objective, RewardTerm, Success, Termination};
+use crate::objective::{CustomObjective, Objective, RewardTerm, Success, Termination};
 use crate::quantity::Situation;
 use crate::randomization::{Randomization, Ranges};
 use crate::robot::{Attachment, Formulation, JointKind, RobotModel};
@@ -39,6 +39,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Task {
     inner: Arc<Inner>,
+    custom: Option<Arc<dyn CustomObjective>>,
 }
 
 #[derive(Debug)]
@@ -108,7 +109,7 @@ impl Task {
             model,
             joints,
         };
-        let mut task = Self { inner: Arc::new(inner) };
+        let mut task = Self { inner: Arc::new(inner), custom: None };
         let contract = task.contract(nobody());
         contract
             .validate()
@@ -119,6 +120,12 @@ impl Task {
             inner.observation_floor = floor;
         }
         Ok(task)
+    }
+
+    /// The same task with an objective in Rust over that of the file; see [`CustomObjective`].
+    #[must_use]
+    pub fn with_objective(self, objective: Arc<dyn CustomObjective>) -> Self {
+        Self { custom: Some(objective), ..self }
     }
 
     /// The task's name.
@@ -254,9 +261,7 @@ impl Task {
     ///
     /// Of goals that are sampled, the value before the first draw counts.
     pub fn error(&self, truth: &Truth) -> Option<f64> {
-        let situation =
-            Situation { truth, goal: self.goal(), command: &[], action: &[], previous_action: &[] };
-        Some(self.success()?.measure.value(&situation))
+        Some(self.success()?.measure.value(&Situation::still(truth, self.goal())))
     }
 
     /// Absent where there is a robot.
@@ -266,6 +271,11 @@ impl Task {
 
     pub(crate) fn model(&self) -> Option<&RobotModel> {
         self.inner.model.as_ref()
+    }
+
+    /// The objective in Rust, where there is one.
+    pub(crate) fn custom_objective(&self) -> Option<&dyn CustomObjective> {
+        self.custom.as_deref()
     }
 
     pub(crate) fn reward_terms(&self) -> &[RewardTerm] {
