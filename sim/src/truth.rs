@@ -47,8 +47,9 @@ pub struct JointState {
 impl Truth {
     /// Takes on another state of as many joints; nothing is allocated.
     pub(crate) fn copy_from(&mut self, other: &Self) {
-        self.base = other.base;
-        self.joints.clone_from(&other.joints);
+        let Self { base, joints } = other;
+        self.base = *base;
+        self.joints.clone_from(joints);
     }
 
     /// Whether every number is finite.
