@@ -4,21 +4,21 @@
 //! [`ObservationBuilder`]; map and builder are the runtime's own. `terminated` and `truncated` are never merged, and an
 //! episode's last observation is returned before anything is reset.
 
+mod plant;
 mod snapshot;
 
 pub use snapshot::EnvState;
 
 use crate::command::Goals;
-use crate::equations::Pendulum;
 use crate::error::SimError;
 use crate::fault::{self, Fault};
 use crate::objective::{Sample, reward};
 use crate::quantity::Situation;
-use crate::random::Stream;
 use crate::randomization::Randomization;
 use crate::robot::SimulatedRobot;
 use crate::task::Task;
 use crate::truth::Truth;
+use plant::Plant;
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::action::ActionMap;
 use sinew_policy_runtime::contract::Contract;
@@ -35,7 +35,8 @@ pub struct Outcome {
     pub terminated: bool,
     /// Time ran out.
     pub truncated: bool,
-    /// The simulation left what is physical: the step is no experience, and the episode is over. See [`Env::fault`].
+    /// The simulation left what is physical, or the reward what is finite: the step is no experience, and the episode is
+    /// over. See [`Env::fault`].
     pub faulted: bool,
 }
 
@@ -57,13 +58,6 @@ pub struct EpisodeSummary {
     /// Named numbers from the true state over the task's success window, such as `position_error_max_m` and
     /// `position_error_rms_m`; empty where the episode ended before the window.
     pub metrics: BTreeMap<String, f64>,
-}
-
-/// What moves.
-enum Plant {
-    // A robot is several times larger than a pendulum's two numbers.
-    Robot(Box<SimulatedRobot>),
-    Equations { pendulum: Pendulum, stream: Stream },
 }
 
 /// One robot and one policy's view of it.
@@ -88,6 +82,8 @@ pub struct Env {
     episode_return: f64,
     terminated: bool,
     window: Window,
+    /// The state before the step, where an objective in Rust may ask for it.
+    before: Option<Truth>,
     /// Of the present episode, for a re-run; room for all of them is made at the start.
     actions_taken: Vec<f32>,
     fault: Option<Fault>,
@@ -120,13 +116,10 @@ impl Env {
         };
         let builder = ObservationBuilder::new(&contract, &interface, storage).map_err(mismatch)?;
         let map = ActionMap::new(&contract, &interface).map_err(mismatch)?;
-        let plant = if task.has_robot() {
-            Plant::Robot(Box::new(SimulatedRobot::new(task, randomization)?))
-        } else {
-            Plant::Equations { pendulum: Pendulum::new(), stream: Stream::new(seed, environment, 0) }
-        };
         let actions = task.action_size();
+        let plant = Plant::new(task, randomization)?;
         Ok(Self {
+            before: task.custom_objective().map(|_| plant.truth().clone()),
             plant,
             builder,
             map,
@@ -175,13 +168,7 @@ impl Env {
         );
         self.action.fill(0.0);
         self.previous_action.fill(0.0);
-        match &mut self.plant {
-            Plant::Robot(robot) => robot.reset(self.seed, self.environment, episode),
-            Plant::Equations { pendulum, stream } => {
-                *stream = Stream::new(self.seed, self.environment, episode);
-                pendulum.reset(self.task.start(), self.task.joint_names(), stream);
-            }
-        }
+        self.plant.reset(&self.task, self.seed, self.environment, episode);
         self.observe(observation)
     }
 
@@ -194,19 +181,23 @@ impl Env {
     /// An action that is not finite, or a slice of the wrong length.
     pub fn step(&mut self, action: &[f32], observation: &mut [f32]) -> Result<Outcome, SimError> {
         self.take(action)?;
+        if let Some(before) = &mut self.before {
+            before.copy_from(self.plant.truth());
+        }
         let before = reward(self.task.reward_terms(), Sample::Before, &self.situation());
-        self.act()?;
+        self.plant.step(&self.task, &self.command, &mut self.setpoints)?;
         self.step += 1;
         if let Some(cause) = fault::cause(self.truth()) {
-            self.fault = Some(self.describe(cause));
-            return Ok(Outcome { reward: 0.0, terminated: false, truncated: false, faulted: true });
+            return Ok(self.break_down(cause));
         }
         let situation = self.situation();
-        let mut total = before + reward(self.task.reward_terms(), Sample::After, &situation);
-        let ended = self.task.terminations().iter().find(|termination| termination.applies(&situation));
-        total += ended.map_or(0.0, |termination| termination.reward);
+        let (total, terminated) = self.judge(before, &situation);
+        let reward = total as f32;
+        if !reward.is_finite() {
+            return Ok(self.break_down(format!("the reward is {reward}")));
+        }
         let judged = self.task.success().map(|success| (success, success.measure.value(&situation)));
-        self.terminated = ended.is_some();
+        self.terminated = terminated;
         if let Some((success, value)) = judged
             && self.step + self.window_steps(success.window_s) > self.episode_steps
         {
@@ -218,7 +209,7 @@ impl Env {
         self.goals.advance(self.task.commands(), self.step as u64, self.task.policy_period_s());
         self.observe(observation)?;
         Ok(Outcome {
-            reward: total as f32,
+            reward,
             terminated: self.terminated,
             truncated: !self.terminated && self.step >= self.episode_steps,
             faulted: false,
@@ -257,6 +248,25 @@ impl Env {
         self.fault.as_ref()
     }
 
+    /// Reward and end of a step whose terms on the state before it came to `before`.
+    fn judge(&self, before: f64, situation: &Situation) -> (f64, bool) {
+        let terms = before + reward(self.task.reward_terms(), Sample::After, situation);
+        let ended = self.task.terminations().iter().find(|termination| termination.applies(situation));
+        let (total, terminated) = (terms + ended.map_or(0.0, |end| end.reward), ended.is_some());
+        match self.task.custom_objective() {
+            None => (total, terminated),
+            Some(objective) => {
+                (objective.reward(situation, total), objective.terminated(situation, terminated))
+            }
+        }
+    }
+
+    /// Ends the episode as a fault.
+    fn break_down(&mut self, cause: String) -> Outcome {
+        self.fault = Some(self.describe(cause));
+        Outcome { reward: 0.0, terminated: false, truncated: false, faulted: true }
+    }
+
     fn describe(&self, cause: String) -> Fault {
         Fault {
             task: self.task.name().to_owned(),
@@ -271,17 +281,14 @@ impl Env {
 
     /// The true state.
     pub fn truth(&self) -> &Truth {
-        match &self.plant {
-            Plant::Robot(robot) => robot.truth(),
-            Plant::Equations { pendulum, .. } => pendulum.truth(),
-        }
+        self.plant.truth()
     }
 
     /// The simulated robot; equations have none.
     pub fn robot(&self) -> Option<&SimulatedRobot> {
         match &self.plant {
             Plant::Robot(robot) => Some(robot),
-            Plant::Equations { .. } => None,
+            Plant::Mechanism(_) => None,
         }
     }
 
@@ -330,27 +337,8 @@ impl Env {
         applied.map(|_| ()).map_err(|fault| SimError::Action { environment, fault })
     }
 
-    /// Lets the robot act on the command for one policy period.
-    fn act(&mut self) -> Result<(), SimError> {
-        match &mut self.plant {
-            Plant::Robot(robot) => {
-                let documents = self.task.actuators().iter().zip(&self.command);
-                for (setpoint, (document, value)) in self.setpoints.iter_mut().zip(documents) {
-                    *setpoint = document.actuator().setpoint(*value);
-                }
-                robot.command(&self.setpoints)?;
-                robot.advance_period();
-            }
-            Plant::Equations { pendulum, .. } => pendulum.step(self.command[0].into()),
-        }
-        Ok(())
-    }
-
     fn observe(&mut self, observation: &mut [f32]) -> Result<(), SimError> {
-        match &mut self.plant {
-            Plant::Robot(robot) => robot.sense(&mut self.sample, &mut self.ages_us)?,
-            Plant::Equations { pendulum, .. } => pendulum.sense(&mut self.sample),
-        }
+        self.plant.sense(&mut self.sample, &mut self.ages_us)?;
         let frame = SensorFrame { values: &self.sample, ages_us: &self.ages_us };
         let environment = self.environment;
         self.builder
@@ -359,12 +347,15 @@ impl Env {
     }
 
     fn situation(&self) -> Situation<'_> {
+        let truth = self.truth();
         Situation {
-            truth: self.truth(),
+            truth,
+            before: self.before.as_ref().unwrap_or(truth),
             goal: self.goals.values(),
             command: &self.command,
             action: &self.action,
             previous_action: &self.previous_action,
+            time_s: self.step as f64 * self.task.policy_period_s(),
         }
     }
 }
@@ -372,7 +363,8 @@ impl Env {
 impl Window {
     fn add(&mut self, value: f64) {
         self.count += 1;
-        self.largest = if value > self.largest { value } else { self.largest };
+        // A height may be negative throughout.
+        self.largest = if self.count == 1 || value > self.largest { value } else { self.largest };
         self.squares += value * value;
     }
 }

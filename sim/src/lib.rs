@@ -42,6 +42,8 @@ pub mod vec_env;
 pub use env::{Env, EnvState, EpisodeSummary, Outcome};
 pub use error::SimError;
 pub use fault::Fault;
+pub use objective::CustomObjective;
+pub use quantity::Situation;
 pub use randomization::Randomization;
 pub use robot::SimulatedRobot;
 pub use task::{SafeActionSpec, Task, TaskError};

@@ -1,7 +1,11 @@
 //! What an episode is worth: weighted reward terms, terminations and success, all read from the true state.
 //!
 //! Rewards are data, named terms with weights in the task's file, so that tuning one needs no code and every run
-//! records what it was trained for.
+//! records what it was trained for. What terms cannot say is a [`CustomObjective`].
+
+mod custom;
+
+pub use custom::CustomObjective;
 
 use crate::quantity::{Measure, Situation};
 use serde::Deserialize;
@@ -111,8 +115,7 @@ mod tests {
     fn each_shape_is_its_formula() {
         let mut truth = Truth::default();
         truth.base.velocity_m_per_s = [0.0, 0.0, 1.0];
-        let situation =
-            Situation { truth: &truth, goal: &[], command: &[], action: &[], previous_action: &[] };
+        let situation = Situation::still(&truth, &[]);
         let term = |shape| RewardTerm {
             measure: Measure { quantity: Quantity::Speed, joint: None },
             shape,

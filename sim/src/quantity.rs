@@ -1,10 +1,11 @@
 //! Named numbers computed from the true state: the vocabulary of rewards, terminations and success.
 
+use crate::equations::acrobot;
 use crate::rotation;
 use crate::truth::Truth;
 use serde::Deserialize;
 
-/// A non-negative number computed from the true state.
+/// A number computed from the true state; none but a height is ever negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantity {
@@ -24,6 +25,8 @@ pub enum Quantity {
     JointOffset,
     /// Length of the joint velocities, rad/s or m/s.
     JointSpeed,
+    /// Height of acrobot-v1's tip above its shoulder, m: -2 hanging, 2 standing.
+    TipHeight,
     /// Length of the actuator command, in the actuators' units.
     Command,
     /// Length of the normalized action.
@@ -32,14 +35,30 @@ pub enum Quantity {
     ActionChange,
 }
 
-/// Everything that a [`Quantity`] may depend on.
+/// Everything that a [`Quantity`] or a [`crate::CustomObjective`] may depend on: where a step led, and what led there.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Situation<'a> {
-    pub(crate) truth: &'a Truth,
-    pub(crate) goal: &'a [f32],
-    pub(crate) command: &'a [f32],
-    pub(crate) action: &'a [f32],
-    pub(crate) previous_action: &'a [f32],
+pub struct Situation<'a> {
+    /// The true state.
+    pub truth: &'a Truth,
+    /// The true state in which the action was chosen, one policy period ago.
+    pub before: &'a Truth,
+    /// The goals that the action knew, one command after the other, in their units.
+    pub goal: &'a [f32],
+    /// The actuator command, in the actuators' units.
+    pub command: &'a [f32],
+    /// The normalized action, within [-1, 1].
+    pub action: &'a [f32],
+    /// The normalized action of the step before; 0 in an episode's first.
+    pub previous_action: &'a [f32],
+    /// Since the episode's start, s.
+    pub time_s: f64,
+}
+
+impl<'a> Situation<'a> {
+    /// A state to which no action led.
+    pub(crate) fn still(truth: &'a Truth, goal: &'a [f32]) -> Self {
+        Self { truth, before: truth, goal, command: &[], action: &[], previous_action: &[], time_s: 0.0 }
+    }
 }
 
 impl Quantity {
@@ -54,6 +73,7 @@ impl Quantity {
             Self::UprightAngle => "upright_angle",
             Self::JointOffset => "joint_offset",
             Self::JointSpeed => "joint_speed",
+            Self::TipHeight => "tip_height",
             Self::Command => "command",
             Self::Action => "action",
             Self::ActionChange => "action_change",
@@ -63,7 +83,7 @@ impl Quantity {
     /// The unit as a suffix of a metric's name.
     pub(crate) const fn unit_suffix(self) -> &'static str {
         match self {
-            Self::PositionError => "_m",
+            Self::PositionError | Self::TipHeight => "_m",
             Self::Speed => "_m_per_s",
             Self::Tilt | Self::UprightAngle => "_rad",
             Self::AngularSpeed | Self::YawRate => "_rad_per_s",
@@ -89,7 +109,7 @@ pub struct Measure {
 impl Measure {
     /// Its value.
     pub(crate) fn value(self, situation: &Situation) -> f64 {
-        let Situation { truth, goal, command, action, previous_action } = *situation;
+        let Situation { truth, goal, command, action, previous_action, .. } = *situation;
         let joints = match self.joint {
             Some(joint) => &truth.joints[joint..=joint],
             None => &truth.joints,
@@ -106,6 +126,7 @@ impl Measure {
             Quantity::UprightAngle => largest(joints.iter().map(|joint| wrapped(joint.position).abs())),
             Quantity::JointOffset => largest(joints.iter().map(|joint| joint.position.abs())),
             Quantity::JointSpeed => norm(joints.iter().map(|joint| joint.velocity)),
+            Quantity::TipHeight => acrobot::tip_height_m(joints),
             Quantity::Command => norm(command.iter().map(|value| f64::from(*value))),
             Quantity::Action => norm(action.iter().map(|value| f64::from(*value))),
             Quantity::ActionChange => {
@@ -157,11 +178,10 @@ mod tests {
         truth.base.position_m = [0.0, 3.0, 1.0];
         truth.base.angular_velocity_rad_per_s = [0.0, 3.0, -4.0];
         let situation = Situation {
-            truth: &truth,
-            goal: &[0.0, 0.0, 5.0],
             command: &[-2.0],
             action: &[0.5, 0.0],
             previous_action: &[0.5, -1.0],
+            ..Situation::still(&truth, &[0.0, 0.0, 5.0])
         };
         for (quantity, expected) in [
             (Quantity::PositionError, 5.0),

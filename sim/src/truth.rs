@@ -47,6 +47,14 @@ pub struct JointState {
 }
 
 impl Truth {
+    /// Takes on another state of as many joints; nothing is allocated.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        let Self { base, joints, efforts } = other;
+        self.base = *base;
+        self.joints.clone_from(joints);
+        self.efforts.clone_from(efforts);
+    }
+
     /// Whether every number is finite.
     pub fn is_finite(&self) -> bool {
         let base = &self.base;

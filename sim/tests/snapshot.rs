@@ -11,7 +11,8 @@ const ENVIRONMENTS: usize = 5;
 const SEED: u64 = 3;
 
 fn tasks() -> Vec<Task> {
-    let builtin = ["pendulum", "quadrotor-waypoints", "pendulum-v1"].map(|name| Task::load(name).unwrap());
+    let builtin = ["pendulum", "quadrotor-waypoints", "pendulum-v1", "cartpole-v1", "acrobot-v1"];
+    let builtin = builtin.map(|name| Task::load(name).unwrap());
     let crawlers = ["multibody", "joint_constraints"].map(support::crawler);
     builtin.into_iter().chain(crawlers).collect()
 }

@@ -30,7 +30,7 @@ fn every_built_in_task_has_a_valid_contract_that_fits_its_robot() {
         assert_eq!((task.name(), contract.task), (*name, *name));
         assert_eq!(contract.observation_size(), task.observation_size());
         assert_eq!(contract.default_pose.len(), task.action_size());
-        assert_eq!(task.has_robot(), *name != "pendulum-v1");
+        assert_eq!(task.has_robot(), !name.ends_with("-v1"));
         assert_eq!(task.has_robot(), task.safe_action().is_some());
         assert_eq!(task.has_robot(), !contract.provenance.randomization.is_empty());
     }
@@ -228,6 +228,93 @@ fn joints_goals_and_modes_that_do_not_fit_are_refused_by_name() {
     ] {
         let message = refused(task, from, to);
         assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn equations_are_asked_only_for_what_they_say() {
+    for (task, from, to, expected) in [
+        (
+            "cartpole-v1",
+            "policy_period_s = 0.02",
+            "policy_period_s = 0.04",
+            "dynamics.policy_period_s is 0.04 s, expected 0.02 s, the step of cartpole-v1",
+        ),
+        (
+            "acrobot-v1",
+            "mode = \"torque\"\njoint = \"elbow\"",
+            "mode = \"torque\"\njoint = \"shoulder\"",
+            "actuator \"elbow\": joint is \"shoulder\", expected \"elbow\", which acrobot-v1 drives",
+        ),
+        (
+            "acrobot-v1",
+            "mode = \"torque\"",
+            "mode = \"position\"",
+            "actuator \"elbow\": mode is Position, expected torque for a hinge, force for a slide",
+        ),
+        (
+            "cartpole-v1",
+            "mode = \"force\"",
+            "mode = \"torque\"",
+            "actuator \"cart\": mode is not force, expected force, for a slide",
+        ),
+        (
+            "pendulum-v1",
+            "head_offset = 0.0",
+            "head_offset = 0.0\nlag_s = 0.01",
+            "actuator \"hinge\": lag_s is 0.01, expected 0: in pendulum-v1 efforts act at once",
+        ),
+        (
+            "cartpole-v1",
+            "[start.joints]",
+            "[randomization.training]\nmass_scale = [0.9, 1.1]\n\n[start.joints]",
+            "randomization is present, expected none: cartpole-v1 is one robot exactly",
+        ),
+        (
+            "pendulum-v1",
+            "[[sensors]]",
+            "[[joints]]\nname = \"hinge\"\nspeed_clip = 5.0\n\n[[sensors]]",
+            "joints is present, expected none: pendulum-v1 says how its joints move",
+        ),
+        (
+            "cartpole-v1",
+            "quantity = \"joint_offset\"\njoint = \"cart\"",
+            "quantity = \"tip_height\"",
+            "termination 1: quantity is tip_height, expected another: only the equations of acrobot-v1",
+        ),
+    ] {
+        let message = refused(task, from, to);
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_table_of_discrete_actions_that_cannot_be_used_names_its_row() {
+    for (table, expected) in [
+        ("[[1.0]]", "discrete.actions: number of rows is 1, expected a number from 2 to 256"),
+        ("[[-1.0], [1.0, 0.5]]", "discrete.actions: row 1 is 2 values, expected 1, one for each actuator"),
+        ("[[-1.0], [1.5]]", "discrete.actions: row 1 is 1.5, expected a number from -1 to 1"),
+        ("[[-1.0], [nan]]", "discrete.actions: row 1 is NaN, expected a number from -1 to 1"),
+        ("[[0.0], [1.0], [-0.0]]", "discrete.actions: row 2 is [-0.0], expected another action than row 0"),
+    ] {
+        let message = refused("cartpole-v1", "[[-1.0], [1.0]]", table);
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn discrete_actions_are_rows_of_normalized_actions() {
+    let rows = |name| Task::load(name).unwrap().discrete_actions().map(<[Vec<f32>]>::to_vec);
+    assert_eq!(rows("acrobot-v1").unwrap(), [[-1.0], [0.0], [1.0]]);
+    assert_eq!(rows("pendulum-v1"), None);
+    let text = Task::load("cartpole-v1").unwrap().describe();
+    for line in [
+        "dynamics      the equations of cartpole-v1",
+        "discrete actions, 2 to choose from",
+        "  0                        action [-1.0], actuator command [-10.0]",
+        "  1                        action [1.0], actuator command [10.0]",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
     }
 }
 

@@ -12,6 +12,7 @@
 //! The same binary, configuration, seed and instruction set give the same policy file for any number of threads:
 //! randomness comes from one [`random`] stream for each purpose, and [`parallel`] work never shares state.
 
+pub mod action_space;
 pub mod actor;
 pub mod algorithm;
 pub mod checkpoint;

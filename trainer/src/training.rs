@@ -3,6 +3,7 @@
 //! [`train`] knows no algorithm's equations; [`crate::algorithm::sac`] knows no environments, files or clocks. What a
 //! person sees goes through a [`TrainingObserver`], so the loop itself prints and writes nothing.
 
+use crate::action_space::{ActionSpaceError, require_continuous};
 use crate::actor::TrainedActor;
 use crate::algorithm::sac::{Sac, SacMetrics, SacState};
 use crate::config::TrainingConfig;
@@ -92,6 +93,9 @@ pub trait TrainingObserver {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainingError {
+    /// The algorithm cannot act in the task.
+    #[error(transparent)]
+    ActionSpace(#[from] ActionSpaceError),
     /// The simulator refused the task.
     #[error(transparent)]
     Simulation(#[from] SimError),
@@ -129,6 +133,7 @@ pub fn train(
     config: &TrainingConfig,
     observer: &mut dyn TrainingObserver,
 ) -> Result<TrainedActor, TrainingError> {
+    require_continuous(task, "sac")?;
     Run::new(task, config)?.run(observer)
 }
 

@@ -51,6 +51,15 @@ fn an_unknown_task_names_the_nearest_and_all_there_are() {
 }
 
 #[test]
+fn an_algorithm_that_cannot_act_in_a_task_is_refused_before_anything_is_written() {
+    let scratch = Scratch::new("discrete");
+    let text = refusal(&scratch.0, &["train", "cartpole-v1", "--algo", "sac"]);
+    let expected = "task cartpole-v1 chooses among 2 discrete actions; sac acts in a continuous space";
+    assert!(text.contains(expected), "{text}");
+    assert!(!scratch.0.join("runs").exists());
+}
+
+#[test]
 fn a_mistyped_key_names_its_place_and_the_nearest() {
     let scratch = Scratch::new("key");
     let config = scratch.file("run.toml", b"[sac]\ngamma = 0.9\nbatchsize = 64\n");

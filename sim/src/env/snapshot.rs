@@ -1,11 +1,9 @@
 //! An environment's whole state, from which it goes on bit for bit.
 
-use super::{Env, Plant, Window};
+use super::plant::PlantState;
+use super::{Env, Window};
 use crate::command::Goals;
 use crate::error::SimError;
-use crate::random::Stream;
-use crate::robot::RobotState;
-use crate::truth::Truth;
 use serde::{Deserialize, Serialize};
 
 /// All of an [`Env`] that its task and its place among the environments do not say.
@@ -27,24 +25,12 @@ pub struct EnvState {
     goals: Goals,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
-enum PlantState {
-    // A robot's world is many times larger than an equation's few numbers.
-    Robot(Box<RobotState>),
-    Equations { truth: Truth, stream: Stream },
-}
-
 impl Env {
     /// The present state.
     pub fn state(&self) -> EnvState {
         let (history_samples, history) = self.builder.history();
         EnvState {
-            plant: match &self.plant {
-                Plant::Robot(robot) => PlantState::Robot(Box::new(robot.state())),
-                Plant::Equations { pendulum, stream } => {
-                    PlantState::Equations { truth: pendulum.truth().clone(), stream: stream.clone() }
-                }
-            },
+            plant: self.plant.state(),
             history_samples,
             history: history.to_vec(),
             last_commands: self.map.last().collect(),
@@ -70,14 +56,7 @@ impl Env {
             ("actuator command", self.command.len(), state.command.len()),
             ("goals", self.goals.values().len(), state.goals.values().len()),
         ])?;
-        match (&mut self.plant, &state.plant) {
-            (Plant::Robot(robot), PlantState::Robot(saved)) => robot.restore(saved)?,
-            (Plant::Equations { pendulum, stream }, PlantState::Equations { truth, stream: saved }) => {
-                pendulum.restore(truth)?;
-                stream.clone_from(saved);
-            }
-            _ => return Err(SimError::Snapshot { reason: "it is of another kind of dynamics".to_owned() }),
-        }
+        self.plant.restore(&state.plant)?;
         let environment = self.environment;
         self.builder
             .restore_history(state.history_samples, &state.history)

@@ -23,7 +23,7 @@ impl History {
 
     /// Starts an episode in a state, as if it had always been so.
     pub(crate) fn reset(&mut self, state: &Truth) {
-        self.states.iter_mut().for_each(|slot| slot.clone_from(state));
+        self.states.iter_mut().for_each(|slot| slot.copy_from(state));
         self.newest = 0;
     }
 
@@ -31,7 +31,7 @@ impl History {
     pub(crate) fn record(&mut self, state: &Truth) {
         self.newest += 1;
         let slot = self.newest as usize % self.states.len();
-        self.states[slot].clone_from(state);
+        self.states[slot].copy_from(state);
     }
 
     /// The state of a physics step, or of the nearest one that is kept.

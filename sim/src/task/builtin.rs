@@ -1,8 +1,8 @@
 //! The tasks and robot models that are part of the program.
 
 /// Names of the built-in tasks.
-pub(crate) const NAMES: [&str; 5] =
-    ["pendulum", "cart-pole", "quadrotor", "quadrotor-waypoints", "pendulum-v1"];
+pub(crate) const NAMES: [&str; 7] =
+    ["pendulum", "cart-pole", "quadrotor", "quadrotor-waypoints", "pendulum-v1", "cartpole-v1", "acrobot-v1"];
 
 /// A built-in task's text.
 pub(crate) fn task(name: &str) -> Option<&'static str> {
@@ -12,6 +12,8 @@ pub(crate) fn task(name: &str) -> Option<&'static str> {
         "quadrotor" => Some(include_str!("../../tasks/quadrotor.toml")),
         "quadrotor-waypoints" => Some(include_str!("../../tasks/quadrotor_waypoints.toml")),
         "pendulum-v1" => Some(include_str!("../../tasks/pendulum-v1.toml")),
+        "cartpole-v1" => Some(include_str!("../../tasks/cartpole-v1.toml")),
+        "acrobot-v1" => Some(include_str!("../../tasks/acrobot-v1.toml")),
         _ => None,
     }
 }

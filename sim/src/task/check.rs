@@ -1,10 +1,15 @@
 //! Checks of a task's document that its types cannot express.
 
+mod discrete;
+mod equations;
+
 use super::document::{
-    ActuatorDocument, BaseStart, CommandDocument, Equations, RewardDocument, SampledDocument, SensorDocument,
+    ActuatorDocument, BaseStart, CommandDocument, RewardDocument, SampledDocument, SensorDocument,
     SensorErrors, SuccessDocument, TaskDocument, TerminationDocument,
 };
 use super::error::TaskError;
+use super::joints::Joints;
+use crate::equations::Equations;
 use crate::objective::{Objective, RewardTerm, Success, Termination};
 use crate::quantity::{Measure, Quantity};
 use crate::randomization::{Distribution, Term};
@@ -21,7 +26,7 @@ const MAX_PHYSICS_PERIOD_S: f64 = 0.002;
 struct Check<'a> {
     document: &'a TaskDocument,
     model: Option<&'a RobotModel>,
-    joints: &'a [String],
+    joints: &'a Joints,
     file: &'a str,
 }
 
@@ -35,7 +40,7 @@ pub(super) struct Checked {
 pub(super) fn check(
     document: &TaskDocument,
     model: Option<&RobotModel>,
-    joints: &[String],
+    joints: &Joints,
     file: &str,
 ) -> Result<Checked, TaskError> {
     let check = Check { document, model, joints, file };
@@ -43,6 +48,7 @@ pub(super) fn check(
     check.dynamics()?;
     check.names()?;
     document.actuators.iter().try_for_each(|actuator| check.actuator(actuator))?;
+    check.discrete()?;
     check.start()?;
     document.sensors.iter().try_for_each(|sensor| check.sensor(sensor))?;
     Ok(Checked { terms: check.terms()?, objective: check.objective()? })
@@ -149,8 +155,8 @@ impl Check<'_> {
             let expected = format!("a divisor of policy_period_s = {policy_s} s");
             return self.fail("dynamics.physics_period_s", format!("{physics_s} s"), expected);
         }
-        if dynamics.equations == Some(Equations::PendulumV1) {
-            self.pendulum_v1()?;
+        if let Some(equations) = dynamics.equations {
+            self.equations(equations.mechanism())?;
         }
         if dynamics.model.is_some() && self.document.safe_action.is_none() {
             return self.fail("safe_action", "absent", "\"zero_torque\" or [safe_action.level_descent]");
@@ -158,29 +164,6 @@ impl Check<'_> {
         let episode = &self.document.episode;
         self.within("episode.training_s", episode.training_s, policy_s, 1e6)?;
         self.within("episode.acceptance_s", episode.acceptance_s, policy_s, 1e6)
-    }
-
-    /// The equations know one hinge, its two sensors, one period and one robot.
-    fn pendulum_v1(&self) -> Result<(), TaskError> {
-        use super::SensorQuantity::{JointPosition, JointVelocity};
-        let document = self.document;
-        let dynamics = &document.dynamics;
-        if (dynamics.physics_period_s, dynamics.policy_period_s) != (0.05, 0.05) {
-            let expected = "0.05 s in both periods, as in Gymnasium";
-            return self.fail("dynamics.policy_period_s", dynamics.policy_period_s, expected);
-        }
-        if !document.sensors.iter().map(|sensor| sensor.quantity).eq([JointPosition, JointVelocity]) {
-            return self.fail("sensors", "others", "joint_position, then joint_velocity");
-        }
-        if document.actuators.len() != 1 {
-            return self.fail("number of actuators", document.actuators.len(), "1");
-        }
-        let flawless =
-            |sensor: &SensorDocument| sensor.errors == SensorErrors::default() && sensor.period_s.is_none();
-        if !(document.randomization.is_empty() && document.sensors.iter().all(flawless)) {
-            return self.fail("randomization", "present", "none: the equations are Gymnasium's exactly");
-        }
-        Ok(())
     }
 
     /// Every name that refers to something refers to something that exists.
@@ -228,7 +211,7 @@ impl Check<'_> {
 
     /// The joint's position among the joints.
     fn joint(&self, field: &str, name: Option<&String>) -> Result<usize, TaskError> {
-        let joints: Vec<&str> = self.joints.iter().map(String::as_str).collect();
+        let joints: Vec<&str> = self.joints.names.iter().map(String::as_str).collect();
         let Some(name) = name else {
             return self.fail(field, "absent", format!("one of {}", joints.join(", ")));
         };
@@ -244,6 +227,10 @@ impl Check<'_> {
                 "present",
                 format!("none: {} has no joint", quantity.name()),
             );
+        }
+        if quantity == Quantity::TipHeight && self.document.dynamics.equations != Some(Equations::AcrobotV1) {
+            let expected = "another: only the equations of acrobot-v1 say how long links are";
+            return self.fail(format!("{field}: quantity"), quantity.name(), expected);
         }
         let joint = match joint {
             Some(_) => Some(self.joint(&format!("{field}: joint"), joint)?),
@@ -265,8 +252,7 @@ impl Check<'_> {
             self.within(field("rotor.torque_n_m_s2_per_rad2"), rotor.torque_n_m_s2_per_rad2, 0.0, 1e3)?;
         } else {
             let joint = self.joint(&field("joint"), actuator.joint.as_ref())?;
-            let kind = self.model.map_or(JointKind::Hinge, |model| model.joint_kind(joint));
-            match (kind, actuator.mode) {
+            match (self.joints.kinds[joint], actuator.mode) {
                 (JointKind::Slide, ActuatorMode::Force) => {}
                 (JointKind::Slide, _) => return self.fail(field("mode"), "not force", "force, for a slide"),
                 (JointKind::Hinge, ActuatorMode::Force) => {
@@ -417,7 +403,7 @@ impl Check<'_> {
     }
 
     fn terms(&self) -> Result<Vec<Term>, TaskError> {
-        let targets = super::targets(self.document, self.model, self.joints);
+        let targets = super::targets(self.document, self.model, &self.joints.names);
         let terms = self.document.randomization.iter().enumerate().map(|(index, document)| {
             Term::new(document, &targets, self.document.dynamics.policy_period_s).or_else(
                 |(field, found, expected)| {

@@ -22,7 +22,8 @@ impl Task {
         let document = &self.inner.document;
         let dynamics = &document.dynamics;
         writeln!(text, "{}: {}\n", document.name, document.summary)?;
-        let source = dynamics.model.as_deref().unwrap_or("equations, without a physics engine");
+        let equations = || self.equations().map_or("", |equations| equations.mechanism().name);
+        let source = dynamics.model.clone().unwrap_or_else(|| format!("the equations of {}", equations()));
         let formulation = match (&dynamics.model, dynamics.formulation) {
             (None, _) => String::new(),
             (_, formulation) => {
@@ -51,6 +52,7 @@ impl Task {
             None => {}
         }
         self.write_robot(text)?;
+        self.write_discrete(text)?;
         self.write_policy(text)?;
         self.write_objective(text)?;
         self.write_randomization(text)
@@ -82,6 +84,18 @@ impl Task {
                 write!(text, ", lag {lag_s} s")?;
             }
             writeln!(text)?;
+        }
+        Ok(())
+    }
+
+    fn write_discrete(&self, text: &mut String) -> std::fmt::Result {
+        let Some(rows) = self.discrete_actions() else { return Ok(()) };
+        writeln!(text, "\ndiscrete actions, {} to choose from", rows.len())?;
+        let head = || self.head_scale().iter().zip(self.head_offset());
+        for (index, row) in rows.iter().enumerate() {
+            let commands: Vec<f32> =
+                row.iter().zip(head()).map(|(action, (scale, offset))| offset + scale * action).collect();
+            writeln!(text, "  {index:<24} action {row:?}, actuator command {commands:?}")?;
         }
         Ok(())
     }
@@ -134,6 +148,9 @@ impl Task {
             let measure = self.measured(termination.measure);
             writeln!(text, "ends where    {measure} > {}, reward {}", termination.above, termination.reward)?;
         }
+        if let Some(custom) = self.custom_objective() {
+            writeln!(text, "then          reward and ends as {custom:?} says")?;
+        }
         if let Some(success) = &objective.success {
             let measure = self.measured(success.measure);
             writeln!(
@@ -147,7 +164,7 @@ impl Task {
 
     fn measured(&self, measure: Measure) -> String {
         let name = measure.quantity.name();
-        match measure.joint.and_then(|joint| self.inner.joint_names.get(joint)) {
+        match measure.joint.and_then(|joint| self.inner.joints.names.get(joint)) {
             Some(joint) => format!("{name} of {joint}"),
             None => name.to_owned(),
         }

@@ -3,7 +3,9 @@
 //! Parsing has no side effects, and a key that the format does not have is an error that names the nearest one: a
 //! misspelt range that was silently ignored would train the wrong policy.
 
+use super::discrete::DiscreteDocument;
 use super::error::TaskError;
+use crate::equations::Equations;
 use crate::objective::{Sample, Shape};
 use crate::quantity::Quantity;
 use crate::randomization::{Distribution, Range, TermDocument as RandomizationDocument};
@@ -30,6 +32,8 @@ pub(crate) struct TaskDocument {
     pub(crate) joints: Vec<JointDocument>,
     pub(crate) sensors: Vec<SensorDocument>,
     pub(crate) actuators: Vec<ActuatorDocument>,
+    /// The actions among which the policy chooses; absent where it may take any.
+    pub(crate) discrete: Option<DiscreteDocument>,
     #[serde(default)]
     pub(crate) commands: Vec<CommandDocument>,
     pub(crate) observation: Vec<TermDocument>,
@@ -73,14 +77,6 @@ pub(crate) struct DynamicsDocument {
 
 fn one_iteration() -> u32 {
     1
-}
-
-/// Equations of motion without a physics engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) enum Equations {
-    /// Gymnasium's Pendulum-v1.
-    #[serde(rename = "pendulum-v1")]
-    PendulumV1,
 }
 
 /// How long an episode lasts when nothing ends it, s.

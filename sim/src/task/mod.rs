@@ -7,8 +7,10 @@ mod builtin;
 mod check;
 mod contract;
 mod describe;
+mod discrete;
 mod document;
 mod error;
+mod joints;
 
 pub(crate) use contract::nobody;
 pub use document::SafeActionSpec;
@@ -18,7 +20,8 @@ pub(crate) use document::{
 };
 pub use error::TaskError;
 
-use crate::objective::{Objective, RewardTerm, Success, Termination};
+use crate::equations::Equations;
+use crate::objective::{CustomObjective, Objective, RewardTerm, Success, Termination};
 use crate::quantity::Situation;
 use crate::randomization::{Distribution, Draws, Operation, Parameter, Randomization, Targets, Term, WORLD};
 use crate::robot::{Attachment, Formulation, JointKind, RobotModel};
@@ -26,6 +29,7 @@ use crate::truth::Truth;
 use check::Checked;
 use contract::{observation_floor, training_ranges};
 use document::{SensorDocument, TaskDocument};
+use joints::Joints;
 use sinew_policy_runtime::document::{nearest, read};
 use sinew_policy_runtime::interface::{Interface, Sensor};
 use sinew_policy_runtime::safe_action::RotorMount;
@@ -36,6 +40,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Task {
     inner: Arc<Inner>,
+    custom: Option<Arc<dyn CustomObjective>>,
 }
 
 #[derive(Debug)]
@@ -43,7 +48,7 @@ struct Inner {
     document: TaskDocument,
     /// Absent where the task is equations.
     model: Option<RobotModel>,
-    joint_names: Vec<String>,
+    joints: Joints,
     objective: Objective,
     head_scale: Vec<f32>,
     head_offset: Vec<f32>,
@@ -94,11 +99,8 @@ impl Task {
                 Some(model)
             }
         };
-        let joint_names = match &model {
-            Some(model) => model.joint_names().to_vec(),
-            None => vec!["hinge".to_owned()],
-        };
-        let Checked { objective, terms } = check::check(&document, model.as_ref(), &joint_names, file)?;
+        let joints = Joints::new(model.as_ref(), document.dynamics.equations);
+        let Checked { objective, terms } = check::check(&document, model.as_ref(), &joints, file)?;
         let inner = Inner {
             objective,
             training_ranges: training_ranges(&terms, &document.sensors),
@@ -109,9 +111,9 @@ impl Task {
             observation_floor: Vec::new(),
             document,
             model,
-            joint_names,
+            joints,
         };
-        let mut task = Self { inner: Arc::new(inner) };
+        let mut task = Self { inner: Arc::new(inner), custom: None };
         let contract = task.contract(nobody());
         contract
             .validate()
@@ -122,6 +124,12 @@ impl Task {
             inner.observation_floor = floor;
         }
         Ok(task)
+    }
+
+    /// The same task with an objective in Rust over that of the file; see [`CustomObjective`].
+    #[must_use]
+    pub fn with_objective(self, objective: Arc<dyn CustomObjective>) -> Self {
+        Self { custom: Some(objective), ..self }
     }
 
     /// The task's name.
@@ -233,13 +241,13 @@ impl Task {
 
     /// Names of the robot's joints, in the order of [`crate::Truth::joints`].
     pub fn joint_names(&self) -> &[String] {
-        &self.inner.joint_names
+        &self.inner.joints.names
     }
 
     /// Each joint's position, rad or m, in the robot's default pose, in the order of [`Self::joint_names`].
     pub fn default_pose(&self) -> impl Iterator<Item = f64> {
         let pose = self.inner.model.as_ref().map(RobotModel::default_pose);
-        (0..self.inner.joint_names.len()).map(move |joint| pose.map_or(0.0, |pose| pose[joint]))
+        (0..self.inner.joints.names.len()).map(move |joint| pose.map_or(0.0, |pose| pose[joint]))
     }
 
     /// When an episode counts as a success.
@@ -251,13 +259,21 @@ impl Task {
     ///
     /// Of goals that are sampled, the value before the first draw counts.
     pub fn error(&self, truth: &Truth) -> Option<f64> {
-        let situation =
-            Situation { truth, goal: self.goal(), command: &[], action: &[], previous_action: &[] };
-        Some(self.success()?.measure.value(&situation))
+        Some(self.success()?.measure.value(&Situation::still(truth, self.goal())))
+    }
+
+    /// Absent where there is a robot.
+    pub(crate) fn equations(&self) -> Option<Equations> {
+        self.inner.document.dynamics.equations
     }
 
     pub(crate) fn model(&self) -> Option<&RobotModel> {
         self.inner.model.as_ref()
+    }
+
+    /// The objective in Rust, where there is one.
+    pub(crate) fn custom_objective(&self) -> Option<&dyn CustomObjective> {
+        self.custom.as_deref()
     }
 
     pub(crate) fn reward_terms(&self) -> &[RewardTerm] {
@@ -286,13 +302,13 @@ impl Task {
             let joints = &self.inner.document.joints;
             joints.iter().find(|joint| joint.name == *name).map(|joint| joint.speed_clip)
         };
-        self.inner.joint_names.iter().map(clip).collect()
+        self.inner.joints.names.iter().map(clip).collect()
     }
 
     /// Numbers of a level, to be drawn.
     pub(crate) fn draws(&self, randomization: Randomization) -> Draws {
-        let Inner { document, model, joint_names, terms, .. } = &*self.inner;
-        Draws::new(terms, &targets(document, model.as_ref(), joint_names), randomization)
+        let Inner { document, model, joints, terms, .. } = &*self.inner;
+        Draws::new(terms, &targets(document, model.as_ref(), &joints.names), randomization)
     }
 
     /// The longest action or observation delay that any actuator or sensor can draw, s.
@@ -335,13 +351,13 @@ impl Task {
 
     fn joint_of(&self, sensor: &SensorDocument) -> Option<usize> {
         let name = sensor.joint.as_ref()?;
-        self.inner.joint_names.iter().position(|joint| joint == name)
+        self.inner.joints.position(name)
     }
 
     /// How a sensor looks from outside.
     fn sensor<'a>(&self, sensor: &'a SensorDocument) -> Sensor<'a> {
-        let kind = self.joint_of(sensor).zip(self.model()).map(|(joint, model)| model.joint_kind(joint));
-        // The equations' only joint is a hinge.
+        let kind = self.joint_of(sensor).map(|joint| self.inner.joints.kinds[joint]);
+        // What is not a joint's is the same for any kind.
         let (size, unit, frame) = sensor.quantity.form(kind.unwrap_or(JointKind::Hinge));
         Sensor { name: &sensor.name, size, unit, frame }
     }

@@ -6,6 +6,7 @@ use super::tasks::warn;
 use sinew_firmware_host::exit::{Failure, Outcome, failed, unusable};
 use sinew_policy_runtime::onnx;
 use sinew_sim::{Randomization, Task};
+use sinew_trainer::action_space::require_continuous;
 use sinew_trainer::config::TrainingConfig;
 use sinew_trainer::evaluation::{Evaluation, evaluate_image};
 use sinew_trainer::progress::ConsoleObserver;
@@ -58,6 +59,8 @@ impl Train {
     pub(crate) fn run(self) -> Outcome {
         let task = Task::load(&self.task).map_err(unusable)?;
         warn(&task);
+        let Algorithm::Sac = self.algo;
+        require_continuous(&task, "sac").map_err(unusable)?;
         let config = self.configure(&task)?;
         let run = self.run_directory(&task, &config)?;
         let mut observer = ConsoleObserver::new(&run, config.training.steps).map_err(failed)?;
@@ -72,7 +75,6 @@ impl Train {
     }
 
     fn configure(&self, task: &Task) -> Result<TrainingConfig, Failure> {
-        let Algorithm::Sac = self.algo;
         let mut config = TrainingConfig::for_task(task.name()).map_err(unusable)?;
         if let Some(path) = &self.config {
             config.merge_file(path).map_err(unusable)?;
