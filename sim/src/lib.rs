@@ -45,5 +45,5 @@ pub use fault::Fault;
 pub use randomization::Randomization;
 pub use robot::SimulatedRobot;
 pub use task::{SafeActionSpec, Task, TaskError};
-pub use truth::{BaseState, JointState, Truth};
+pub use truth::{BaseState, ContactState, JointState, SiteState, Truth};
 pub use vec_env::{VecEnv, VecEnvState};

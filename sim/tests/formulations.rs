@@ -149,7 +149,7 @@ fn a_state_that_is_placed_is_the_state_that_is_read() {
         orientation: [0.8, 0.36, 0.48, 0.0],
         angular_velocity_rad_per_s: [0.5, -1.0, 0.25],
     };
-    let truth = Truth { base, joints };
+    let truth = Truth { base, joints, ..Truth::default() };
     for formulation in FORMULATIONS {
         let mut robot = robot(&task("crawler", "crawler.xml", formulation, &[]));
         robot.place(&truth);

@@ -6,12 +6,14 @@
 mod actuator;
 mod delay;
 mod joint;
+mod landmark;
 mod model;
 mod sensors;
 mod snapshot;
 mod world;
 
 pub(crate) use joint::{Formulation, JointKind};
+pub(crate) use landmark::BASE_SITE;
 pub(crate) use model::{Attachment, RobotModel};
 pub(crate) use snapshot::RobotState;
 
@@ -20,12 +22,12 @@ use crate::random::Stream;
 use crate::randomization::{Draw, Randomization, Ranges, delay_steps};
 use crate::start;
 use crate::task::Task;
-use crate::truth::{JointState, Truth};
+use crate::truth::{ContactState, JointState, SiteState, Truth};
 use actuator::Motor;
 use delay::DelayLine;
 use sensors::SensorSuite;
 use sinew_policy_runtime::interface::Setpoint;
-use world::World;
+use world::{Since, World};
 
 /// One robot in one world, with sensors and actuators.
 pub struct SimulatedRobot {
@@ -70,10 +72,16 @@ impl SimulatedRobot {
             action_delay_steps: 0,
             sensors: SensorSuite::new(
                 task.sensors(),
+                model.gravity_m_per_s2(),
                 &ranges.sensors,
                 longest(ranges.observation_delay_s.high),
             ),
-            truth: Truth { joints: vec![JointState::default(); model.joints.len()], ..Truth::default() },
+            truth: Truth {
+                joints: vec![JointState::default(); model.joints.len()],
+                sites: vec![SiteState::default(); model.landmarks.watched_sites.len()],
+                contacts: vec![ContactState::default(); model.landmarks.watched_surfaces.len()],
+                ..Truth::default()
+            },
             speed_clips: task.speed_clips(),
             physics_steps: 0,
             ranges,
@@ -112,6 +120,7 @@ impl SimulatedRobot {
         self.world.set_base(model, &truth.base);
         self.world.set_joints(model, &truth.joints);
         self.world.read(model, &mut self.truth);
+        self.world.read_watched(model, Since::Start, &mut self.truth);
         self.physics_steps = 0;
         self.motors.iter_mut().for_each(|motor| motor.reset(&self.draw, period_s));
         self.commands.clear();
@@ -180,6 +189,7 @@ impl SimulatedRobot {
         );
         world.step();
         world.read(model, truth);
+        world.read_watched(model, Since::Step, truth);
         self.physics_steps += 1;
     }
 
@@ -191,6 +201,7 @@ impl SimulatedRobot {
         }
         if clipped {
             self.world.read(model, &mut self.truth);
+            self.world.read_watched(model, Since::Correction, &mut self.truth);
         }
     }
 

@@ -4,6 +4,7 @@
 //! for, sleeping) is taken away here, and everything a task refers to by name is resolved here.
 
 use super::joint::{Formulation, Holder, JointKind, Link, ModelJoint};
+use super::landmark::{FileNames, Landmarks};
 use crate::task::{ActuatorDocument, TaskError};
 use rapier3d::dynamics::{
     CoefficientCombineRule, GenericJointBuilder, ImpulseJointSet, JointAxesMask, MassProperties,
@@ -41,6 +42,8 @@ pub(crate) struct RobotModel {
     pub(crate) base: Option<RigidBodyHandle>,
     /// For each of the task's actuators, where it acts.
     pub(crate) attachments: Vec<Attachment>,
+    /// Named sites and surfaces, and those that the task watches.
+    pub(crate) landmarks: Landmarks,
     joint_names: Vec<String>,
 }
 
@@ -83,7 +86,7 @@ impl RobotModel {
         if robot.qpos_dofs.iter().any(|dof| dof.kind == MjcfDofKind::Ball) {
             return Err(fail("a ball joint, expected hinge, slide or free joints".to_owned()));
         }
-        let mut model = Self::insert(robot, formulation).map_err(fail)?;
+        let mut model = Self::insert(robot, &document, formulation).map_err(fail)?;
         model.attachments = actuators
             .iter()
             .map(|actuator| model.attach(actuator, &document))
@@ -123,7 +126,7 @@ impl RobotModel {
         &self.joint_names
     }
 
-    fn insert(robot: MjcfRobot, formulation: Formulation) -> Result<Self, String> {
+    fn insert(robot: MjcfRobot, document: &Model, formulation: Formulation) -> Result<Self, String> {
         let gravity = robot.gravity;
         let free: Vec<usize> =
             robot.qpos_dofs.iter().filter(|dof| dof.kind == MjcfDofKind::Free).map(|dof| dof.body).collect();
@@ -132,6 +135,7 @@ impl RobotModel {
         let written = robot.joints.clone();
         let jointed: Vec<(usize, JointKind)> = jointed(&robot).collect();
         let spacers: Vec<bool> = robot.bodies.iter().map(|body| body.is_intermediate).collect();
+        let file_names = FileNames::new(&robot);
         let mut inserted = Inserted::new(robot, &written, formulation)?;
         for (_, collider) in inserted.colliders.iter_mut() {
             collider.set_friction_combine_rule(FRICTION);
@@ -179,6 +183,7 @@ impl RobotModel {
                 .map(|(handle, _)| handle)
                 .collect(),
             masses: masses(&mut inserted.bodies, &inserted.colliders, &spacers)?,
+            landmarks: file_names.locate(document, &inserted.bodies_of_file, &inserted.bodies, base),
             bodies: inserted.bodies,
             colliders: inserted.colliders,
             impulse_joints: inserted.impulse_joints,

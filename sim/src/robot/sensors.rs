@@ -5,7 +5,7 @@ use crate::error::SimError;
 use crate::random::Stream;
 use crate::randomization::SensorErrors;
 use crate::rotation;
-use crate::task::SensorQuantity;
+use crate::task::{SensorPlan, SensorQuantity};
 use crate::truth::Truth;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 struct Channel {
     quantity: SensorQuantity,
     joint: usize,
+    /// Absent at the base's origin.
+    site: Option<usize>,
+    contact: usize,
+    gravity_m_per_s2: [f64; 3],
     offset: usize,
     size: usize,
     noise: f64,
@@ -45,22 +49,25 @@ pub(crate) struct SensorState {
 
 impl SensorSuite {
     pub(crate) fn new<'a>(
-        sensors: impl Iterator<Item = (&'a str, SensorQuantity, usize, u16)>,
+        sensors: impl Iterator<Item = SensorPlan<'a>>,
+        gravity_m_per_s2: [f64; 3],
         errors: &[SensorErrors],
         longest_delay_steps: u32,
     ) -> Self {
         let mut size = 0;
         let channels: Vec<Channel> = sensors
-            .map(|(name, quantity, joint, width)| {
-                let found = errors.iter().find(|errors| errors.name == name);
+            .map(|sensor| {
+                let found = errors.iter().find(|errors| errors.name == sensor.name);
                 let offset = size;
-                let width = usize::from(width);
-                size += width;
+                size += sensor.size;
                 Channel {
-                    quantity,
-                    joint,
+                    quantity: sensor.quantity,
+                    joint: sensor.joint,
+                    site: sensor.site,
+                    contact: sensor.contact,
+                    gravity_m_per_s2,
                     offset,
-                    size: width,
+                    size: sensor.size,
                     noise: found.map_or(0.0, |errors| errors.noise),
                     largest_bias: found.map_or(0.0, |errors| errors.bias),
                     bias: [0.0; 3],
@@ -161,15 +168,20 @@ impl Channel {
 
     fn read(&self, truth: &Truth, readings: &mut [f64]) {
         let slots = &mut readings[self.offset..self.offset + self.size];
+        let motion = self.site.map_or(truth.base, |site| truth.sites[site].motion);
         match self.quantity {
             SensorQuantity::JointPosition => slots[0] = truth.joints[self.joint].position,
             SensorQuantity::JointVelocity => slots[0] = truth.joints[self.joint].velocity,
-            SensorQuantity::BasePosition => slots.copy_from_slice(&truth.base.position_m),
-            SensorQuantity::BaseVelocity => slots.copy_from_slice(&truth.base.velocity_m_per_s),
-            SensorQuantity::BaseOrientation => slots.copy_from_slice(&truth.base.orientation),
-            SensorQuantity::BaseAngularVelocity => {
-                slots.copy_from_slice(&truth.base.angular_velocity_rad_per_s);
+            SensorQuantity::BasePosition => slots.copy_from_slice(&motion.position_m),
+            SensorQuantity::BaseVelocity => slots.copy_from_slice(&motion.velocity_m_per_s),
+            SensorQuantity::BaseOrientation => slots.copy_from_slice(&motion.orientation),
+            SensorQuantity::BaseAngularVelocity => slots.copy_from_slice(&motion.angular_velocity_rad_per_s),
+            SensorQuantity::BaseAcceleration => {
+                let moved = self.site.map_or([0.0; 3], |site| truth.sites[site].acceleration_m_per_s2);
+                let felt = [0, 1, 2].map(|axis| moved[axis] - self.gravity_m_per_s2[axis]);
+                slots.copy_from_slice(&rotation::to_body(motion.orientation, felt));
             }
+            SensorQuantity::ContactForce => slots[0] = truth.contacts[self.contact].normal_force_n,
         }
     }
 }

@@ -45,6 +45,8 @@ impl SimulatedRobot {
         SimError::check_lengths(&[
             ("motors", self.motors.len(), state.motors.len()),
             ("joints", self.truth.joints.len(), state.truth.joints.len()),
+            ("sites", self.truth.sites.len(), state.truth.sites.len()),
+            ("contacts", self.truth.contacts.len(), state.truth.contacts.len()),
         ])?;
         self.sensors.restore(&state.sensors)?;
         self.commands.restore(&state.commands)?;

@@ -4,6 +4,9 @@
 //! depend on the one before it. Each episode's masses and frictions take effect before its first step.
 
 mod joints;
+mod touch;
+
+pub(crate) use touch::Since;
 
 use super::model::RobotModel;
 use crate::error::SimError;
@@ -12,7 +15,7 @@ use crate::rotation;
 use crate::truth::{BaseState, Truth};
 use rapier3d::dynamics::{
     CCDSolver, ImpulseJointSet, IntegrationParameters, IslandManager, MassProperties, MultibodyJointSet,
-    RigidBody, RigidBodyHandle, RigidBodySet,
+    RigidBodyHandle, RigidBodySet,
 };
 use rapier3d::geometry::{BroadPhaseBvh, ColliderSet, NarrowPhase};
 use rapier3d::math::{Pose, Rotation, Vector};
@@ -34,6 +37,7 @@ pub(crate) struct WorldState {
 /// One robot in one rapier world.
 pub(crate) struct World {
     physics: PhysicsWorld,
+    physics_period_s: f64,
 }
 
 impl World {
@@ -47,7 +51,7 @@ impl World {
         };
         let physics =
             PhysicsWorld { gravity: model.gravity, integration_parameters, ..PhysicsWorld::default() };
-        Self { physics }
+        Self { physics, physics_period_s }
     }
 
     pub(crate) fn state(&self) -> WorldState {
@@ -159,22 +163,11 @@ impl World {
     /// Reads the true state.
     pub(crate) fn read(&self, model: &RobotModel, truth: &mut Truth) {
         if let Some(base) = model.base {
-            truth.base = base_state(&self.physics.bodies[base]);
+            truth.base = self.motion(base, Pose::IDENTITY);
         }
         for (joint, state) in model.joints.iter().zip(&mut truth.joints) {
             *state = self.joint_state(model, joint, *state);
         }
-    }
-}
-
-fn base_state(body: &RigidBody) -> BaseState {
-    let rotation = body.rotation();
-    let orientation = [rotation.w, rotation.x, rotation.y, rotation.z].map(f64::from);
-    BaseState {
-        position_m: array(body.translation()),
-        velocity_m_per_s: array(body.velocity_at_point(body.translation())),
-        orientation,
-        angular_velocity_rad_per_s: rotation::to_body(orientation, array(body.angvel())),
     }
 }
 
@@ -193,4 +186,8 @@ fn vector(v: [f64; 3]) -> Vector {
 
 fn array(v: Vector) -> [f64; 3] {
     [v.x, v.y, v.z].map(f64::from)
+}
+
+fn quaternion(rotation: Rotation) -> [f64; 4] {
+    [rotation.w, rotation.x, rotation.y, rotation.z].map(f64::from)
 }

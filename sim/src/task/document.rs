@@ -42,6 +42,8 @@ pub(crate) struct TaskDocument {
     pub(crate) start: StartDocument,
     #[serde(default)]
     pub(crate) randomization: RandomizationDocument,
+    #[serde(default)]
+    pub(crate) truth: TruthDocument,
 }
 
 fn term_major() -> Layout {
@@ -102,6 +104,16 @@ pub(crate) struct JointDocument {
     pub(crate) speed_clip: f64,
 }
 
+/// What the true state holds beside what the task's terms name.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TruthDocument {
+    /// Sites of the model.
+    pub(crate) sites: Vec<String>,
+    /// Geoms, or bodies, whose contacts are felt.
+    pub(crate) contacts: Vec<String>,
+}
+
 /// What a sensor measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -118,6 +130,10 @@ pub(crate) enum SensorQuantity {
     BaseOrientation,
     /// The base's angular velocity, rad/s, body.
     BaseAngularVelocity,
+    /// What an accelerometer feels: acceleration minus gravity, m/s², body.
+    BaseAcceleration,
+    /// Sum of the normal forces on a geom, N.
+    ContactForce,
 }
 
 impl SensorQuantity {
@@ -132,6 +148,8 @@ impl SensorQuantity {
             (Self::BaseVelocity, _) => (3, Unit::MeterPerSecond, Frame::World),
             (Self::BaseOrientation, _) => (4, Unit::Dimensionless, Frame::BodyToWorld),
             (Self::BaseAngularVelocity, _) => (3, Unit::RadianPerSecond, Frame::Body),
+            (Self::BaseAcceleration, _) => (3, Unit::MeterPerSecondSquared, Frame::Body),
+            (Self::ContactForce, _) => (1, Unit::Newton, Frame::Body),
         }
     }
 }
@@ -144,6 +162,10 @@ pub(crate) struct SensorDocument {
     pub(crate) quantity: SensorQuantity,
     /// The joint, for a joint's quantity.
     pub(crate) joint: Option<String>,
+    /// The site where a sensor of the base's motion sits, whose axes are the sensor's; the base's origin where absent.
+    pub(crate) site: Option<String>,
+    /// The geom, or the body, whose contacts are felt.
+    pub(crate) geom: Option<String>,
 }
 
 /// An actuator of the robot.

@@ -9,6 +9,7 @@ mod contract;
 mod describe;
 mod document;
 mod error;
+mod watched;
 
 pub(crate) use contract::nobody;
 pub use document::SafeActionSpec;
@@ -30,11 +31,26 @@ use sinew_policy_runtime::interface::{Interface, Sensor};
 use sinew_policy_runtime::safe_action::RotorMount;
 use std::path::Path;
 use std::sync::Arc;
+use watched::Watched;
 
 /// A validated task; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Task {
     inner: Arc<Inner>,
+}
+
+/// A sensor with what its names refer to.
+pub(crate) struct SensorPlan<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) quantity: SensorQuantity,
+    /// Of a joint's quantity, its place among the joints.
+    pub(crate) joint: usize,
+    /// Where it sits, among the true state's sites; absent at the base's origin.
+    pub(crate) site: Option<usize>,
+    /// Of a contact's quantity, its place among the true state's contacts.
+    pub(crate) contact: usize,
+    /// Values of a sample.
+    pub(crate) size: usize,
 }
 
 #[derive(Debug)]
@@ -48,6 +64,7 @@ struct Inner {
     head_offset: Vec<f32>,
     goal: Vec<f32>,
     observation_floor: Vec<f32>,
+    watched: Watched,
     /// Names and ranges of the training level, as the contract lists them.
     training_ranges: Vec<(String, f64, f64)>,
 }
@@ -81,7 +98,7 @@ impl Task {
     /// Validates a task's text. `file` stands in errors; models lie in `folder` or are built in.
     pub(crate) fn parse(text: &str, file: &str, folder: Option<&Path>) -> Result<Self, TaskError> {
         let document = TaskDocument::parse(text, file)?;
-        let model = match &document.dynamics.model {
+        let mut model = match &document.dynamics.model {
             None => None,
             Some(name) => {
                 let mut model = load_model(name, folder, document.dynamics.formulation, &document.actuators)?;
@@ -96,12 +113,17 @@ impl Task {
             None => vec!["hinge".to_owned()],
         };
         let objective = check::check(&document, model.as_ref(), &joint_names, file)?;
+        let watched = Watched::new(&document);
+        if let Some(model) = &mut model {
+            model.watch(&watched.sites, &watched.contacts);
+        }
         let inner = Inner {
             objective,
             head_scale: document.actuators.iter().map(|actuator| actuator.head_scale).collect(),
             head_offset: document.actuators.iter().map(|actuator| actuator.head_offset).collect(),
             goal: document.commands.iter().flat_map(|command| command.value.iter().copied()).collect(),
             observation_floor: Vec::new(),
+            watched,
             training_ranges: training_ranges(&document.randomization.training),
             document,
             model,
@@ -301,11 +323,18 @@ impl Task {
         }
     }
 
-    /// Each sensor's name, quantity, for a joint's quantity the joint's position among the joints, and number of values.
-    pub(crate) fn sensors(&self) -> impl Iterator<Item = (&str, SensorQuantity, usize, u16)> {
-        self.inner.document.sensors.iter().map(|sensor| {
-            let joint = self.joint_of(sensor).unwrap_or(0);
-            (sensor.name.as_str(), sensor.quantity, joint, self.sensor(sensor).size)
+    /// The sensors, with what their names refer to.
+    pub(crate) fn sensors(&self) -> impl Iterator<Item = SensorPlan<'_>> {
+        let place = |names: &[String], name: Option<&str>| {
+            names.iter().position(|known| Some(known.as_str()) == name)
+        };
+        self.inner.document.sensors.iter().map(move |sensor| SensorPlan {
+            name: &sensor.name,
+            quantity: sensor.quantity,
+            joint: self.joint_of(sensor).unwrap_or(0),
+            site: place(self.site_names(), watched::site(sensor)),
+            contact: place(self.contact_names(), sensor.geom.as_deref()).unwrap_or(0),
+            size: self.sensor(sensor).size.into(),
         })
     }
 
