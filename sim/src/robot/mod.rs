@@ -5,6 +5,7 @@
 
 mod actuator;
 mod delay;
+mod ground;
 mod joint;
 mod landmark;
 mod model;
@@ -22,6 +23,7 @@ use crate::random::Stream;
 use crate::randomization::{Draw, Randomization, Ranges, delay_steps};
 use crate::start;
 use crate::task::Task;
+use crate::terrain::Terrain;
 use crate::truth::{ContactState, JointState, SiteState, Truth};
 use actuator::Motor;
 use delay::DelayLine;
@@ -43,6 +45,10 @@ pub struct SimulatedRobot {
     truth: Truth,
     speed_clips: Vec<Option<f64>>,
     physics_steps: u64,
+    /// The place of this episode's terrain among the task's.
+    terrain: usize,
+    /// Of the episodes to come; the task's range where absent.
+    difficulty: Option<f64>,
 }
 
 impl SimulatedRobot {
@@ -84,6 +90,8 @@ impl SimulatedRobot {
             },
             speed_clips: task.speed_clips(),
             physics_steps: 0,
+            terrain: 0,
+            difficulty: None,
             ranges,
             task: task.clone(),
         };
@@ -103,6 +111,11 @@ impl SimulatedRobot {
             &mut self.stream,
             &mut self.truth,
         );
+        if let Some(terrains) = self.task.terrains() {
+            self.terrain = terrains.draw(seed, environment, episode, self.difficulty);
+            let ([x, y, _], terrain) = (self.truth.base.position_m, &terrains.terrains()[self.terrain]);
+            self.truth.base.position_m[2] += terrains.start_height_m(terrain, x, y);
+        }
         self.draw = self.ranges.draw(&mut self.stream);
         let truth = self.truth.clone();
         self.begin(&truth);
@@ -116,7 +129,7 @@ impl SimulatedRobot {
     fn begin(&mut self, truth: &Truth) {
         let period_s = self.physics_period_s();
         let Some(model) = self.task.model() else { return };
-        self.world.reset(model, &self.draw);
+        self.world.reset(model, self.terrain, &self.draw);
         self.world.set_base(model, &truth.base);
         self.world.set_joints(model, &truth.joints);
         self.world.read(model, &mut self.truth);
@@ -224,6 +237,16 @@ impl SimulatedRobot {
     /// The true state.
     pub fn truth(&self) -> &Truth {
         &self.truth
+    }
+
+    /// How difficult the terrains of the episodes to come are, from 0 to 1; absent where the task's range says it.
+    pub fn set_difficulty(&mut self, difficulty: Option<f64>) {
+        self.difficulty = difficulty;
+    }
+
+    /// The ground under this episode; absent where the task has no terrain.
+    pub fn terrain(&self) -> Option<&Terrain> {
+        self.task.terrains().and_then(|terrains| terrains.terrains().get(self.terrain)).map(AsRef::as_ref)
     }
 
     /// What this episode drew.

@@ -3,6 +3,7 @@
 //! `rapier3d-mjcf` builds the bodies; everything that its defaults would add to the physics (damping that no file asked
 //! for, sleeping) is taken away here, and everything a task refers to by name is resolved here.
 
+use super::ground::Ground;
 use super::joint::{Formulation, Holder, JointKind, Link, ModelJoint};
 use super::landmark::{FileNames, Landmarks};
 use crate::task::{ActuatorDocument, TaskError};
@@ -10,7 +11,7 @@ use rapier3d::dynamics::{
     CoefficientCombineRule, GenericJointBuilder, ImpulseJointSet, JointAxesMask, MassProperties,
     MultibodyJointSet, RigidBodyBuilder, RigidBodyHandle, RigidBodySet,
 };
-use rapier3d::geometry::{ColliderBuilder, ColliderSet};
+use rapier3d::geometry::ColliderSet;
 use rapier3d::math::{Matrix, Vector};
 use rapier3d_mjcf::mjcf_rs::model::Model;
 use rapier3d_mjcf::{
@@ -19,9 +20,7 @@ use rapier3d_mjcf::{
 use sinew_policy_runtime::interface::ActuatorMode;
 
 /// Of two surfaces that touch the rougher one counts, as in MuJoCo; rapier's default is their mean.
-const FRICTION: CoefficientCombineRule = CoefficientCombineRule::Max;
-/// A floor's width and thickness. A box, so that it has bounds: nothing far from it costs anything.
-const FLOOR_M: [f32; 2] = [200.0, 1.0];
+pub(super) const FRICTION: CoefficientCombineRule = CoefficientCombineRule::Max;
 
 /// A robot that worlds are cloned from.
 pub(crate) struct RobotModel {
@@ -44,6 +43,8 @@ pub(crate) struct RobotModel {
     pub(crate) attachments: Vec<Attachment>,
     /// Named sites and surfaces, and those that the task watches.
     pub(crate) landmarks: Landmarks,
+    /// Absent without terrains.
+    pub(crate) ground: Option<Ground>,
     joint_names: Vec<String>,
 }
 
@@ -93,17 +94,6 @@ impl RobotModel {
             .collect::<Result<_, _>>()
             .map_err(fail)?;
         Ok(model)
-    }
-
-    /// A level floor whose top is at height 0.
-    pub(crate) fn add_floor(&mut self) {
-        let [across, thickness] = FLOOR_M;
-        let body = RigidBodyBuilder::fixed().translation(Vector::new(0.0, 0.0, -0.5 * thickness));
-        let body = self.bodies.insert(body);
-        let floor = ColliderBuilder::cuboid(0.5 * across, 0.5 * across, 0.5 * thickness)
-            .friction(1.0)
-            .friction_combine_rule(FRICTION);
-        self.colliders.insert_with_parent(floor, body, &mut self.bodies);
     }
 
     /// Whether the robot's base moves freely.
@@ -193,6 +183,7 @@ impl RobotModel {
             joints,
             default_pose,
             base,
+            ground: None,
             attachments: Vec::new(),
             joint_names,
         })

@@ -23,6 +23,8 @@ pub(crate) struct RobotState {
     sensors: SensorState,
     truth: Truth,
     physics_steps: u64,
+    terrain: u32,
+    difficulty: Option<f64>,
 }
 
 impl SimulatedRobot {
@@ -37,6 +39,8 @@ impl SimulatedRobot {
             sensors: self.sensors.state(),
             truth: self.truth.clone(),
             physics_steps: self.physics_steps,
+            terrain: self.terrain as u32,
+            difficulty: self.difficulty,
         }
     }
 
@@ -61,6 +65,8 @@ impl SimulatedRobot {
         self.action_delay_steps = state.action_delay_steps;
         self.truth.clone_from(&state.truth);
         self.physics_steps = state.physics_steps;
+        self.terrain = state.terrain as usize;
+        self.difficulty = state.difficulty;
         Ok(())
     }
 }

@@ -86,8 +86,8 @@ impl World {
         Ok(())
     }
 
-    /// The model at rest in its file's pose, with this episode's masses and frictions.
-    pub(crate) fn reset(&mut self, model: &RobotModel, draw: &Draw) {
+    /// The model at rest in its file's pose on a terrain, with this episode's masses and frictions.
+    pub(crate) fn reset(&mut self, model: &RobotModel, terrain: usize, draw: &Draw) {
         let physics = &mut self.physics;
         physics.bodies.clone_from(&model.bodies);
         physics.colliders.clone_from(&model.colliders);
@@ -98,6 +98,12 @@ impl World {
         physics.narrow_phase = NarrowPhase::new();
         physics.ccd_solver = CCDSolver::new();
         physics.physics_pipeline = PhysicsPipeline::new();
+        if let Some(ground) = &model.ground
+            && let (Some(collider), Some(shape)) =
+                (physics.colliders.get_mut(ground.collider), ground.shapes.get(terrain))
+        {
+            collider.set_shape(shape.clone());
+        }
         for (handle, nominal) in &model.masses {
             let body = &mut physics.bodies[*handle];
             body.set_additional_mass_properties(model.with_armature(*handle, scaled(nominal, draw)), false);

@@ -9,6 +9,7 @@ use crate::objective::{Objective, RewardTerm, Success, Termination};
 use crate::quantity::{Measure, Quantity};
 use crate::randomization::Ranges;
 use crate::robot::{JointKind, RobotModel};
+use crate::terrain::Refusal;
 use sinew_policy_runtime::contract::{
     MAX_COMMAND_SIZE, MAX_COMMANDS, MAX_RANDOMIZATIONS, MAX_TERM_SENSORS, MAX_TERMS, Periods,
 };
@@ -38,6 +39,7 @@ pub(super) fn check(
     check.names()?;
     document.actuators.iter().try_for_each(|actuator| check.actuator(actuator))?;
     check.start()?;
+    check.terrain()?;
     check.ranges("randomization.training", &document.randomization.training)?;
     check.ranges("randomization.acceptance", &document.randomization.acceptance)?;
     check.objective()
@@ -202,6 +204,17 @@ impl Check<'_> {
         }
         self.landmarks("truth.sites", document.truth.sites.iter(), RobotModel::site_names)?;
         self.landmarks("truth.contacts", document.truth.contacts.iter(), RobotModel::surface_names)
+    }
+
+    fn terrain(&self) -> Result<(), TaskError> {
+        let Some(terrain) = &self.document.terrain else { return Ok(()) };
+        if self.model.is_none() {
+            return self.fail("terrain", "present", "none: equations stand on nothing");
+        }
+        if self.document.dynamics.floor {
+            return self.fail("dynamics.floor", "true", "false: level ground lies around the terrain");
+        }
+        terrain.check().or_else(|Refusal { field, found, expected }| self.fail(field, found, expected))
     }
 
     fn sensor(&self, sensor: &SensorDocument) -> Result<(), TaskError> {

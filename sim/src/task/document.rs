@@ -8,6 +8,7 @@ use crate::objective::{Sample, Shape};
 use crate::quantity::Quantity;
 use crate::randomization::{Range, Ranges};
 use crate::robot::{Formulation, JointKind};
+use crate::terrain::TerrainDocument;
 use serde::Deserialize;
 use sinew_policy_runtime::contract::{History, Layout, TermSource};
 use sinew_policy_runtime::document;
@@ -44,6 +45,7 @@ pub(crate) struct TaskDocument {
     pub(crate) randomization: RandomizationDocument,
     #[serde(default)]
     pub(crate) truth: TruthDocument,
+    pub(crate) terrain: Option<TerrainDocument>,
 }
 
 fn term_major() -> Layout {

@@ -22,6 +22,7 @@ use crate::objective::{Objective, RewardTerm, Success, Termination};
 use crate::quantity::Situation;
 use crate::randomization::{Randomization, Ranges};
 use crate::robot::{Attachment, Formulation, JointKind, RobotModel};
+use crate::terrain::TerrainSet;
 use crate::truth::Truth;
 use contract::{observation_floor, training_ranges};
 use document::{SensorDocument, TaskDocument};
@@ -65,6 +66,7 @@ struct Inner {
     goal: Vec<f32>,
     observation_floor: Vec<f32>,
     watched: Watched,
+    terrains: Option<TerrainSet>,
     /// Names and ranges of the training level, as the contract lists them.
     training_ranges: Vec<(String, f64, f64)>,
 }
@@ -117,6 +119,10 @@ impl Task {
         if let Some(model) = &mut model {
             model.watch(&watched.sites, &watched.contacts);
         }
+        let terrains = document.terrain.as_ref().map(TerrainSet::new);
+        if let (Some(model), Some(terrains)) = (&mut model, &terrains) {
+            model.add_terrain(terrains);
+        }
         let inner = Inner {
             objective,
             head_scale: document.actuators.iter().map(|actuator| actuator.head_scale).collect(),
@@ -124,6 +130,7 @@ impl Task {
             goal: document.commands.iter().flat_map(|command| command.value.iter().copied()).collect(),
             observation_floor: Vec::new(),
             watched,
+            terrains,
             training_ranges: training_ranges(&document.randomization.training),
             document,
             model,
@@ -282,6 +289,10 @@ impl Task {
 
     pub(crate) fn model(&self) -> Option<&RobotModel> {
         self.inner.model.as_ref()
+    }
+
+    pub(crate) fn terrains(&self) -> Option<&TerrainSet> {
+        self.inner.terrains.as_ref()
     }
 
     pub(crate) fn reward_terms(&self) -> &[RewardTerm] {
