@@ -7,6 +7,7 @@ mod support;
 use sinew_sim::random::Stream;
 use sinew_sim::terrain::Terrain;
 use sinew_sim::{BaseState, Env, JointState, Randomization, SimulatedRobot, Task, Truth, VecEnv};
+use std::fmt::Write as _;
 use support::world::{floating, nominal, sensor};
 
 const RADIUS: f64 = 0.1;
@@ -21,7 +22,9 @@ const KINDS: [&str; 6] = [
 
 fn table(kinds: &[&str]) -> String {
     let mut text = String::from("[terrain]\nsize_m = [6.0, 6.0]\nresolution_m = 0.05\nlevels = 3\n\n");
-    kinds.iter().for_each(|kind| text += &format!("[[terrain.kinds]]\n{kind}\n\n"));
+    for kind in kinds {
+        write!(text, "[[terrain.kinds]]\n{kind}\n\n").unwrap();
+    }
     text
 }
 
@@ -102,12 +105,12 @@ fn a_ball_comes_to_rest_on_level_ground_and_rolls_down_a_slope() {
         let start = [1.2, 0.3];
         let height = robot.terrain().unwrap().height(start[0], start[1]);
         let angle = 0.3_f64.atan();
-        let lifted = RADIUS / angle.cos();
+        let lifted = RADIUS / libm::cos(angle);
         placed(&mut robot, [start[0], start[1], height + lifted]);
         robot.advance(600);
         let base = robot.truth().base;
-        let along = 0.5 * 9.81 * angle.sin() / (1.0 + 0.01 / (RADIUS * RADIUS)) * 0.36;
-        let expected = start[0] + down * along * angle.cos();
+        let along = 0.5 * 9.81 * libm::sin(angle) / (1.0 + 0.01 / (RADIUS * RADIUS)) * 0.36;
+        let expected = start[0] + down * along * libm::cos(angle);
         assert!((base.position_m[0] - expected).abs() < 0.03 * along, "{base:?}, expected x {expected}");
         assert!((base.position_m[1] - 0.3).abs() < 0.01, "{base:?}");
         let clear =

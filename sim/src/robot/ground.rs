@@ -56,6 +56,19 @@ impl RobotModel {
         self.ground = Some(Ground { collider, shapes, around });
     }
 
+    /// The colliders that stand fast, but for the terrain and the level ground around it.
+    pub(crate) fn scenery(&self) -> Vec<ColliderHandle> {
+        let ground = self.ground.as_ref();
+        let is_ground = |handle| {
+            ground.is_some_and(|ground| ground.collider == handle || ground.around.contains(&handle))
+        };
+        let fixed = self.colliders.iter().filter(|(_, collider)| {
+            let body = collider.parent().and_then(|parent| self.bodies.get(parent));
+            body.is_none_or(rapier3d::dynamics::RigidBody::is_fixed)
+        });
+        fixed.map(|(handle, _)| handle).filter(|handle| !is_ground(*handle)).collect()
+    }
+
     /// A level box whose top is at height 0.
     fn add_slab(
         &mut self,

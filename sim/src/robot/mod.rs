@@ -9,6 +9,7 @@ mod ground;
 mod joint;
 mod landmark;
 mod model;
+mod rays;
 mod sensors;
 mod snapshot;
 mod world;
@@ -27,6 +28,7 @@ use crate::terrain::Terrain;
 use crate::truth::{ContactState, JointState, SiteState, Truth};
 use actuator::Motor;
 use delay::DelayLine;
+use rays::Scene;
 use sensors::SensorSuite;
 use sinew_policy_runtime::interface::Setpoint;
 use world::{Since, World};
@@ -229,7 +231,10 @@ impl SimulatedRobot {
             ("sample values", self.sensors.sample_size(), values.len()),
             ("sample ages", self.sensors.count(), ages_us.len()),
         ])?;
-        self.sensors.sense(&mut self.stream, values);
+        let Self { task, world, terrain, .. } = self;
+        let terrain = task.terrains().and_then(|terrains| terrains.terrains().get(*terrain));
+        let scene = Scene { terrain: terrain.map(AsRef::as_ref), world };
+        self.sensors.sense(scene, &mut self.stream, values);
         ages_us.fill(0);
         Ok(())
     }

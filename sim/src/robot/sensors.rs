@@ -1,6 +1,7 @@
 //! What the robot measures of its true state: delayed, noisy, biased samples, made by [`SensorSuite`].
 
 use super::delay::DelayLine;
+use super::rays::{POSE_SIZE, RayPattern, Scene, pose};
 use crate::error::SimError;
 use crate::random::Stream;
 use crate::randomization::SensorErrors;
@@ -17,8 +18,14 @@ struct Channel {
     site: Option<usize>,
     contact: usize,
     gravity_m_per_s2: [f64; 3],
+    /// Its values in a sample.
     offset: usize,
     size: usize,
+    /// Of a sensor whose values are rays' lengths.
+    rays: Option<RayPattern>,
+    /// Its values in a reading: those of the sample, or of rays the pose that they start from.
+    reading_offset: usize,
+    reading_size: usize,
     noise: f64,
     largest_bias: f64,
     /// This episode's; of an orientation a rotation vector.
@@ -35,6 +42,9 @@ pub(crate) struct SensorSuite {
     reading: Vec<f64>,
     /// The newest reading that has arrived.
     arrived: Vec<f64>,
+    sample_size: usize,
+    /// Room for the rays of any sensor.
+    lengths: Vec<f64>,
     delay_steps: u32,
 }
 
@@ -54,12 +64,15 @@ impl SensorSuite {
         errors: &[SensorErrors],
         longest_delay_steps: u32,
     ) -> Self {
-        let mut size = 0;
+        let (mut size, mut sample_size) = (0, 0);
         let channels: Vec<Channel> = sensors
             .map(|sensor| {
                 let found = errors.iter().find(|errors| errors.name == sensor.name);
-                let offset = size;
-                size += sensor.size;
+                let rays = RayPattern::new(sensor.document);
+                let (offset, reading_offset) = (sample_size, size);
+                let reading_size = if rays.is_some() { POSE_SIZE } else { sensor.size };
+                size += reading_size;
+                sample_size += sensor.size;
                 Channel {
                     quantity: sensor.quantity,
                     joint: sensor.joint,
@@ -68,6 +81,9 @@ impl SensorSuite {
                     gravity_m_per_s2,
                     offset,
                     size: sensor.size,
+                    rays,
+                    reading_offset,
+                    reading_size,
                     noise: found.map_or(0.0, |errors| errors.noise),
                     largest_bias: found.map_or(0.0, |errors| errors.bias),
                     bias: [0.0; 3],
@@ -75,7 +91,16 @@ impl SensorSuite {
             })
             .collect();
         let line = DelayLine::new(longest_delay_steps, size, 0.0);
-        Self { channels, line, reading: vec![0.0; size], arrived: vec![0.0; size], delay_steps: 0 }
+        let rays = channels.iter().filter_map(|channel| channel.rays.as_ref().map(RayPattern::size)).max();
+        Self {
+            channels,
+            line,
+            reading: vec![0.0; size],
+            arrived: vec![0.0; size],
+            sample_size,
+            lengths: vec![0.0; rays.unwrap_or(0)],
+            delay_steps: 0,
+        }
     }
 
     /// All that a step changes.
@@ -105,7 +130,7 @@ impl SensorSuite {
 
     /// Values of a sample.
     pub(crate) fn sample_size(&self) -> usize {
-        self.arrived.len()
+        self.sample_size
     }
 
     /// Number of sensors.
@@ -117,7 +142,7 @@ impl SensorSuite {
     pub(crate) fn reset(&mut self, truth: &Truth, delay_steps: u32, stream: &mut Stream) {
         self.delay_steps = delay_steps;
         for channel in &mut self.channels {
-            channel.bias = if channel.size == 1 {
+            channel.bias = if channel.size == 1 || channel.rays.is_some() {
                 [stream.uniform(-channel.largest_bias, channel.largest_bias), 0.0, 0.0]
             } else {
                 let length = stream.uniform(0.0, channel.largest_bias);
@@ -130,7 +155,7 @@ impl SensorSuite {
 
     /// Takes the reading of physics step `now`.
     pub(crate) fn record(&mut self, now: u64, truth: &Truth) {
-        let Self { channels, line, reading, arrived, delay_steps } = self;
+        let Self { channels, line, reading, arrived, delay_steps, .. } = self;
         for channel in channels {
             channel.read(truth, reading);
         }
@@ -141,11 +166,17 @@ impl SensorSuite {
     }
 
     /// Writes the newest sample that has arrived, with fresh noise.
-    pub(crate) fn sense(&self, stream: &mut Stream, values: &mut [f32]) {
-        for channel in &self.channels {
-            let span = channel.offset..channel.offset + channel.size;
-            let (reading, sample) = (&self.arrived[span.clone()], &mut values[span]);
-            if channel.quantity == SensorQuantity::BaseOrientation {
+    pub(crate) fn sense(&mut self, scene: Scene, stream: &mut Stream, values: &mut [f32]) {
+        let Self { channels, arrived, lengths, .. } = self;
+        for channel in channels {
+            let reading = &arrived[channel.reading_offset..channel.reading_offset + channel.reading_size];
+            let sample = &mut values[channel.offset..channel.offset + channel.size];
+            if let Some(rays) = &channel.rays {
+                rays.measure(scene, reading, lengths);
+                for (slot, length) in sample.iter_mut().zip(&*lengths) {
+                    *slot = (length + channel.bias[0] + channel.draw_noise(stream)) as f32;
+                }
+            } else if channel.quantity == SensorQuantity::BaseOrientation {
                 let error = channel.bias.map(|bias| bias + channel.draw_noise(stream));
                 let measured = rotation::multiply(
                     [reading[0], reading[1], reading[2], reading[3]],
@@ -167,7 +198,7 @@ impl Channel {
     }
 
     fn read(&self, truth: &Truth, readings: &mut [f64]) {
-        let slots = &mut readings[self.offset..self.offset + self.size];
+        let slots = &mut readings[self.reading_offset..self.reading_offset + self.reading_size];
         let motion = self.site.map_or(truth.base, |site| truth.sites[site].motion);
         match self.quantity {
             SensorQuantity::JointPosition => slots[0] = truth.joints[self.joint].position,
@@ -182,6 +213,9 @@ impl Channel {
                 slots.copy_from_slice(&rotation::to_body(motion.orientation, felt));
             }
             SensorQuantity::ContactForce => slots[0] = truth.contacts[self.contact].normal_force_n,
+            SensorQuantity::HeightScan | SensorQuantity::Range | SensorQuantity::DepthCamera => {
+                slots.copy_from_slice(&pose(&motion));
+            }
         }
     }
 }

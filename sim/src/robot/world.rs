@@ -4,6 +4,7 @@
 //! depend on the one before it. Each episode's masses and frictions take effect before its first step.
 
 mod joints;
+mod sight;
 mod touch;
 
 pub(crate) use touch::Since;
@@ -17,7 +18,7 @@ use rapier3d::dynamics::{
     CCDSolver, ImpulseJointSet, IntegrationParameters, IslandManager, MassProperties, MultibodyJointSet,
     RigidBodyHandle, RigidBodySet,
 };
-use rapier3d::geometry::{BroadPhaseBvh, ColliderSet, NarrowPhase};
+use rapier3d::geometry::{BroadPhaseBvh, ColliderHandle, ColliderSet, NarrowPhase};
 use rapier3d::math::{Pose, Rotation, Vector};
 use rapier3d::pipeline::{PhysicsPipeline, PhysicsWorld};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub(crate) struct WorldState {
 pub(crate) struct World {
     physics: PhysicsWorld,
     physics_period_s: f64,
+    /// What rays can meet beside the terrain.
+    scenery: Vec<ColliderHandle>,
 }
 
 impl World {
@@ -51,7 +54,7 @@ impl World {
         };
         let physics =
             PhysicsWorld { gravity: model.gravity, integration_parameters, ..PhysicsWorld::default() };
-        Self { physics, physics_period_s }
+        Self { physics, physics_period_s, scenery: model.scenery() }
     }
 
     pub(crate) fn state(&self) -> WorldState {

@@ -231,6 +231,7 @@ impl Check<'_> {
                 return self.fail(field(key), "present", "none for this quantity");
             }
         }
+        sensor.check_rays().or_else(|(key, found, expected)| self.fail(field(key), found, expected))?;
         if of_joint {
             return self.joint(&field("joint"), sensor.joint.as_ref()).map(|_| ());
         }

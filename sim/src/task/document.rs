@@ -4,6 +4,7 @@
 //! misspelt range that was silently ignored would train the wrong policy.
 
 use super::error::TaskError;
+use super::scan::{BeamsDocument, CameraDocument, GridDocument};
 use crate::objective::{Sample, Shape};
 use crate::quantity::Quantity;
 use crate::randomization::{Range, Ranges};
@@ -136,6 +137,12 @@ pub(crate) enum SensorQuantity {
     BaseAcceleration,
     /// Sum of the normal forces on a geom, N.
     ContactForce,
+    /// How far below the base the ground lies at points around it, m.
+    HeightScan,
+    /// How far the nearest surface lies along rays, m.
+    Range,
+    /// How far the nearest surface lies along a camera's axis at each pixel, m.
+    DepthCamera,
 }
 
 impl SensorQuantity {
@@ -152,6 +159,8 @@ impl SensorQuantity {
             (Self::BaseAngularVelocity, _) => (3, Unit::RadianPerSecond, Frame::Body),
             (Self::BaseAcceleration, _) => (3, Unit::MeterPerSecondSquared, Frame::Body),
             (Self::ContactForce, _) => (1, Unit::Newton, Frame::Body),
+            // As many values as there are rays.
+            (Self::HeightScan | Self::Range | Self::DepthCamera, _) => (0, Unit::Meter, Frame::Body),
         }
     }
 }
@@ -168,6 +177,12 @@ pub(crate) struct SensorDocument {
     pub(crate) site: Option<String>,
     /// The geom, or the body, whose contacts are felt.
     pub(crate) geom: Option<String>,
+    /// Of a height scan.
+    pub(crate) grid: Option<GridDocument>,
+    /// Of a range finder.
+    pub(crate) beams: Option<BeamsDocument>,
+    /// Of a depth camera.
+    pub(crate) camera: Option<CameraDocument>,
 }
 
 /// An actuator of the robot.

@@ -9,14 +9,16 @@ mod contract;
 mod describe;
 mod document;
 mod error;
+mod scan;
 mod watched;
 
 pub(crate) use contract::nobody;
 pub use document::SafeActionSpec;
 pub(crate) use document::{
-    ActuatorDocument, CommandDocument, RotorDocument, SensorQuantity, Spin, StartDocument,
+    ActuatorDocument, CommandDocument, RotorDocument, SensorDocument, SensorQuantity, Spin, StartDocument,
 };
 pub use error::TaskError;
+pub(crate) use scan::{BeamsDocument, CameraDocument, GridDocument};
 
 use crate::objective::{Objective, RewardTerm, Success, Termination};
 use crate::quantity::Situation;
@@ -25,7 +27,7 @@ use crate::robot::{Attachment, Formulation, JointKind, RobotModel};
 use crate::terrain::TerrainSet;
 use crate::truth::Truth;
 use contract::{observation_floor, training_ranges};
-use document::{SensorDocument, TaskDocument};
+use document::TaskDocument;
 use sinew_policy_runtime::contract::Periods;
 use sinew_policy_runtime::document::{nearest, read};
 use sinew_policy_runtime::interface::{Interface, Sensor};
@@ -52,6 +54,7 @@ pub(crate) struct SensorPlan<'a> {
     pub(crate) contact: usize,
     /// Values of a sample.
     pub(crate) size: usize,
+    pub(crate) document: &'a SensorDocument,
 }
 
 #[derive(Debug)]
@@ -346,6 +349,7 @@ impl Task {
             site: place(self.site_names(), watched::site(sensor)),
             contact: place(self.contact_names(), sensor.geom.as_deref()).unwrap_or(0),
             size: self.sensor(sensor).size.into(),
+            document: sensor,
         })
     }
 
@@ -359,6 +363,7 @@ impl Task {
         let kind = self.joint_of(sensor).zip(self.model()).map(|(joint, model)| model.joint_kind(joint));
         // The equations' only joint is a hinge.
         let (size, unit, frame) = sensor.quantity.form(kind.unwrap_or(JointKind::Hinge));
+        let size = sensor.rays().map_or(size, |rays| rays as u16);
         Sensor { name: &sensor.name, size, unit, frame }
     }
 }

@@ -158,7 +158,7 @@ impl KindDocument {
     }
 }
 
-fn refuse(field: &str, found: impl ToString, expected: impl Into<String>) -> Result<(), Refusal> {
+fn refuse(field: &str, found: &str, expected: impl Into<String>) -> Result<(), Refusal> {
     Err(Refusal { field: format!("terrain.{field}"), found: found.to_string(), expected: expected.into() })
 }
 
@@ -166,5 +166,5 @@ fn within(field: &str, found: f64, low: f64, high: f64) -> Result<(), Refusal> {
     if found >= low && found <= high {
         return Ok(());
     }
-    refuse(field, found, format!("a number from {low} to {high}"))
+    refuse(field, &found.to_string(), format!("a number from {low} to {high}"))
 }
