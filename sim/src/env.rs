@@ -292,6 +292,15 @@ impl Env {
         }
     }
 
+    /// How difficult the terrains of the episodes to come are, from 0 to 1; absent where the task's range says it.
+    ///
+    /// A state that is restored brings its own.
+    pub fn set_difficulty(&mut self, difficulty: Option<f64>) {
+        if let Plant::Robot(robot) = &mut self.plant {
+            robot.set_difficulty(difficulty);
+        }
+    }
+
     /// The present episode, from 0.
     pub fn episode(&self) -> u64 {
         self.episode

@@ -5,6 +5,7 @@
 //! - [`task`]: what is to be learned, read from TOML: robot, observation, reward, randomization;
 //! - [`randomization`] and [`random`]: what an episode draws, from one stream for each (seed, environment, episode);
 //! - [`robot`]: one robot in one rapier world behind delays, motors and sensors;
+//! - [`terrain`]: the uneven ground that it stands on;
 //! - [`equations`]: Gymnasium's classics without a physics engine, for comparing algorithms;
 //! - [`objective`] and [`quantity`]: rewards, terminations and success, from the true state;
 //! - [`mod@env`]: one robot, one policy period at a time, through the control path that robots run;
@@ -36,6 +37,7 @@ pub mod robot;
 mod rotation;
 mod start;
 pub mod task;
+pub mod terrain;
 mod truth;
 pub mod vec_env;
 
@@ -47,5 +49,5 @@ pub use quantity::Situation;
 pub use randomization::Randomization;
 pub use robot::SimulatedRobot;
 pub use task::{SafeActionSpec, Task, TaskError};
-pub use truth::{BaseState, JointState, Truth};
+pub use truth::{BaseState, ContactState, JointState, SiteState, Truth};
 pub use vec_env::{VecEnv, VecEnvState};

@@ -260,6 +260,15 @@ impl VecEnv {
         &self.finished
     }
 
+    /// Sets how difficult the terrains of one environment's episodes to come are; see [`Env::set_difficulty`].
+    pub fn set_difficulty(&mut self, environment: usize, difficulty: Option<f64>) {
+        let shards = self.shards.iter_mut().flatten();
+        let mut found = shards.filter_map(|shard| shard.env_mut(environment.checked_sub(shard.first)?));
+        if let Some(env) = found.next() {
+            env.set_difficulty(difficulty);
+        }
+    }
+
     /// One of the environments; absent if there are fewer.
     pub fn env(&self, environment: usize) -> Option<&Env> {
         self.shards.iter().flatten().find_map(|shard| shard.env(environment.checked_sub(shard.first)?))

@@ -267,7 +267,7 @@ fn equations_are_asked_only_for_what_they_say() {
         (
             "cartpole-v1",
             "[start.joints]",
-            "[randomization.training]\nmass_scale = [0.9, 1.1]\n\n[start.joints]",
+            "[[randomization]]\nterm = \"gravity\"\noperation = \"scale\"\ntraining = 1.1\n\n[start.joints]",
             "randomization is present, expected none: cartpole-v1 is one robot exactly",
         ),
         (

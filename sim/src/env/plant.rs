@@ -12,9 +12,9 @@ use sinew_policy_runtime::interface::Setpoint;
 
 /// What moves.
 pub(super) enum Plant {
-    // A robot is several times larger than a mechanism's few numbers.
+    // A robot is many times larger than a mechanism, which is itself no small thing.
     Robot(Box<SimulatedRobot>),
-    Mechanism(SimulatedMechanism),
+    Mechanism(Box<SimulatedMechanism>),
 }
 
 /// All of a plant that its task does not say.
@@ -29,7 +29,7 @@ impl Plant {
     /// What the task's file says.
     pub(super) fn new(task: &Task, randomization: Randomization) -> Result<Self, SimError> {
         Ok(match task.equations() {
-            Some(equations) => Self::Mechanism(SimulatedMechanism::new(equations.mechanism(), task)),
+            Some(equations) => Self::Mechanism(Box::new(SimulatedMechanism::new(equations.mechanism(), task))),
             None => Self::Robot(Box::new(SimulatedRobot::new(task, randomization)?)),
         })
     }

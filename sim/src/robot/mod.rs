@@ -5,15 +5,20 @@
 
 mod actuator;
 mod delay;
+mod ground;
 mod history;
 mod joint;
+mod landmark;
 mod model;
+mod rays;
 mod sensors;
 mod snapshot;
 mod world;
 
 pub(crate) use joint::{Formulation, JointKind};
+pub(crate) use landmark::BASE_SITE;
 pub(crate) use model::{Attachment, RobotModel};
+pub(crate) use rays::RayPattern;
 pub(crate) use snapshot::RobotState;
 
 use crate::error::SimError;
@@ -22,12 +27,14 @@ use crate::randomization::{Draws, Parameter, Randomization, delay_steps};
 use crate::rotation;
 use crate::start;
 use crate::task::Task;
-use crate::truth::{JointState, Truth};
+use crate::terrain::Terrain;
+use crate::truth::{ContactState, JointState, SiteState, Truth};
 use actuator::Motor;
 use history::History;
+use rays::Scene;
 use sensors::SensorSuite;
 use sinew_policy_runtime::interface::Setpoint;
-use world::World;
+use world::{Since, World};
 
 /// One robot in one world, with sensors and actuators.
 pub struct SimulatedRobot {
@@ -43,6 +50,10 @@ pub struct SimulatedRobot {
     physics_steps: u64,
     /// The physics step at which the next policy period begins.
     next_period: u64,
+    /// The place of this episode's terrain among the task's.
+    terrain: usize,
+    /// Of the episodes to come; the task's range where absent.
+    difficulty: Option<f64>,
 }
 
 impl SimulatedRobot {
@@ -66,6 +77,8 @@ impl SimulatedRobot {
         let truth = Truth {
             joints: vec![JointState::default(); model.joints.len()],
             efforts: vec![0.0; model.joints.len()],
+            sites: vec![SiteState::default(); model.landmarks.watched_sites.len()],
+            contacts: vec![ContactState::default(); model.landmarks.watched_surfaces.len()],
             ..Truth::default()
         };
         let perfect = randomization == Randomization::Nominal;
@@ -81,6 +94,8 @@ impl SimulatedRobot {
             speed_clips: task.speed_clips(),
             physics_steps: 0,
             next_period: 0,
+            terrain: 0,
+            difficulty: None,
             task: task.clone(),
         };
         robot.reset(0, 0, 0);
@@ -99,6 +114,11 @@ impl SimulatedRobot {
             &mut self.stream,
             &mut self.truth,
         );
+        if let Some(terrains) = self.task.terrains() {
+            self.terrain = terrains.draw(seed, environment, episode, self.difficulty);
+            let ([x, y, _], terrain) = (self.truth.base.position_m, &terrains.terrains()[self.terrain]);
+            self.truth.base.position_m[2] += terrains.start_height_m(terrain, x, y);
+        }
         let period_s = self.physics_period_s();
         self.draws.reset(seed, environment, &mut self.stream, period_s);
         let truth = self.truth.clone();
@@ -114,10 +134,11 @@ impl SimulatedRobot {
         let period_s = self.physics_period_s();
         let Some(model) = self.task.model() else { return };
         let variation = self.draws.variation();
-        self.world.reset(model, variation);
+        self.world.reset(model, self.terrain, variation);
         self.world.set_base(model, &truth.base);
         self.world.set_joints(model, &truth.joints);
         self.world.read(model, &mut self.truth);
+        self.world.read_watched(model, Since::Start, &mut self.truth);
         self.truth.efforts.fill(0.0);
         self.physics_steps = 0;
         self.next_period = 0;
@@ -187,6 +208,7 @@ impl SimulatedRobot {
         let Some(model) = self.task.model() else { return };
         self.world.step();
         self.world.read(model, &mut self.truth);
+        self.world.read_watched(model, Since::Step, &mut self.truth);
         self.physics_steps += 1;
         if self.physics_steps == self.next_period {
             self.clip_speeds();
@@ -235,6 +257,7 @@ impl SimulatedRobot {
         }
         if clipped {
             self.world.read(model, &mut self.truth);
+            self.world.read_watched(model, Since::Correction, &mut self.truth);
         }
     }
 
@@ -249,8 +272,10 @@ impl SimulatedRobot {
             ("sample values", self.sensors.sample_size(), values.len()),
             ("sample ages", self.sensors.count(), ages_us.len()),
         ])?;
-        let errors = (self.draws.variation(), self.draws.observation_phase());
-        self.sensors.sense(self.physics_steps, &self.history, errors, &mut self.stream, values);
+        let Self { task, draws, world, terrain, sensors, history, stream, physics_steps, .. } = self;
+        let terrain = task.terrains().and_then(|terrains| terrains.terrains().get(*terrain));
+        let scene = Scene { terrain: terrain.map(AsRef::as_ref), world };
+        sensors.sense(*physics_steps, history, scene, draws, stream, values);
         ages_us.fill(0);
         Ok(())
     }
@@ -258,6 +283,16 @@ impl SimulatedRobot {
     /// The true state.
     pub fn truth(&self) -> &Truth {
         &self.truth
+    }
+
+    /// How difficult the terrains of the episodes to come are, from 0 to 1; absent where the task's range says it.
+    pub fn set_difficulty(&mut self, difficulty: Option<f64>) {
+        self.difficulty = difficulty;
+    }
+
+    /// The ground under this episode; absent where the task has no terrain.
+    pub fn terrain(&self) -> Option<&Terrain> {
+        self.task.terrains().and_then(|terrains| terrains.terrains().get(self.terrain)).map(AsRef::as_ref)
     }
 
     /// What this episode drew: each term's name and its present numbers.

@@ -3,14 +3,16 @@
 //! `rapier3d-mjcf` builds the bodies; everything that its defaults would add to the physics (damping that no file asked
 //! for, sleeping) is taken away here, and everything a task refers to by name is resolved here.
 
+use super::ground::Ground;
 use super::joint::{Formulation, Holder, JointKind, Link, ModelJoint};
+use super::landmark::{FileNames, Landmarks};
 use crate::randomization::{Parameter, Variation};
 use crate::task::{ActuatorDocument, TaskError};
 use rapier3d::dynamics::{
     CoefficientCombineRule, GenericJointBuilder, ImpulseJointSet, JointAxesMask, MassProperties,
     MultibodyJointSet, RigidBodyBuilder, RigidBodyHandle, RigidBodySet,
 };
-use rapier3d::geometry::{ColliderBuilder, ColliderSet};
+use rapier3d::geometry::ColliderSet;
 use rapier3d::math::{Matrix, Vector};
 use rapier3d_mjcf::mjcf_rs::model::Model;
 use rapier3d_mjcf::{
@@ -19,9 +21,7 @@ use rapier3d_mjcf::{
 use sinew_policy_runtime::interface::ActuatorMode;
 
 /// Of two surfaces that touch the rougher one counts, as in MuJoCo; rapier's default is their mean.
-const FRICTION: CoefficientCombineRule = CoefficientCombineRule::Max;
-/// A floor's width and thickness. A box, so that it has bounds: nothing far from it costs anything.
-const FLOOR_M: [f32; 2] = [200.0, 1.0];
+pub(super) const FRICTION: CoefficientCombineRule = CoefficientCombineRule::Max;
 
 /// A robot that worlds are cloned from.
 pub(crate) struct RobotModel {
@@ -44,6 +44,10 @@ pub(crate) struct RobotModel {
     pub(crate) base: Option<RigidBodyHandle>,
     /// For each of the task's actuators, where it acts.
     pub(crate) attachments: Vec<Attachment>,
+    /// Named sites and surfaces, and those that the task watches.
+    pub(crate) landmarks: Landmarks,
+    /// Absent without terrains.
+    pub(crate) ground: Option<Ground>,
     joint_names: Vec<String>,
 }
 
@@ -86,24 +90,13 @@ impl RobotModel {
         if robot.qpos_dofs.iter().any(|dof| dof.kind == MjcfDofKind::Ball) {
             return Err(fail("a ball joint, expected hinge, slide or free joints".to_owned()));
         }
-        let mut model = Self::insert(robot, formulation).map_err(fail)?;
+        let mut model = Self::insert(robot, &document, formulation).map_err(fail)?;
         model.attachments = actuators
             .iter()
             .map(|actuator| model.attach(actuator, &document))
             .collect::<Result<_, _>>()
             .map_err(fail)?;
         Ok(model)
-    }
-
-    /// A level floor whose top is at height 0.
-    pub(crate) fn add_floor(&mut self) {
-        let [across, thickness] = FLOOR_M;
-        let body = RigidBodyBuilder::fixed().translation(Vector::new(0.0, 0.0, -0.5 * thickness));
-        let body = self.bodies.insert(body);
-        let floor = ColliderBuilder::cuboid(0.5 * across, 0.5 * across, 0.5 * thickness)
-            .friction(1.0)
-            .friction_combine_rule(FRICTION);
-        self.colliders.insert_with_parent(floor, body, &mut self.bodies);
     }
 
     /// Whether the robot's base moves freely.
@@ -136,7 +129,7 @@ impl RobotModel {
         &self.joint_names
     }
 
-    fn insert(robot: MjcfRobot, formulation: Formulation) -> Result<Self, String> {
+    fn insert(robot: MjcfRobot, document: &Model, formulation: Formulation) -> Result<Self, String> {
         let gravity = robot.gravity;
         let free: Vec<usize> =
             robot.qpos_dofs.iter().filter(|dof| dof.kind == MjcfDofKind::Free).map(|dof| dof.body).collect();
@@ -146,6 +139,7 @@ impl RobotModel {
         let jointed: Vec<(usize, JointKind)> = jointed(&robot).collect();
         let bodies_named: Vec<Option<String>> = robot.bodies.iter().map(|body| body.name.clone()).collect();
         let spacers: Vec<bool> = robot.bodies.iter().map(|body| body.is_intermediate).collect();
+        let file_names = FileNames::new(&robot);
         let mut inserted = Inserted::new(robot, &written, formulation)?;
         for (_, collider) in inserted.colliders.iter_mut() {
             collider.set_friction_combine_rule(FRICTION);
@@ -200,6 +194,7 @@ impl RobotModel {
                 .filter(|(_, body)| body.is_dynamic())
                 .map(|(handle, _)| handle)
                 .collect(),
+            landmarks: file_names.locate(document, &inserted.bodies_of_file, &inserted.bodies, base),
             bodies: inserted.bodies,
             colliders: inserted.colliders,
             impulse_joints: inserted.impulse_joints,
@@ -209,6 +204,7 @@ impl RobotModel {
             joints,
             default_pose,
             base,
+            ground: None,
             attachments: Vec::new(),
             joint_names,
         })

@@ -6,9 +6,10 @@
 mod channel;
 
 use super::history::History;
+use super::rays::Scene;
 use crate::error::SimError;
 use crate::random::Stream;
-use crate::randomization::{Parameter, Variation, delay_steps};
+use crate::randomization::{Draws, Parameter, Variation, delay_steps};
 use crate::task::SensorPlan;
 use channel::Channel;
 pub(crate) use channel::ChannelState;
@@ -35,7 +36,7 @@ impl SensorSuite {
         let mut size = 0;
         let channels = plans.map(|plan| {
             let offset = size;
-            size += usize::from(plan.size);
+            size += plan.size;
             Channel::new(plan, offset, perfect, physics_period_s)
         });
         Self { channels: channels.collect(), held: vec![0.0; size], physics_period_s }
@@ -86,14 +87,17 @@ impl SensorSuite {
         &mut self,
         now: u64,
         history: &History,
-        (variation, phase): (&Variation, f64),
+        scene: Scene,
+        draws: &Draws,
         stream: &mut Stream,
         values: &mut [f32],
     ) {
+        let phase = draws.observation_phase();
         for (index, channel) in self.channels.iter_mut().enumerate() {
-            let delay_s = variation.apply(Parameter::ObservationDelay, index, channel.latency_s());
+            let delay_s = draws.variation().apply(Parameter::ObservationDelay, index, channel.latency_s());
             let delay = delay_steps(delay_s, phase, self.physics_period_s);
-            channel.sample(now.saturating_sub(delay.into()), history, stream, &mut self.held);
+            let arrived = now.saturating_sub(delay.into());
+            channel.sample(arrived, history, scene, stream, &mut self.held);
         }
         values.iter_mut().zip(&self.held).for_each(|(slot, value)| *slot = *value as f32);
     }

@@ -23,6 +23,8 @@ pub(crate) struct RobotState {
     truth: Truth,
     physics_steps: u64,
     next_period: u64,
+    terrain: u32,
+    difficulty: Option<f64>,
 }
 
 impl SimulatedRobot {
@@ -37,6 +39,8 @@ impl SimulatedRobot {
             truth: self.truth.clone(),
             physics_steps: self.physics_steps,
             next_period: self.next_period,
+            terrain: self.terrain as u32,
+            difficulty: self.difficulty,
         }
     }
 
@@ -45,6 +49,8 @@ impl SimulatedRobot {
         SimError::check_lengths(&[
             ("motors", self.motors.len(), state.motors.len()),
             ("joints", self.truth.joints.len(), state.truth.joints.len()),
+            ("sites", self.truth.sites.len(), state.truth.sites.len()),
+            ("contacts", self.truth.contacts.len(), state.truth.contacts.len()),
         ])?;
         let Some(model) = self.task.model() else { return Ok(()) };
         self.draws.restore(&state.draws)?;
@@ -61,6 +67,8 @@ impl SimulatedRobot {
         self.truth.clone_from(&state.truth);
         self.physics_steps = state.physics_steps;
         self.next_period = state.next_period;
+        self.terrain = state.terrain as usize;
+        self.difficulty = state.difficulty;
         Ok(())
     }
 }

@@ -4,7 +4,11 @@
 //! depend on the one before it. Each episode's masses and frictions take effect before its first step.
 
 mod joints;
+mod sight;
+mod touch;
 mod vary;
+
+pub(crate) use touch::Since;
 
 use super::joint::Link;
 use super::model::RobotModel;
@@ -13,10 +17,10 @@ use crate::randomization::{Parameter, Variation};
 use crate::rotation;
 use crate::truth::{BaseState, Truth};
 use rapier3d::dynamics::{
-    CCDSolver, ImpulseJointSet, IntegrationParameters, IslandManager, MultibodyJointSet, RigidBody,
-    RigidBodyHandle, RigidBodySet,
+    CCDSolver, ImpulseJointSet, IntegrationParameters, IslandManager, MultibodyJointSet, RigidBodyHandle,
+    RigidBodySet,
 };
-use rapier3d::geometry::{BroadPhaseBvh, ColliderSet, NarrowPhase};
+use rapier3d::geometry::{BroadPhaseBvh, ColliderHandle, ColliderSet, NarrowPhase};
 use rapier3d::math::{Pose, Rotation, Vector};
 use rapier3d::pipeline::{PhysicsPipeline, PhysicsWorld};
 use serde::{Deserialize, Serialize};
@@ -38,6 +42,9 @@ pub(crate) struct World {
     physics: PhysicsWorld,
     /// The model's links with this episode's sizes.
     links: Vec<Link>,
+    physics_period_s: f64,
+    /// What rays can meet beside the terrain.
+    scenery: Vec<ColliderHandle>,
 }
 
 impl World {
@@ -51,7 +58,7 @@ impl World {
         };
         let physics =
             PhysicsWorld { gravity: model.gravity, integration_parameters, ..PhysicsWorld::default() };
-        Self { physics, links: model.links.clone() }
+        Self { physics, links: model.links.clone(), physics_period_s, scenery: model.scenery() }
     }
 
     pub(crate) fn state(&self) -> WorldState {
@@ -93,8 +100,8 @@ impl World {
         Ok(())
     }
 
-    /// The model at rest in its file's pose, with all that this episode drew.
-    pub(crate) fn reset(&mut self, model: &RobotModel, variation: &Variation) {
+    /// The model at rest in its file's pose on a terrain, with all that this episode drew.
+    pub(crate) fn reset(&mut self, model: &RobotModel, terrain: usize, variation: &Variation) {
         let physics = &mut self.physics;
         physics.bodies.clone_from(&model.bodies);
         physics.colliders.clone_from(&model.colliders);
@@ -105,6 +112,12 @@ impl World {
         physics.narrow_phase = NarrowPhase::new();
         physics.ccd_solver = CCDSolver::new();
         physics.physics_pipeline = PhysicsPipeline::new();
+        if let Some(ground) = &model.ground
+            && let (Some(collider), Some(shape)) =
+                (physics.colliders.get_mut(ground.collider), ground.shapes.get(terrain))
+        {
+            collider.set_shape(shape.clone());
+        }
         self.vary_all(model, variation);
     }
 
@@ -185,25 +198,19 @@ impl World {
         self.physics.step();
     }
 
+    /// Present gravity, world frame.
+    pub(crate) fn gravity_m_per_s2(&self) -> [f64; 3] {
+        array(self.physics.gravity)
+    }
+
     /// Reads the true state.
     pub(crate) fn read(&self, model: &RobotModel, truth: &mut Truth) {
         if let Some(base) = model.base {
-            truth.base = base_state(&self.physics.bodies[base]);
+            truth.base = self.motion(base, Pose::IDENTITY);
         }
         for (joint, state) in model.joints.iter().zip(&mut truth.joints) {
             *state = self.joint_state(joint, *state);
         }
-    }
-}
-
-fn base_state(body: &RigidBody) -> BaseState {
-    let rotation = body.rotation();
-    let orientation = [rotation.w, rotation.x, rotation.y, rotation.z].map(f64::from);
-    BaseState {
-        position_m: array(body.translation()),
-        velocity_m_per_s: array(body.velocity_at_point(body.translation())),
-        orientation,
-        angular_velocity_rad_per_s: rotation::to_body(orientation, array(body.angvel())),
     }
 }
 
@@ -213,4 +220,8 @@ fn vector(v: [f64; 3]) -> Vector {
 
 fn array(v: Vector) -> [f64; 3] {
     [v.x, v.y, v.z].map(f64::from)
+}
+
+fn quaternion(rotation: Rotation) -> [f64; 4] {
+    [rotation.w, rotation.x, rotation.y, rotation.z].map(f64::from)
 }

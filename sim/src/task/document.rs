@@ -5,11 +5,13 @@
 
 use super::discrete::DiscreteDocument;
 use super::error::TaskError;
+use super::scan::{BeamsDocument, CameraDocument, GridDocument};
 use crate::equations::Equations;
 use crate::objective::{Sample, Shape};
 use crate::quantity::Quantity;
 use crate::randomization::{Distribution, Range, TermDocument as RandomizationDocument};
 use crate::robot::{Formulation, JointKind};
+use crate::terrain::TerrainDocument;
 use serde::Deserialize;
 use sinew_policy_runtime::contract::{History, Layout, TermSource};
 use sinew_policy_runtime::document;
@@ -46,6 +48,9 @@ pub(crate) struct TaskDocument {
     pub(crate) start: StartDocument,
     #[serde(default)]
     pub(crate) randomization: Vec<RandomizationDocument>,
+    #[serde(default)]
+    pub(crate) truth: TruthDocument,
+    pub(crate) terrain: Option<TerrainDocument>,
 }
 
 fn term_major() -> Layout {
@@ -98,6 +103,16 @@ pub(crate) struct JointDocument {
     pub(crate) speed_clip: f64,
 }
 
+/// What the true state holds beside what the task's terms name.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TruthDocument {
+    /// Sites of the model.
+    pub(crate) sites: Vec<String>,
+    /// Geoms, or bodies, whose contacts are felt.
+    pub(crate) contacts: Vec<String>,
+}
+
 /// What a sensor measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -116,6 +131,16 @@ pub(crate) enum SensorQuantity {
     BaseOrientation,
     /// The base's angular velocity, rad/s, body.
     BaseAngularVelocity,
+    /// What an accelerometer feels: acceleration minus gravity, m/s², body.
+    BaseAcceleration,
+    /// Sum of the normal forces on a geom, N.
+    ContactForce,
+    /// How far below the base the ground lies at points around it, m.
+    HeightScan,
+    /// How far the nearest surface lies along rays, m.
+    Range,
+    /// How far the nearest surface lies along a camera's axis at each pixel, m.
+    DepthCamera,
 }
 
 impl SensorQuantity {
@@ -132,6 +157,10 @@ impl SensorQuantity {
             (Self::BaseVelocity, _) => (3, Unit::MeterPerSecond, Frame::World),
             (Self::BaseOrientation, _) => (4, Unit::Dimensionless, Frame::BodyToWorld),
             (Self::BaseAngularVelocity, _) => (3, Unit::RadianPerSecond, Frame::Body),
+            (Self::BaseAcceleration, _) => (3, Unit::MeterPerSecondSquared, Frame::Body),
+            (Self::ContactForce, _) => (1, Unit::Newton, Frame::Body),
+            // As many values as there are rays.
+            (Self::HeightScan | Self::Range | Self::DepthCamera, _) => (0, Unit::Meter, Frame::Body),
         }
     }
 }
@@ -144,6 +173,16 @@ pub(crate) struct SensorDocument {
     pub(crate) quantity: SensorQuantity,
     /// The joint, for a joint's quantity.
     pub(crate) joint: Option<String>,
+    /// The site where a sensor of the base's motion sits, whose axes are the sensor's; the base's origin where absent.
+    pub(crate) site: Option<String>,
+    /// The geom, or the body, whose contacts are felt.
+    pub(crate) geom: Option<String>,
+    /// Of a height scan.
+    pub(crate) grid: Option<GridDocument>,
+    /// Of a range finder.
+    pub(crate) beams: Option<BeamsDocument>,
+    /// Of a depth camera.
+    pub(crate) camera: Option<CameraDocument>,
     /// From one of its samples to the next, s, a multiple of the physics step; each physics step where absent.
     pub(crate) period_s: Option<f64>,
     /// What is wrong with it, in training and acceptance.
@@ -187,18 +226,6 @@ impl SensorErrors {
             ("latency_s", self.latency_s, 1.0),
         ]
     }
-}
-
-/// A sensor with its names resolved.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SensorPlan {
-    pub(crate) quantity: SensorQuantity,
-    /// The joint's place, for a joint's quantity.
-    pub(crate) joint: usize,
-    /// How many values.
-    pub(crate) size: u16,
-    pub(crate) period_s: Option<f64>,
-    pub(crate) errors: SensorErrors,
 }
 
 /// An actuator of the robot.

@@ -11,36 +11,60 @@ mod discrete;
 mod document;
 mod error;
 mod joints;
+mod scan;
+mod watched;
 
 pub(crate) use contract::nobody;
 pub use document::SafeActionSpec;
 pub(crate) use document::{
-    ActuatorDocument, CommandDocument, DcMotorDocument, RotorDocument, SensorErrors, SensorPlan,
+    ActuatorDocument, CommandDocument, DcMotorDocument, RotorDocument, SensorDocument, SensorErrors,
     SensorQuantity, Spin, StartDocument,
 };
 pub use error::TaskError;
+pub(crate) use scan::{BeamsDocument, CameraDocument, GridDocument};
 
 use crate::equations::Equations;
 use crate::objective::{CustomObjective, Objective, RewardTerm, Success, Termination};
 use crate::quantity::Situation;
 use crate::randomization::{Distribution, Draws, Operation, Parameter, Randomization, Targets, Term, WORLD};
-use crate::robot::{Attachment, Formulation, JointKind, RobotModel};
+use crate::robot::{Attachment, Formulation, JointKind, RayPattern, RobotModel};
+use crate::terrain::TerrainSet;
 use crate::truth::Truth;
 use check::Checked;
 use contract::{observation_floor, training_ranges};
-use document::{SensorDocument, TaskDocument};
+use document::TaskDocument;
 use joints::Joints;
 use sinew_policy_runtime::document::{nearest, read};
 use sinew_policy_runtime::interface::{Interface, Sensor};
 use sinew_policy_runtime::safe_action::RotorMount;
 use std::path::Path;
 use std::sync::Arc;
+use watched::Watched;
 
 /// A validated task; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Task {
     inner: Arc<Inner>,
     custom: Option<Arc<dyn CustomObjective>>,
+}
+
+/// A sensor with what its names refer to.
+#[derive(Clone, Debug)]
+pub(crate) struct SensorPlan {
+    pub(crate) quantity: SensorQuantity,
+    /// Of a joint's quantity, its place among the joints.
+    pub(crate) joint: usize,
+    /// Where it sits, among the true state's sites; absent at the base's origin.
+    pub(crate) site: Option<usize>,
+    /// Of a contact's quantity, its place among the true state's contacts.
+    pub(crate) contact: usize,
+    /// Values of a sample.
+    pub(crate) size: usize,
+    /// Of a sensor whose values are rays' lengths.
+    pub(crate) rays: Option<RayPattern>,
+    /// From one of its samples to the next, s.
+    pub(crate) period_s: Option<f64>,
+    pub(crate) errors: SensorErrors,
 }
 
 #[derive(Debug)]
@@ -56,6 +80,8 @@ struct Inner {
     observation_floor: Vec<f32>,
     /// How robots differ.
     terms: Vec<Term>,
+    watched: Watched,
+    terrains: Option<TerrainSet>,
     /// Names and ranges of the training level, as the contract lists them.
     training_ranges: Vec<(String, f64, f64)>,
 }
@@ -89,7 +115,7 @@ impl Task {
     /// Validates a task's text. `file` stands in errors; models lie in `folder` or are built in.
     pub(crate) fn parse(text: &str, file: &str, folder: Option<&Path>) -> Result<Self, TaskError> {
         let document = TaskDocument::parse(text, file)?;
-        let model = match &document.dynamics.model {
+        let mut model = match &document.dynamics.model {
             None => None,
             Some(name) => {
                 let mut model = load_model(name, folder, document.dynamics.formulation, &document.actuators)?;
@@ -101,6 +127,14 @@ impl Task {
         };
         let joints = Joints::new(model.as_ref(), document.dynamics.equations);
         let Checked { objective, terms } = check::check(&document, model.as_ref(), &joints, file)?;
+        let watched = Watched::new(&document);
+        if let Some(model) = &mut model {
+            model.watch(&watched.sites, &watched.contacts);
+        }
+        let terrains = document.terrain.as_ref().map(TerrainSet::new);
+        if let (Some(model), Some(terrains)) = (&mut model, &terrains) {
+            model.add_terrain(terrains);
+        }
         let inner = Inner {
             objective,
             training_ranges: training_ranges(&terms, &document.sensors),
@@ -109,6 +143,8 @@ impl Task {
             head_offset: document.actuators.iter().map(|actuator| actuator.head_offset).collect(),
             goal: document.commands.iter().flat_map(|command| command.value.iter().copied()).collect(),
             observation_floor: Vec::new(),
+            watched,
+            terrains,
             document,
             model,
             joints,
@@ -276,6 +312,10 @@ impl Task {
         self.custom.as_deref()
     }
 
+    pub(crate) fn terrains(&self) -> Option<&TerrainSet> {
+        self.inner.terrains.as_ref()
+    }
+
     pub(crate) fn reward_terms(&self) -> &[RewardTerm] {
         &self.inner.objective.rewards
     }
@@ -338,12 +378,18 @@ impl Task {
         &self.inner.terms
     }
 
-    /// Every sensor, with its names resolved.
+    /// The sensors, with what their names refer to.
     pub(crate) fn sensors(&self) -> impl Iterator<Item = SensorPlan> {
-        self.inner.document.sensors.iter().map(|sensor| SensorPlan {
+        let place = |names: &[String], name: Option<&str>| {
+            names.iter().position(|known| Some(known.as_str()) == name)
+        };
+        self.inner.document.sensors.iter().map(move |sensor| SensorPlan {
             quantity: sensor.quantity,
             joint: self.joint_of(sensor).unwrap_or(0),
-            size: self.sensor(sensor).size,
+            site: place(self.site_names(), watched::site(sensor)),
+            contact: place(self.contact_names(), sensor.geom.as_deref()).unwrap_or(0),
+            size: self.sensor(sensor).size.into(),
+            rays: RayPattern::new(sensor),
             period_s: sensor.period_s,
             errors: sensor.errors,
         })
@@ -359,6 +405,7 @@ impl Task {
         let kind = self.joint_of(sensor).map(|joint| self.inner.joints.kinds[joint]);
         // What is not a joint's is the same for any kind.
         let (size, unit, frame) = sensor.quantity.form(kind.unwrap_or(JointKind::Hinge));
+        let size = sensor.rays().map_or(size, |rays| rays as u16);
         Sensor { name: &sensor.name, size, unit, frame }
     }
 }

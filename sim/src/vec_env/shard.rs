@@ -56,6 +56,10 @@ impl Shard {
         self.envs.get(index)
     }
 
+    pub(super) fn env_mut(&mut self, index: usize) -> Option<&mut Env> {
+        self.envs.get_mut(index)
+    }
+
     /// Takes this shard's actions from the front of `actions`.
     pub(super) fn take_actions(&mut self, actions: &[f32]) {
         let count = self.actions.len();

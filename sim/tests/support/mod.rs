@@ -1,5 +1,7 @@
 //! Tasks that differ from a built-in one in a few lines.
 
+pub(crate) mod world;
+
 use sinew_sim::Task;
 use std::path::PathBuf;
 

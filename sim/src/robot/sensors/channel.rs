@@ -8,6 +8,7 @@ use crate::error::SimError;
 use crate::random::Stream;
 use crate::randomization::{Parameter, Variation};
 use crate::robot::history::History;
+use crate::robot::rays::Scene;
 use crate::rotation;
 use crate::task::{SensorErrors, SensorPlan, SensorQuantity};
 use crate::truth::Truth;
@@ -41,9 +42,13 @@ pub(crate) struct ChannelState {
 
 impl Channel {
     pub(super) fn new(plan: SensorPlan, offset: usize, perfect: bool, physics_period_s: f64) -> Self {
-        // An orientation's four numbers have an error of three.
-        let errors =
-            if plan.quantity == SensorQuantity::BaseOrientation { 3 } else { usize::from(plan.size) };
+        let errors = match (&plan.rays, plan.quantity) {
+            // One for all rays.
+            (Some(_), _) => 1,
+            // An orientation's four numbers have an error of three.
+            (None, SensorQuantity::BaseOrientation) => 3,
+            (None, _) => plan.size,
+        };
         let period_steps = plan.period_s.map_or(1.0, |period_s| libm::round(period_s / physics_period_s));
         let plan = if perfect { SensorPlan { errors: SensorErrors::default(), ..plan } } else { plan };
         Self {
@@ -114,7 +119,14 @@ impl Channel {
     }
 
     /// Writes the newest sample that was taken by physics step `arrived`, unless it is lost or written already.
-    pub(super) fn sample(&mut self, arrived: u64, history: &History, stream: &mut Stream, held: &mut [f64]) {
+    pub(super) fn sample(
+        &mut self,
+        arrived: u64,
+        history: &History,
+        scene: Scene,
+        stream: &mut Stream,
+        held: &mut [f64],
+    ) {
         let newest = arrived / self.period_steps * self.period_steps;
         let before = self.state.taken;
         if before.is_some_and(|before| newest <= before) {
@@ -130,8 +142,8 @@ impl Channel {
         let lost =
             before.is_some() && self.errors.dropout > 0.0 && stream.uniform(0.0, 1.0) < self.errors.dropout;
         if !lost {
-            let values = &mut held[self.offset..self.offset + usize::from(self.plan.size)];
-            self.plan.read(history.at(newest), values);
+            let values = &mut held[self.offset..self.offset + self.plan.size];
+            self.plan.read(history.at(newest), scene, values);
             self.spoil(values, stream);
         }
     }
@@ -145,8 +157,11 @@ impl Channel {
             [*w, *x, *y, *z] = rotation::multiply([*w, *x, *y, *z], rotation::from_rotation_vector(error));
             return;
         }
-        for ((value, bias), walk) in values.iter_mut().zip(&state.bias).zip(&state.walk) {
-            let measured = *value * (1.0 + state.scale) + bias + walk + noise();
+        let last = state.bias.len() - 1;
+        for (index, value) in values.iter_mut().enumerate() {
+            let error = index.min(last);
+            let drift = state.bias[error] + state.walk[error];
+            let measured = *value * (1.0 + state.scale) + drift + noise();
             *value = saturated(quantized(measured, errors.quantization), errors.saturation);
         }
     }
@@ -154,16 +169,27 @@ impl Channel {
 
 impl SensorPlan {
     /// The true reading.
-    fn read(&self, truth: &Truth, values: &mut [f64]) {
+    fn read(&self, truth: &Truth, scene: Scene, values: &mut [f64]) {
+        let motion = self.site.map_or(truth.base, |site| truth.sites[site].motion);
         match self.quantity {
             SensorQuantity::JointPosition => values[0] = truth.joints[self.joint].position,
             SensorQuantity::JointVelocity => values[0] = truth.joints[self.joint].velocity,
             SensorQuantity::JointEffort => values[0] = truth.efforts[self.joint],
-            SensorQuantity::BasePosition => values.copy_from_slice(&truth.base.position_m),
-            SensorQuantity::BaseVelocity => values.copy_from_slice(&truth.base.velocity_m_per_s),
-            SensorQuantity::BaseOrientation => values.copy_from_slice(&truth.base.orientation),
-            SensorQuantity::BaseAngularVelocity => {
-                values.copy_from_slice(&truth.base.angular_velocity_rad_per_s);
+            SensorQuantity::BasePosition => values.copy_from_slice(&motion.position_m),
+            SensorQuantity::BaseVelocity => values.copy_from_slice(&motion.velocity_m_per_s),
+            SensorQuantity::BaseOrientation => values.copy_from_slice(&motion.orientation),
+            SensorQuantity::BaseAngularVelocity => values.copy_from_slice(&motion.angular_velocity_rad_per_s),
+            SensorQuantity::BaseAcceleration => {
+                let moved = self.site.map_or([0.0; 3], |site| truth.sites[site].acceleration_m_per_s2);
+                let gravity = scene.world.gravity_m_per_s2();
+                let felt = [0, 1, 2].map(|axis| moved[axis] - gravity[axis]);
+                values.copy_from_slice(&rotation::to_body(motion.orientation, felt));
+            }
+            SensorQuantity::ContactForce => values[0] = truth.contacts[self.contact].normal_force_n,
+            SensorQuantity::HeightScan | SensorQuantity::Range | SensorQuantity::DepthCamera => {
+                if let Some(rays) = &self.rays {
+                    rays.measure(scene, &motion, values);
+                }
             }
         }
     }
