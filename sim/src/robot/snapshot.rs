@@ -25,6 +25,7 @@ pub(crate) struct RobotState {
     physics_steps: u64,
     terrain: u32,
     difficulty: Option<f64>,
+    next_difficulty: Option<f64>,
 }
 
 impl SimulatedRobot {
@@ -41,6 +42,7 @@ impl SimulatedRobot {
             physics_steps: self.physics_steps,
             terrain: self.terrain as u32,
             difficulty: self.difficulty,
+            next_difficulty: self.next_difficulty,
         }
     }
 
@@ -67,6 +69,7 @@ impl SimulatedRobot {
         self.physics_steps = state.physics_steps;
         self.terrain = state.terrain as usize;
         self.difficulty = state.difficulty;
+        self.next_difficulty = state.next_difficulty;
         Ok(())
     }
 }
