@@ -9,7 +9,7 @@ use crate::host::send_message;
 use crate::link::Link;
 use crate::rt::{self, RtItem};
 use crate::wire::frame::LARGEST_FRAME;
-use crate::wire::message::{Header, RobotState, Sample};
+use crate::wire::message::{Header, MAX_SAMPLE, RobotState, Sample};
 use crate::wire::{Decoder, PROTOCOL_VERSION, ToHost, ToRobot};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::interface::{Interface, Setpoint};
@@ -81,11 +81,17 @@ impl<'t> Plant<'t> {
     /// A robot in the start state of the episode (`seed`, environment 0, episode 0).
     ///
     /// # Errors
-    /// The task has no robot.
+    /// The task has no robot, or a sample that the wire protocol does not carry.
     pub fn new(task: &'t Task, randomization: Randomization, seed: u64) -> Result<Self, SimError> {
         let mut robot = SimulatedRobot::new(task, randomization)?;
         robot.reset(seed, 0, 0);
         let interface = task.interface();
+        if interface.sample_size() > MAX_SAMPLE {
+            let found = interface.sample_size();
+            let reason =
+                format!("a sample of {found} values, and the wire protocol carries at most {MAX_SAMPLE}");
+            return Err(SimError::Contract { reason });
+        }
         let safe_action = match task.safe_action() {
             Some(SafeActionSpec::LevelDescent { descent_speed_m_per_s, duration_s }) => {
                 SafeAction::LevelDescent(LevelDescent {

@@ -273,6 +273,7 @@ impl Env {
             seed: self.seed,
             environment: self.environment,
             episode: self.episode,
+            difficulty: self.robot().and_then(SimulatedRobot::difficulty),
             time_s: self.step as f64 * self.task.policy_period_s(),
             cause,
             actions: self.actions_taken.clone(),

@@ -167,6 +167,8 @@ fn an_episode_always_meets_the_same_ground_and_a_harder_one_when_told() {
     let mut alone = Env::new(&task, Randomization::Nominal, 1, 2).unwrap();
     alone.set_difficulty(Some(1.0));
     alone.reset(0, &mut vec![0.0; task.observation_size()]).unwrap();
+    alone.set_difficulty(None);
+    assert_eq!(alone.robot().unwrap().difficulty(), Some(1.0), "this episode's, not the next one's");
     assert_eq!(hard, alone.robot().unwrap().terrain().unwrap());
 }
 

@@ -29,7 +29,9 @@ impl Plant {
     /// What the task's file says.
     pub(super) fn new(task: &Task, randomization: Randomization) -> Result<Self, SimError> {
         Ok(match task.equations() {
-            Some(equations) => Self::Mechanism(Box::new(SimulatedMechanism::new(equations.mechanism(), task))),
+            Some(equations) => {
+                Self::Mechanism(Box::new(SimulatedMechanism::new(equations.mechanism(), task)))
+            }
             None => Self::Robot(Box::new(SimulatedRobot::new(task, randomization)?)),
         })
     }

@@ -52,8 +52,9 @@ pub struct SimulatedRobot {
     next_period: u64,
     /// The place of this episode's terrain among the task's.
     terrain: usize,
-    /// Of the episodes to come; the task's range where absent.
+    /// Of this episode and of those to come; the task's range where absent.
     difficulty: Option<f64>,
+    next_difficulty: Option<f64>,
 }
 
 impl SimulatedRobot {
@@ -96,6 +97,7 @@ impl SimulatedRobot {
             next_period: 0,
             terrain: 0,
             difficulty: None,
+            next_difficulty: None,
             task: task.clone(),
         };
         robot.reset(0, 0, 0);
@@ -115,6 +117,7 @@ impl SimulatedRobot {
             &mut self.truth,
         );
         if let Some(terrains) = self.task.terrains() {
+            self.difficulty = self.next_difficulty;
             self.terrain = terrains.draw(seed, environment, episode, self.difficulty);
             let ([x, y, _], terrain) = (self.truth.base.position_m, &terrains.terrains()[self.terrain]);
             self.truth.base.position_m[2] += terrains.start_height_m(terrain, x, y);
@@ -287,7 +290,12 @@ impl SimulatedRobot {
 
     /// How difficult the terrains of the episodes to come are, from 0 to 1; absent where the task's range says it.
     pub fn set_difficulty(&mut self, difficulty: Option<f64>) {
-        self.difficulty = difficulty;
+        self.next_difficulty = difficulty;
+    }
+
+    /// The difficulty that was set for this episode; absent where the task's range said it.
+    pub fn difficulty(&self) -> Option<f64> {
+        self.difficulty
     }
 
     /// The ground under this episode; absent where the task has no terrain.

@@ -25,6 +25,7 @@ pub(crate) struct RobotState {
     next_period: u64,
     terrain: u32,
     difficulty: Option<f64>,
+    next_difficulty: Option<f64>,
 }
 
 impl SimulatedRobot {
@@ -41,6 +42,7 @@ impl SimulatedRobot {
             next_period: self.next_period,
             terrain: self.terrain as u32,
             difficulty: self.difficulty,
+            next_difficulty: self.next_difficulty,
         }
     }
 
@@ -69,6 +71,7 @@ impl SimulatedRobot {
         self.next_period = state.next_period;
         self.terrain = state.terrain as usize;
         self.difficulty = state.difficulty;
+        self.next_difficulty = state.next_difficulty;
         Ok(())
     }
 }

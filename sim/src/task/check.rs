@@ -2,10 +2,11 @@
 
 mod discrete;
 mod equations;
+mod senses;
 
 use super::document::{
-    ActuatorDocument, BaseStart, CommandDocument, RewardDocument, SampledDocument, SensorDocument,
-    SensorErrors, SuccessDocument, TaskDocument, TerminationDocument,
+    ActuatorDocument, BaseStart, CommandDocument, RewardDocument, SampledDocument, SuccessDocument,
+    TaskDocument, TerminationDocument,
 };
 use super::error::TaskError;
 use super::joints::Joints;
@@ -14,7 +15,6 @@ use crate::objective::{Objective, RewardTerm, Success, Termination};
 use crate::quantity::{Measure, Quantity};
 use crate::randomization::{Distribution, Term};
 use crate::robot::{JointKind, RobotModel};
-use crate::terrain::Refusal;
 use sinew_policy_runtime::contract::{
     MAX_COMMAND_SIZE, MAX_COMMANDS, MAX_RANDOMIZATIONS, MAX_TERM_SENSORS, MAX_TERMS, Periods,
 };
@@ -192,63 +192,6 @@ impl Check<'_> {
         self.landmarks("truth.contacts", document.truth.contacts.iter(), RobotModel::surface_names)
     }
 
-    fn terrain(&self) -> Result<(), TaskError> {
-        let Some(terrain) = &self.document.terrain else { return Ok(()) };
-        if self.model.is_none() {
-            return self.fail("terrain", "present", "none: equations stand on nothing");
-        }
-        if self.document.dynamics.floor {
-            return self.fail("dynamics.floor", "true", "false: level ground lies around the terrain");
-        }
-        terrain.check().or_else(|Refusal { field, found, expected }| self.fail(field, found, expected))
-    }
-
-    fn sensor(&self, sensor: &SensorDocument) -> Result<(), TaskError> {
-        use super::SensorQuantity::{ContactForce, JointEffort, JointPosition, JointVelocity};
-        let field = |key: &str| format!("sensor {:?}: {key}", sensor.name);
-        let of_joint = matches!(sensor.quantity, JointPosition | JointVelocity | JointEffort);
-        let of_contact = sensor.quantity == ContactForce;
-        for (key, found, legal) in [
-            ("joint", sensor.joint.is_some(), of_joint),
-            ("geom", sensor.geom.is_some(), of_contact),
-            ("site", sensor.site.is_some(), !of_joint && !of_contact),
-        ] {
-            if found && !legal {
-                return self.fail(field(key), "present", "none for this quantity");
-            }
-        }
-        sensor.check_rays().or_else(|(key, found, expected)| self.fail(field(key), found, expected))?;
-        if of_joint {
-            return self.joint(&field("joint"), sensor.joint.as_ref()).map(|_| ());
-        }
-        self.landmarks(&field("site"), sensor.site.iter(), RobotModel::site_names)?;
-        self.landmarks(&field("geom"), sensor.geom.iter(), RobotModel::surface_names)?;
-        if of_contact && sensor.geom.is_none() {
-            return self.fail(field("geom"), "absent", "a geom or a body of the model that collides");
-        }
-        if !of_contact && sensor.site.is_none() && !self.model.is_some_and(RobotModel::has_floating_base) {
-            let expected = "a quantity of a joint, or a site: the model's base is fixed";
-            return self.fail(field("quantity"), "of a floating base", expected);
-        }
-        Ok(())
-    }
-
-    /// The model has every name.
-    fn landmarks<'n, I: Iterator<Item = &'n str>>(
-        &self,
-        field: &str,
-        mut names: impl Iterator<Item = &'n String>,
-        known: impl Fn(&'n RobotModel) -> I,
-    ) -> Result<(), TaskError>
-    where
-        Self: 'n,
-    {
-        names.try_for_each(|name| {
-            let known: Vec<&str> = self.model.into_iter().flat_map(&known).collect();
-            self.known(field, name, &known)
-        })
-    }
-
     fn known(&self, field: &str, name: &str, known: &[&str]) -> Result<(), TaskError> {
         if known.contains(&name) {
             return Ok(());
@@ -423,33 +366,6 @@ impl Check<'_> {
             return Ok(());
         }
         self.fail(field, distribution, format!("numbers from {low} to {high}"))
-    }
-
-    /// What is wrong with a sensor, and how often it samples.
-    fn errors(&self, sensor: &SensorDocument) -> Result<(), TaskError> {
-        let field = |key: &str| format!("sensor {:?}: {key}", sensor.name);
-        let physics_s = self.document.dynamics.physics_period_s;
-        if let Some(period_s) = sensor.period_s
-            && Periods::ratio(physics_s, period_s).is_none()
-        {
-            let expected = format!("a multiple of physics_period_s = {physics_s} s");
-            return self.fail(field("period_s"), format!("{period_s} s"), expected);
-        }
-        for (name, size, largest) in sensor.errors.named() {
-            self.within(field(&format!("errors.{name}")), size, 0.0, largest)?;
-        }
-        let SensorErrors { scale, quantization, saturation, .. } = sensor.errors;
-        if sensor.quantity == super::SensorQuantity::BaseOrientation
-            && [scale, quantization, saturation] != [0.0; 3]
-        {
-            let found = "with scale, quantization or saturation";
-            return self.fail(
-                field("errors"),
-                found,
-                "noise, bias and bias_walk: an orientation has no scale",
-            );
-        }
-        Ok(())
     }
 
     fn terms(&self) -> Result<Vec<Term>, TaskError> {

@@ -35,6 +35,9 @@ impl Task {
             }
         };
         writeln!(text, "dynamics      {source}{formulation}")?;
+        if let Some(terrain) = &document.terrain {
+            writeln!(text, "ground        {terrain}")?;
+        }
         let (physics_ms, policy_hz) = (1e3 * dynamics.physics_period_s, 1.0 / dynamics.policy_period_s);
         writeln!(text, "rates         physics every {physics_ms} ms, policy at {policy_hz} Hz")?;
         let episode = &document.episode;

@@ -2,6 +2,7 @@
 
 use crate::randomization::Range;
 use serde::Deserialize;
+use std::fmt;
 
 /// Most points of all grids of a task: 100 million bytes of heights.
 const MAX_POINTS: usize = 12_500_000;
@@ -155,6 +156,20 @@ impl KindDocument {
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for TerrainDocument {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { size_m: [x, y], resolution_m, levels, variants, difficulty, .. } = self;
+        for (index, kind) in self.kinds.iter().enumerate() {
+            write!(formatter, "{}{:?}", if index > 0 { ", " } else { "" }, kind.kind)?;
+        }
+        write!(
+            formatter,
+            "; {x} x {y} m in steps of {resolution_m} m, {levels} levels, {variants} variants, difficulty {} to {}",
+            difficulty.low, difficulty.high
+        )
     }
 }
 
