@@ -12,7 +12,7 @@ mod snapshot;
 mod world;
 
 pub(crate) use joint::{Formulation, JointKind};
-pub(crate) use model::{Attachment, RobotModel};
+pub(crate) use model::{Attachment, Base, ModelFile, RobotModel, read_text};
 pub(crate) use snapshot::RobotState;
 
 use crate::error::SimError;
@@ -108,9 +108,11 @@ impl SimulatedRobot {
     fn begin(&mut self, truth: &Truth) {
         let period_s = self.physics_period_s();
         let Some(model) = self.task.model() else { return };
+        let mut joints = truth.joints.clone();
+        model.follow(&mut joints);
         self.world.reset(model, &self.draw);
         self.world.set_base(model, &truth.base);
-        self.world.set_joints(model, &truth.joints);
+        self.world.set_joints(model, &joints);
         self.world.read(model, &mut self.truth);
         self.physics_steps = 0;
         self.motors.iter_mut().for_each(|motor| motor.reset(&self.draw, period_s));

@@ -1,26 +1,105 @@
-//! A robot read from MJCF: its bodies, joints and rotor sites, ready to be cloned into worlds.
+//! A robot read from a file: its bodies, joints and rotor sites, ready to be cloned into worlds.
 //!
-//! `rapier3d-mjcf` builds the bodies; everything that its defaults would add to the physics (damping that no file asked
+//! [`mjcf`] and [`urdf`] read one format each and give a [`Description`]; what follows from it is the same for both.
+//! rapier's loaders build the bodies; everything that their defaults would add to the physics (damping that no file asked
 //! for, sleeping) is taken away here, and everything a task refers to by name is resolved here.
+
+mod contacts;
+mod hash;
+mod inertia;
+mod mjcf;
+mod text;
+mod urdf;
+
+pub(crate) use text::read_text;
 
 use super::joint::{Formulation, Holder, JointKind, Link, ModelJoint};
 use crate::task::{ActuatorDocument, TaskError};
+use crate::truth::JointState;
 use rapier3d::dynamics::{
     CoefficientCombineRule, GenericJointBuilder, ImpulseJointSet, JointAxesMask, MassProperties,
-    MultibodyJointSet, RigidBodyBuilder, RigidBodyHandle, RigidBodySet,
+    MultibodyDofCoupling, MultibodyJointSet, RigidBodyBuilder, RigidBodyHandle, RigidBodySet,
 };
-use rapier3d::geometry::{ColliderBuilder, ColliderSet};
+use rapier3d::geometry::{ColliderBuilder, ColliderSet, InteractionGroups, InteractionTestMode};
 use rapier3d::math::{Matrix, Vector};
-use rapier3d_mjcf::mjcf_rs::model::Model;
-use rapier3d_mjcf::{
-    MjcfDofKind, MjcfJoint, MjcfJointHandle, MjcfLoaderOptions, MjcfMultibodyOptions, MjcfRobot,
-};
+use rapier3d_mjcf::{MjcfBody, MjcfDofKind, MjcfJoint, MjcfJointHandle, MjcfMultibodyOptions, MjcfRobot};
+use serde::Deserialize;
 use sinew_policy_runtime::interface::ActuatorMode;
+use std::path::Path;
 
 /// Of two surfaces that touch the rougher one counts, as in MuJoCo; rapier's default is their mean.
 const FRICTION: CoefficientCombineRule = CoefficientCombineRule::Max;
 /// A floor's width and thickness. A box, so that it has bounds: nothing far from it costs anything.
 const FLOOR_M: [f32; 2] = [200.0, 1.0];
+
+/// A model's file, before it is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ModelFile<'a> {
+    /// Its name or path, which stands in errors; `.urdf` at its end tells a URDF from MJCF.
+    pub(crate) name: &'a str,
+    pub(crate) text: &'a str,
+    /// Where the files lie that it names.
+    pub(crate) folder: &'a Path,
+}
+
+/// How a URDF's root is held, which the file itself does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Base {
+    /// It is part of the world.
+    Fixed,
+    /// It moves freely.
+    Floating,
+}
+
+/// What a reader makes of a file. MJCF can say all that a URDF can, so rapier's form of it serves both.
+struct Description {
+    robot: MjcfRobot,
+    /// Of each of the robot's joints, what rapier has no place for.
+    stated: Vec<Stated>,
+    sites: Vec<Site>,
+    /// By places among the robot's joints.
+    couplings: Vec<Coupling>,
+}
+
+/// What a file says about a joint and rapier has no place for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stated {
+    effort: Option<f64>,
+    velocity: Option<f64>,
+    soft_position: Option<[f64; 2]>,
+}
+
+/// A named point of a body.
+struct Site {
+    name: String,
+    /// Among the robot's bodies.
+    body: usize,
+    /// m, body frame.
+    position: [f64; 3],
+}
+
+/// What a joint's file allows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct JointLimits {
+    /// rad or m.
+    pub(crate) position: Option<[f64; 2]>,
+    /// rad or m: where a URDF's safety controller starts to brake. Nothing in the simulation does.
+    pub(crate) soft_position: Option<[f64; 2]>,
+    /// N m or N: the largest that an actuator on it may have.
+    pub(crate) effort: Option<f64>,
+    /// rad/s or m/s. Nothing in the simulation enforces it.
+    pub(crate) velocity: Option<f64>,
+}
+
+/// One joint that another follows: position = offset + multiplier x position of the leader.
+#[derive(Clone, Copy, Debug)]
+struct Coupling {
+    leader: usize,
+    follower: usize,
+    multiplier: f64,
+    offset: f64,
+}
 
 /// A robot that worlds are cloned from.
 pub(crate) struct RobotModel {
@@ -42,6 +121,12 @@ pub(crate) struct RobotModel {
     /// For each of the task's actuators, where it acts.
     pub(crate) attachments: Vec<Attachment>,
     joint_names: Vec<String>,
+    limits: Vec<JointLimits>,
+    couplings: Vec<Coupling>,
+    sites: Vec<Site>,
+    /// Of each body of the file, where it stands among the bodies.
+    bodies_of_file: Vec<Option<RigidBodyHandle>>,
+    hash: [u8; 32],
 }
 
 /// Where an actuator acts.
@@ -64,31 +149,35 @@ impl std::fmt::Debug for RobotModel {
 }
 
 impl RobotModel {
-    /// Reads a model; `name` stands in errors.
+    /// Reads a model; `base` is for files that do not say how their root is held.
     pub(crate) fn parse(
-        xml: &str,
-        name: &str,
+        file: ModelFile,
         formulation: Formulation,
+        base: Option<Base>,
         actuators: &[ActuatorDocument],
     ) -> Result<Self, TaskError> {
-        let fail = |reason: String| TaskError::Model { model: name.to_owned(), reason };
-        let options = MjcfLoaderOptions {
-            rigid_body_blueprint: RigidBodyBuilder::dynamic().can_sleep(false),
-            skip_plane_geoms: false,
-            disable_joint_motors: true,
-            ..MjcfLoaderOptions::default()
+        let model = Self::read(file, formulation, base, actuators);
+        model.map_err(|reason| TaskError::Model { model: file.name.to_owned(), reason })
+    }
+
+    fn read(
+        file: ModelFile,
+        formulation: Formulation,
+        base: Option<Base>,
+        actuators: &[ActuatorDocument],
+    ) -> Result<Self, String> {
+        let is_urdf = Path::new(file.name).extension().is_some_and(|extension| extension == "urdf");
+        let description = match (is_urdf, base) {
+            (true, base) => urdf::read(file.text, file.folder, base.unwrap_or(Base::Fixed))?,
+            (false, None) => mjcf::read(file.text, file.folder)?,
+            (false, Some(_)) => {
+                return Err("dynamics.base is for URDF; in MJCF a body's <freejoint> says it".to_owned());
+            }
         };
-        let (robot, document) =
-            MjcfRobot::from_str(xml, options, ".").map_err(|error| fail(format!("{error:#}")))?;
-        if robot.qpos_dofs.iter().any(|dof| dof.kind == MjcfDofKind::Ball) {
-            return Err(fail("a ball joint, expected hinge, slide or free joints".to_owned()));
-        }
-        let mut model = Self::insert(robot, formulation).map_err(fail)?;
-        model.attachments = actuators
-            .iter()
-            .map(|actuator| model.attach(actuator, &document))
-            .collect::<Result<_, _>>()
-            .map_err(fail)?;
+        let mut model = Self::insert(description, formulation)?;
+        let attachments: Result<_, String> =
+            actuators.iter().map(|actuator| model.attach(actuator)).collect();
+        model.attachments = attachments?;
         Ok(model)
     }
 
@@ -99,7 +188,8 @@ impl RobotModel {
         let body = self.bodies.insert(body);
         let floor = ColliderBuilder::cuboid(0.5 * across, 0.5 * across, 0.5 * thickness)
             .friction(1.0)
-            .friction_combine_rule(FRICTION);
+            .friction_combine_rule(FRICTION)
+            .collision_groups(either(InteractionGroups::all()));
         self.colliders.insert_with_parent(floor, body, &mut self.bodies);
     }
 
@@ -123,19 +213,54 @@ impl RobotModel {
         &self.joint_names
     }
 
-    fn insert(robot: MjcfRobot, formulation: Formulation) -> Result<Self, String> {
+    /// What the file allows the joint that has this place among the joints.
+    pub(crate) fn joint_limits(&self, joint: usize) -> JointLimits {
+        self.limits[joint]
+    }
+
+    /// SHA-256 over all that the file resolved to, see [`hash`].
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
+
+    /// Puts joints that follow others to where their leaders are.
+    pub(crate) fn follow(&self, joints: &mut [JointState]) {
+        for Coupling { leader, follower, multiplier, offset } in &self.couplings {
+            let JointState { position, velocity } = joints[*leader];
+            joints[*follower] =
+                JointState { position: offset + multiplier * position, velocity: multiplier * velocity };
+        }
+    }
+
+    fn insert(description: Description, formulation: Formulation) -> Result<Self, String> {
+        let Description { robot, stated, sites, couplings } = description;
+        contacts::check_count(&robot)?;
         let gravity = robot.gravity;
+        let apart = contacts::kept_apart(&robot)?;
+        let body_names: Vec<String> = robot.bodies.iter().map(body_name).collect();
         let free: Vec<usize> =
             robot.qpos_dofs.iter().filter(|dof| dof.kind == MjcfDofKind::Free).map(|dof| dof.body).collect();
         let joint_names = names(&robot)?;
         let default_pose = default_pose(&robot)?;
         let written = robot.joints.clone();
         let jointed: Vec<(usize, JointKind)> = jointed(&robot).collect();
+        let couplings = among_joints(&couplings, &jointed);
+        if formulation == Formulation::JointConstraints {
+            fits_constraints(&robot, &written)?;
+            if let Some(coupling) = couplings.first() {
+                let name = &joint_names[coupling.follower];
+                return Err(format!(
+                    "joint {name:?} follows another, which joint constraints cannot hold; use multibody"
+                ));
+            }
+        }
         let spacers: Vec<bool> = robot.bodies.iter().map(|body| body.is_intermediate).collect();
         let mut inserted = Inserted::new(robot, &written, formulation)?;
         for (_, collider) in inserted.colliders.iter_mut() {
             collider.set_friction_combine_rule(FRICTION);
+            collider.set_collision_groups(either(collider.collision_groups()));
         }
+        inserted.keep_apart(&apart);
         let links = written.iter().zip(&inserted.ends).map(|(joint, (parent, child))| Link {
             parent: *parent,
             child: *child,
@@ -150,6 +275,13 @@ impl RobotModel {
             friction: written[index].frictionloss_per_dof.into(),
             armature: written[index].armature_per_dof.into(),
         };
+        let limits = jointed.iter().map(|(index, kind)| {
+            let Stated { effort, velocity, soft_position } = stated[*index];
+            let position = written[*index].joint.limits(kind.axis());
+            let position = position.map(|limits| [limits.min.into(), limits.max.into()]);
+            JointLimits { position, soft_position, effort, velocity }
+        });
+        let limits: Vec<JointLimits> = limits.collect();
         let joints: Vec<ModelJoint> = jointed.into_iter().map(joint).collect();
         let base = match free[..] {
             [] => None,
@@ -159,26 +291,19 @@ impl RobotModel {
         let of_file = inserted.bodies_of_file.iter().zip(spacers);
         let spacers: Vec<RigidBodyHandle> =
             of_file.filter_map(|(body, spacer)| body.filter(|_| spacer)).collect();
-        if formulation == Formulation::JointConstraints {
-            if !spacers.is_empty() {
-                return Err(
-                    "two joints of one body, which joint constraints cannot hold; use multibody".to_owned()
-                );
-            }
-            if joints.iter().any(|joint| joint.kind == JointKind::Slide && joint.armature > 0.0) {
-                return Err(
-                    "a slide with armature, which joint constraints cannot have; use multibody".to_owned()
-                );
-            }
-        }
-        Ok(Self {
+        let names = |handle: RigidBodyHandle| {
+            let place = inserted.bodies_of_file.iter().position(|body| *body == Some(handle));
+            place.map_or("the world", |place| body_names[place].as_str())
+        };
+        let masses = masses(&mut inserted.bodies, &inserted.colliders, &spacers, names)?;
+        let mut model = Self {
             moving: inserted
                 .bodies
                 .iter()
                 .filter(|(_, body)| body.is_dynamic())
                 .map(|(handle, _)| handle)
                 .collect(),
-            masses: masses(&mut inserted.bodies, &inserted.colliders, &spacers)?,
+            masses,
             bodies: inserted.bodies,
             colliders: inserted.colliders,
             impulse_joints: inserted.impulse_joints,
@@ -190,7 +315,45 @@ impl RobotModel {
             base,
             attachments: Vec::new(),
             joint_names,
-        })
+            limits,
+            couplings,
+            sites,
+            bodies_of_file: inserted.bodies_of_file,
+            hash: [0; 32],
+        };
+        model.couple()?;
+        model.hash = hash::of(&model, &body_names, &written, &apart);
+        Ok(model)
+    }
+
+    /// Makes followers follow, in the default pose and in motion.
+    fn couple(&mut self) -> Result<(), String> {
+        for Coupling { leader, follower, multiplier, offset } in &self.couplings {
+            self.default_pose[*follower] = offset + multiplier * self.default_pose[*leader];
+            let link = |joint: usize| {
+                let ModelJoint { kind, link, .. } = self.joints[joint];
+                let place = self.multibody_joints.rigid_body_link(self.links[link].child);
+                Some((*place?, kind.coordinate()))
+            };
+            let (Some((first, axis1)), Some((second, axis2))) = (link(*leader), link(*follower)) else { continue };
+            if first.multibody != second.multibody {
+                let names = [*follower, *leader].map(|joint| &self.joint_names[joint]);
+                return Err(format!("joint {:?} follows {:?}, which belongs to another robot", names[0], names[1]));
+            }
+            if let Some(multibody) = self.multibody_joints.get_multibody_mut(first.multibody) {
+                multibody.add_dof_coupling(MultibodyDofCoupling {
+                    link1: first.id,
+                    dof1: 0,
+                    axis1,
+                    link2: second.id,
+                    dof2: 0,
+                    axis2,
+                    coeff: *multiplier as f32,
+                    offset: *offset as f32,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// A body's mass properties with the rotors of the joints that it hangs from.
@@ -212,7 +375,7 @@ impl RobotModel {
         })
     }
 
-    fn attach(&self, actuator: &ActuatorDocument, document: &Model) -> Result<Attachment, String> {
+    fn attach(&self, actuator: &ActuatorDocument) -> Result<Attachment, String> {
         if actuator.mode != ActuatorMode::RotorSpeed {
             let name = actuator.joint.as_deref().unwrap_or_default();
             let index = self.joint_names.iter().position(|joint| joint == name);
@@ -224,19 +387,64 @@ impl RobotModel {
             });
         }
         let name = actuator.site.as_deref().unwrap_or_default();
-        let Some((body, site)) = document.site_by_name(name) else {
+        let Some(site) = self.sites.iter().find(|site| site.name == name) else {
             return Err(format!("actuator {:?} sits at site {name:?}, which the model lacks", actuator.name));
         };
         let base = self.base.ok_or_else(|| format!("rotor {:?} needs a floating base", actuator.name))?;
-        let entry = &document.bodies[body].body;
-        let position = entry.sites[site].pose.translation;
+        if self.bodies_of_file[site.body] != Some(base) {
+            return Err(format!("rotor {:?} sits at site {name:?}, expected one of the base", actuator.name));
+        }
         let com = self.bodies[base].local_center_of_mass();
-        Ok(Attachment::Base([
-            position.x - f64::from(com.x),
-            position.y - f64::from(com.y),
-            position.z - f64::from(com.z),
-        ]))
+        let [x, y, z] = site.position;
+        Ok(Attachment::Base([x - f64::from(com.x), y - f64::from(com.y), z - f64::from(com.z)]))
     }
+}
+
+/// Two surfaces touch where either one's kinds include the other, as MuJoCo's contype and conaffinity say.
+fn either(groups: InteractionGroups) -> InteractionGroups {
+    InteractionGroups::new(groups.memberships, groups.filter, InteractionTestMode::Or)
+}
+
+/// A body's name, or its place in the file.
+fn body_name(body: &MjcfBody) -> String {
+    body.name.clone().unwrap_or_else(|| format!("body{}", body.mjcf_body_id))
+}
+
+/// Joint constraints have one joint for each body and no springs, and neither armature on slides nor followers.
+fn fits_constraints(robot: &MjcfRobot, written: &[MjcfJoint]) -> Result<(), String> {
+    let name = |joint: &MjcfJoint| joint.name.clone().unwrap_or_default();
+    if let Some(body) = robot.bodies.iter().find(|body| body.is_intermediate) {
+        return Err(format!(
+            "two joints of one body, {:?}, which joint constraints cannot hold; use multibody",
+            robot.bodies.get(body.mjcf_body_id).map(body_name).unwrap_or_default()
+        ));
+    }
+    for (index, kind) in jointed(robot) {
+        let joint = &written[index];
+        if kind == JointKind::Slide && joint.armature_per_dof > 0.0 {
+            let name = name(joint);
+            return Err(format!(
+                "joint {name:?}: a slide with armature, which joint constraints cannot have; use multibody"
+            ));
+        }
+        if joint.spring_stiffness_per_dof > 0.0 || joint.springdamper.is_some() {
+            let name = name(joint);
+            return Err(format!(
+                "joint {name:?}: a spring, which joint constraints cannot have; use multibody"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The same couplings by places among the joints that move.
+fn among_joints(couplings: &[Coupling], jointed: &[(usize, JointKind)]) -> Vec<Coupling> {
+    let place = |joint: usize| jointed.iter().position(|(index, _)| *index == joint);
+    let coupling = couplings.iter().filter_map(|coupling| {
+        let (leader, follower) = (place(coupling.leader)?, place(coupling.follower)?);
+        Some(Coupling { leader, follower, ..*coupling })
+    });
+    coupling.collect()
 }
 
 /// A robot in rapier's sets.
@@ -293,6 +501,16 @@ impl Inserted {
         let bodies_of_file = bodies_of_file.into_iter().map(|body| body.map(|body| body.body)).collect();
         Ok(Self { bodies, colliders, impulse_joints, multibody_joints, bodies_of_file, ends, holders })
     }
+
+    /// Lets pairs of the file's bodies pass through each other: a joint that holds nothing says so.
+    fn keep_apart(&mut self, pairs: &[(usize, usize)]) {
+        for (first, second) in pairs {
+            if let (Some(first), Some(second)) = (self.bodies_of_file[*first], self.bodies_of_file[*second]) {
+                let free = GenericJointBuilder::new(JointAxesMask::empty()).contacts_enabled(false);
+                self.impulse_joints.insert(first, second, free, false);
+            }
+        }
+    }
 }
 
 /// Parent and child of each joint.
@@ -314,7 +532,7 @@ fn names(robot: &MjcfRobot) -> Result<Vec<String>, String> {
     for (index, _) in jointed(robot) {
         let name = robot.joints[index].name.clone().unwrap_or_default();
         if name.is_empty() || names.contains(&name) {
-            return Err(format!("joint {name:?}, expected a name of its own"));
+            return Err(format!("joint {name:?}: expected a name of its own"));
         }
         names.push(name);
     }
@@ -337,17 +555,18 @@ fn default_pose(robot: &MjcfRobot) -> Result<Vec<f64>, String> {
         let (own, others) = rest.split_at(dof.kind.qpos_width());
         rest = others;
         if dof.joint.is_some() {
-            pose.push(own[0]);
+            pose.push(own[0] - f64::from(dof.reference));
         }
     }
     Ok(pose)
 }
 
 /// Makes every body's mass properties effective and reads them back; `spacers` have none.
-fn masses(
+fn masses<'a>(
     bodies: &mut RigidBodySet,
     colliders: &ColliderSet,
     spacers: &[RigidBodyHandle],
+    name: impl Fn(RigidBodyHandle) -> &'a str,
 ) -> Result<Vec<(RigidBodyHandle, MassProperties)>, String> {
     let mut masses = Vec::new();
     for (handle, body) in bodies.iter_mut() {
@@ -355,10 +574,15 @@ fn masses(
             continue;
         }
         body.recompute_mass_properties_from_colliders(colliders);
-        if body.mass() <= 0.0 || body.mass().is_nan() {
-            return Err("a moving body without mass".to_owned());
+        let properties = body.mass_properties().local_mprops;
+        let moments = properties.principal_inertia();
+        if !(body.mass() > 0.0 && body.mass().is_finite()) {
+            return Err(format!("body {:?} moves and has no mass", name(handle)));
         }
-        masses.push((handle, body.mass_properties().local_mprops));
+        if !(moments.min_element() > 0.0 && moments.is_finite()) {
+            return Err(format!("body {:?} moves and has moments of inertia of {moments} kg m²", name(handle)));
+        }
+        masses.push((handle, properties));
     }
     Ok(masses)
 }

@@ -7,7 +7,7 @@ use super::error::TaskError;
 use crate::objective::{Sample, Shape};
 use crate::quantity::Quantity;
 use crate::randomization::{Range, Ranges};
-use crate::robot::{Formulation, JointKind};
+use crate::robot::{Base, Formulation, JointKind};
 use serde::Deserialize;
 use sinew_policy_runtime::contract::{History, Layout, TermSource};
 use sinew_policy_runtime::document;
@@ -52,8 +52,10 @@ fn term_major() -> Layout {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DynamicsDocument {
-    /// An MJCF file, built in or beside the task's file.
+    /// An MJCF or URDF file, built in or beside the task's file.
     pub(crate) model: Option<String>,
+    /// How a URDF's root is held; fixed where absent.
+    pub(crate) base: Option<Base>,
     /// How the model's joints are held together.
     #[serde(default)]
     pub(crate) formulation: Formulation,

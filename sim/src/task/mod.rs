@@ -8,6 +8,7 @@ mod check;
 mod contract;
 mod describe;
 mod document;
+mod effort;
 mod error;
 
 pub(crate) use contract::nobody;
@@ -20,10 +21,10 @@ pub use error::TaskError;
 use crate::objective::{Objective, RewardTerm, Success, Termination};
 use crate::quantity::Situation;
 use crate::randomization::{Randomization, Ranges};
-use crate::robot::{Attachment, Formulation, JointKind, RobotModel};
+use crate::robot::{Attachment, JointKind, ModelFile, RobotModel, read_text};
 use crate::truth::Truth;
 use contract::{observation_floor, training_ranges};
-use document::{SensorDocument, TaskDocument};
+use document::{DynamicsDocument, SensorDocument, TaskDocument};
 use sinew_policy_runtime::contract::Periods;
 use sinew_policy_runtime::document::{nearest, read};
 use sinew_policy_runtime::interface::{Interface, Sensor};
@@ -80,11 +81,13 @@ impl Task {
 
     /// Validates a task's text. `file` stands in errors; models lie in `folder` or are built in.
     pub(crate) fn parse(text: &str, file: &str, folder: Option<&Path>) -> Result<Self, TaskError> {
-        let document = TaskDocument::parse(text, file)?;
+        let mut document = TaskDocument::parse(text, file)?;
         let model = match &document.dynamics.model {
             None => None,
             Some(name) => {
-                let mut model = load_model(name, folder, document.dynamics.formulation, &document.actuators)?;
+                let name = name.clone();
+                let mut model = load_model(&document, &name, folder)?;
+                effort::resolve(&mut document.actuators, &model, file)?;
                 if document.dynamics.floor {
                     model.add_floor();
                 }
@@ -228,6 +231,12 @@ impl Task {
         self.inner.model.is_some()
     }
 
+    /// SHA-256 over all that the robot's file resolved to, whatever its comments and spaces; absent where the task has no
+    /// robot.
+    pub fn robot_hash(&self) -> Option<[u8; 32]> {
+        self.inner.model.as_ref().map(RobotModel::hash)
+    }
+
     /// The goals, one command after the other; of a goal that is sampled, the value before the first draw.
     pub fn goal(&self) -> &[f32] {
         &self.inner.goal
@@ -323,18 +332,20 @@ impl Task {
     }
 }
 
-fn load_model(
-    name: &str,
-    folder: Option<&Path>,
-    formulation: Formulation,
-    actuators: &[ActuatorDocument],
-) -> Result<RobotModel, TaskError> {
+fn load_model(document: &TaskDocument, name: &str, folder: Option<&Path>) -> Result<RobotModel, TaskError> {
+    let DynamicsDocument { formulation, base, .. } = document.dynamics;
     let beside = folder.map(|folder| folder.join(name)).filter(|path| path.exists());
+    let parse = |name: &str, text: &str, folder: &Path| {
+        RobotModel::parse(ModelFile { name, text, folder }, formulation, base, &document.actuators)
+    };
     match (beside, builtin::model(name)) {
         (Some(path), _) => {
-            RobotModel::parse(&read(&path)?, &path.display().to_string(), formulation, actuators)
+            let name = path.display().to_string();
+            let text =
+                read_text(&path).map_err(|reason| TaskError::Model { model: name.clone(), reason })?;
+            parse(&name, &text, path.parent().unwrap_or(Path::new(".")))
         }
-        (None, Some(text)) => RobotModel::parse(text, name, formulation, actuators),
+        (None, Some(text)) => parse(name, text, Path::new(".")),
         (None, None) => Err(TaskError::Model {
             model: name.to_owned(),
             reason: "neither a built-in model nor a file beside the task's".to_owned(),
