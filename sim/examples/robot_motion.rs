@@ -3,7 +3,8 @@
 //! `cargo run --release -p sinew-sim --example robot_motion -- MODEL [KEY=VALUE]...`, where MODEL is a MJCF or URDF file and
 //! the keys are `duration_s` (1), `every_s` (0.01), `period_s` (0.0005), `formulation` (multibody), `base` (of a URDF),
 //! `floor` (false), `iterations` (4), `height_m` of a floating base (as in a Sinew task, its origin; 0) and
-//! `joint.NAME=POSITION` (the default pose). The first line describes the robot.
+//! `joint.NAME=POSITION` (the default pose) and `speed.NAME=VELOCITY` (0). `drive` names a joint, and `mode` is `torque` for a hinge and `force` for a
+//! slide: a task has at least one actuator, which stays at 0. The first line describes the robot.
 
 use sinew_sim::{JointState, Randomization, SimulatedRobot, Task, Truth};
 use std::collections::BTreeMap;
@@ -24,13 +25,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let task = load(&model, period_s, every_s, &setting)?;
 
     let mut robot = SimulatedRobot::new(&task, Randomization::Nominal)?;
-    let mut truth = Truth { joints: vec![JointState::default(); task.joint_names().len()], ..Truth::default() };
+    let mut truth =
+        Truth { joints: vec![JointState::default(); task.joint_names().len()], ..Truth::default() };
     truth.base.position_m[2] = number("height_m", "0")?;
-    for ((name, joint), default) in task.joint_names().iter().zip(&mut truth.joints).zip(task.default_pose()) {
+    for ((name, joint), default) in task.joint_names().iter().zip(&mut truth.joints).zip(task.default_pose())
+    {
         joint.position = match settings.get(&format!("joint.{name}")) {
             Some(position) => position.parse()?,
             None => default,
         };
+        joint.velocity = number(&format!("speed.{name}"), "0")?;
     }
     robot.place(&truth);
     let hash: String =
@@ -45,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A task that drives nothing but asks for the model: the reward and the one observation are of no matter.
+/// A task that loads the model; its actuator's command is never sent, and its observation and reward are of no matter.
 fn load(
     model: &str,
     period_s: f64,
@@ -53,19 +57,24 @@ fn load(
     setting: &impl Fn(&str, &str) -> String,
 ) -> Result<Task, Box<dyn Error>> {
     let model = std::fs::canonicalize(model)?;
+    let drive = setting("drive", "");
     let base = match setting("base", "").as_str() {
         "" => String::new(),
         base => format!("base = {base:?}\n"),
     };
     let text = format!(
-        "name = \"motion\"\nsummary = \"a passive robot\"\nsafe_action = \"zero_torque\"\nsensors = []\n\
-         actuators = []\nobservation = []\n\n[dynamics]\nmodel = {model:?}\n{base}formulation = {:?}\nfloor = {}\n\
+        "name = \"motion\"\nsummary = \"a passive robot\"\nsafe_action = \"zero_torque\"\n\n\
+         [dynamics]\nmodel = {model:?}\n{base}formulation = {:?}\nfloor = {}\n\
          solver_iterations = {}\nphysics_period_s = {period_s:?}\npolicy_period_s = {every_s:?}\n\n[episode]\n\
          training_s = 1e5\nacceptance_s = 1e5\n\n[start]\n\n[[reward]]\nquantity = \"joint_speed\"\n\
-         shape = \"constant\"\nweight = 1.0\n",
+         shape = \"constant\"\nweight = 1.0\n\n[[sensors]]\nname = \"sensor\"\nquantity = \"joint_position\"\njoint = {drive:?}\n\n\
+         [[observation]]\nname = \"term\"\nsource = \"sensor\"\nsensors = [\"sensor\"]\nmax_age_s = 1.0\nfloor = 1.0\n\n\
+         [[actuators]]\nname = \"actuator\"\nmode = {:?}\njoint = {drive:?}\nminimum = -1e-6\nmaximum = 1e-6\ndefault = 0.0\n\
+         head_scale = 1e-6\nhead_offset = 0.0\n",
         setting("formulation", "multibody"),
         setting("floor", "false"),
         setting("iterations", "4"),
+        setting("mode", "torque"),
     );
     let file = std::env::temp_dir().join(format!("robot-motion-{}.toml", std::process::id()));
     std::fs::write(&file, text)?;

@@ -335,10 +335,15 @@ impl RobotModel {
                 let place = self.multibody_joints.rigid_body_link(self.links[link].child);
                 Some((*place?, kind.coordinate()))
             };
-            let (Some((first, axis1)), Some((second, axis2))) = (link(*leader), link(*follower)) else { continue };
+            let (Some((first, axis1)), Some((second, axis2))) = (link(*leader), link(*follower)) else {
+                continue;
+            };
             if first.multibody != second.multibody {
                 let names = [*follower, *leader].map(|joint| &self.joint_names[joint]);
-                return Err(format!("joint {:?} follows {:?}, which belongs to another robot", names[0], names[1]));
+                return Err(format!(
+                    "joint {:?} follows {:?}, which belongs to another robot",
+                    names[0], names[1]
+                ));
             }
             if let Some(multibody) = self.multibody_joints.get_multibody_mut(first.multibody) {
                 multibody.add_dof_coupling(MultibodyDofCoupling {
@@ -577,10 +582,13 @@ fn masses<'a>(
         let properties = body.mass_properties().local_mprops;
         let moments = properties.principal_inertia();
         if !(body.mass() > 0.0 && body.mass().is_finite()) {
-            return Err(format!("body {:?} moves and has no mass", name(handle)));
+            return Err(format!("a moving body without mass: {:?}", name(handle)));
         }
         if !(moments.min_element() > 0.0 && moments.is_finite()) {
-            return Err(format!("body {:?} moves and has moments of inertia of {moments} kg m²", name(handle)));
+            return Err(format!(
+                "body {:?} moves and has moments of inertia of {moments} kg m²",
+                name(handle)
+            ));
         }
         masses.push((handle, properties));
     }

@@ -341,8 +341,7 @@ fn load_model(document: &TaskDocument, name: &str, folder: Option<&Path>) -> Res
     match (beside, builtin::model(name)) {
         (Some(path), _) => {
             let name = path.display().to_string();
-            let text =
-                read_text(&path).map_err(|reason| TaskError::Model { model: name.clone(), reason })?;
+            let text = read_text(&path).map_err(|reason| TaskError::Model { model: name.clone(), reason })?;
             parse(&name, &text, path.parent().unwrap_or(Path::new(".")))
         }
         (None, Some(text)) => parse(name, text, Path::new(".")),

@@ -28,8 +28,7 @@ pub(super) fn kept_apart(robot: &MjcfRobot) -> Result<Vec<(usize, usize)>, Strin
         pairs.insert(ordered(body(&exclude.body1)?, body(&exclude.body2)?));
     }
     let welds = welds(robot);
-    let members =
-        |weld: usize| (0..welds.len()).filter(|body| welds[*body] == weld).collect::<Vec<usize>>();
+    let members = |weld: usize| (0..welds.len()).filter(|body| welds[*body] == weld).collect::<Vec<usize>>();
     for joint in &robot.joints {
         let (above, below) = (welds[carrier(robot, joint.link1)], welds[joint.link2]);
         if above == 0 || below == 0 {
@@ -40,8 +39,7 @@ pub(super) fn kept_apart(robot: &MjcfRobot) -> Result<Vec<(usize, usize)>, Strin
         }
     }
     let solid = |body: usize| !robot.bodies[body].colliders.is_empty();
-    let joined: BTreeSet<_> =
-        robot.joints.iter().map(|joint| ordered(joint.link1, joint.link2)).collect();
+    let joined: BTreeSet<_> = robot.joints.iter().map(|joint| ordered(joint.link1, joint.link2)).collect();
     pairs.retain(|pair| pair.0 != pair.1 && solid(pair.0) && solid(pair.1) && !joined.contains(pair));
     Ok(pairs.into_iter().collect())
 }
@@ -53,7 +51,8 @@ fn ordered(first: usize, second: usize) -> (usize, usize) {
 /// For each body the first of those that it is welded to; 0 for the world.
 fn welds(robot: &MjcfRobot) -> Vec<usize> {
     let fixed = |body: usize| robot.bodies[body].body.is_fixed();
-    let mut welds: Vec<usize> = (0..robot.bodies.len()).map(|body| if fixed(body) { 0 } else { body }).collect();
+    let mut welds: Vec<usize> =
+        (0..robot.bodies.len()).map(|body| if fixed(body) { 0 } else { body }).collect();
     // Parents come before their children.
     for joint in &robot.joints {
         if joint.joint.locked_axes == JointAxesMask::LOCKED_FIXED_AXES {

@@ -134,6 +134,7 @@ impl Canonical {
     fn collider(&mut self, collider: &Collider) {
         self.pose(collider.position_wrt_parent().copied().unwrap_or(*collider.position()));
         self.number(collider.friction());
+        self.number(collider.contact_skin());
         let groups = collider.collision_groups();
         self.length(groups.memberships.bits() as usize);
         self.length(groups.filter.bits() as usize);

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Attributes that hold numbers and nothing else.
-const NUMERIC: [&str; 48] = [
+const NUMERIC: [&str; 49] = [
     "actuatorfrcrange",
     "anchor",
     "armature",
@@ -39,6 +39,7 @@ const NUMERIC: [&str; 48] = [
     "frictionloss",
     "fromto",
     "fullinertia",
+    "gap",
     "gear",
     "gravcomp",
     "gravity",
@@ -70,19 +71,29 @@ const NUMERIC: [&str; 48] = [
     "zaxis",
 ];
 /// Elements that change how a robot moves and that nothing here models.
-const UNSUPPORTED: [&str; 12] = [
+const UNSUPPORTED: [&str; 10] = [
     "adhesion",
     "attach",
     "composite",
     "deformable",
     "flex",
     "flexcomp",
-    "fixed",
     "model",
     "muscle",
     "plugin",
     "replicate",
-    "spatial",
+];
+
+/// What makes a tendon more than a measurement.
+const TENDON_FORCES: [&str; 8] = [
+    "armature",
+    "actuatorfrcrange",
+    "damping",
+    "frictionloss",
+    "range",
+    "springlength",
+    "stiffness",
+    "limited",
 ];
 
 /// Reads MJCF text; `folder` is where its includes lie.
@@ -90,8 +101,10 @@ pub(super) fn read(text: &str, folder: &Path) -> Result<Description, String> {
     let text = text::splice_includes(text, folder)?;
     let document = text::parse(&text)?;
     check_document(&document)?;
-    let model = Model::from_str(&text, folder).map_err(|error| error.to_string())?;
+    let mut model = Model::from_str(&text, folder).map_err(|error| error.to_string())?;
     check_model(&model)?;
+    // Those that are left only measure; the loader would tie their joints together.
+    model.tendons.clear();
     let options = MjcfLoaderOptions {
         rigid_body_blueprint: RigidBodyBuilder::dynamic().can_sleep(false),
         skip_plane_geoms: false,
@@ -101,6 +114,7 @@ pub(super) fn read(text: &str, folder: &Path) -> Result<Description, String> {
     };
     let mut robot = MjcfRobot::from_model(&model, options, folder);
     name_joints(&mut robot, &model);
+    thicken(&mut robot, &model);
     let efforts = effort::limits(&document, &model)?;
     let stated = robot.joints.iter().map(|joint| Stated {
         effort: joint.name.as_ref().and_then(|name| efforts.get(name).copied()),
@@ -152,17 +166,28 @@ fn supported(node: Node) -> Result<(), String> {
         numbers.split_ascii_whitespace().any(|number| number.parse() != Ok(0.0))
     };
     match tag {
+        "fixed" | "spatial" => match TENDON_FORCES.into_iter().find(|name| node.has_attribute(*name)) {
+            Some(name) => refuse(&format!("a tendon with {name}")),
+            None => Ok(()),
+        },
+        _ if matches!(above, "actuator" | "equality")
+            && (node.has_attribute("tendon") || node.has_attribute("tendon1")) =>
+        {
+            refuse("what acts on a tendon")
+        }
         "pair" if above == "contact" => refuse("<pair>"),
         "option" => match ["density", "viscosity", "wind"].into_iter().find(|name| nonzero(name)) {
             Some(name) => refuse(&format!("a fluid, {name},")),
             None => Ok(()),
         },
         "flag" => {
-            let physical = ["constraint", "contact", "equality", "frictionloss", "gravity", "limit", "passive"];
+            let physical =
+                ["constraint", "contact", "equality", "frictionloss", "gravity", "limit", "passive"];
             let off = physical.into_iter().find(|name| node.attribute(*name) == Some("disable"));
             off.map_or(Ok(()), |name| refuse(&format!("{name} that is switched off")))
         }
         "compiler" if node.attribute("coordinate") == Some("global") => refuse("coordinate=\"global\""),
+        "geom" if nonzero("gap") => refuse("gap"),
         "body" if node.attribute("mocap") == Some("true") => refuse("mocap"),
         "body" if nonzero("gravcomp") => refuse("gravcomp"),
         _ => Ok(()),
@@ -178,8 +203,8 @@ fn check_model(model: &Model) -> Result<(), String> {
             })?;
         }
         for geom in &entry.body.geoms {
-            let massive = entry.body.inertial.is_none()
-                || model.compiler.inertia_from_geom == InertiaFromGeom::True;
+            let massive =
+                entry.body.inertial.is_none() || model.compiler.inertia_from_geom == InertiaFromGeom::True;
             check_geom(geom, massive && index > 0, model).map_err(|reason| {
                 let name = geom.name.as_deref().unwrap_or_default();
                 format!("<geom name={name:?}> of body {:?}: {reason}", body_name(model, index))
@@ -273,14 +298,20 @@ fn check_geom(geom: &Geom, massive: bool, model: &Model) -> Result<(), String> {
     let named = [("mass", geom.mass.unwrap_or(0.0)), ("density", geom.density.unwrap_or(0.0))];
     match named.into_iter().find(|(_, value)| *value < 0.0) {
         Some((name, value)) => Err(format!("{name} {value}, expected none below 0")),
-        None if geom.friction[0] < 0.0 => Err(format!("friction {}, expected none below 0", geom.friction[0])),
+        None if geom.margin < 0.0 => Err(format!("margin {}, expected none below 0", geom.margin)),
+        None if geom.friction[0] < 0.0 => {
+            Err(format!("friction {}, expected none below 0", geom.friction[0]))
+        }
         None => Ok(()),
     }
 }
 
 fn refused_shape(geom: &Geom, model: &Model) -> String {
     let Some(name) = geom.mesh.as_deref() else {
-        return format!("type {:?}, expected a plane, sphere, capsule, ellipsoid, cylinder or box", geom.type_);
+        return format!(
+            "type {:?}, expected a plane, sphere, capsule, ellipsoid, cylinder or box",
+            geom.type_
+        );
     };
     let mesh = model.assets.mesh(name);
     let file = mesh.and_then(|mesh| mesh.file.as_deref());
@@ -314,6 +345,17 @@ fn name_joints(robot: &mut MjcfRobot, model: &Model) {
         before = (body, place + 1);
         if let Some(written) = model.bodies[body].body.joints.get(place) {
             robot.joints[joint].name = Some(joint_name(model, body, written, place));
+        }
+    }
+}
+
+/// A geom's margin keeps others that far away: MuJoCo pushes from there on, where the loader would only look for contacts.
+fn thicken(robot: &mut MjcfRobot, model: &Model) {
+    for body in robot.bodies.iter_mut().filter(|body| !body.is_intermediate) {
+        let geoms = &model.bodies[body.mjcf_body_id].body.geoms;
+        let touching = geoms.iter().filter(|geom| geom.contype != 0 || geom.conaffinity != 0);
+        for (collider, geom) in body.colliders.iter_mut().zip(touching) {
+            collider.set_contact_skin(geom.margin as f32);
         }
     }
 }

@@ -51,6 +51,20 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, String> {
     Document::parse_with_options(text, options).map_err(|error| format!("not well-formed XML: {error}"))
 }
 
+/// The text with its root declaring the prefixes that it uses undeclared: many a URDF has `drake:` elements, and no loader
+/// but a strict one minds.
+pub(super) fn declare_prefixes(mut text: String, root: &str) -> Result<String, String> {
+    // A file uses one or two; each turn declares one.
+    for _ in 0..8 {
+        measure(&text)?;
+        let Err(roxmltree::Error::UnknownNamespace(prefix, _)) = Document::parse(&text) else { break };
+        let tag = format!("<{root}");
+        let Some(start) = text.find(&tag) else { break };
+        text.insert_str(start + tag.len(), &format!(" xmlns:{prefix}=\"{prefix}\""));
+    }
+    Ok(text)
+}
+
 /// Counts elements and how deep they nest; what is not XML at all is left to the parser.
 fn measure(text: &str) -> Result<(), String> {
     if text.len() as u64 > MAX_FILE_BYTES {
@@ -76,7 +90,8 @@ fn measure(text: &str) -> Result<(), String> {
                 return Err(format!("more than {MAX_ELEMENTS} elements"));
             }
             if depth >= MAX_DEPTH {
-                let name: String = rest[1..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let name: String =
+                    rest[1..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 return Err(format!("<{name}> lies more than {MAX_DEPTH} elements deep"));
             }
             depth += usize::from(!rest[..end].ends_with('/'));

@@ -23,10 +23,11 @@ const GRAVITY: f32 = -9.81;
 
 /// Reads URDF text; `folder` is where its meshes lie.
 pub(super) fn read(text: &str, folder: &Path, base: Base) -> Result<Description, String> {
-    let document = text::parse(text)?;
+    let text = text::declare_prefixes(text.to_owned(), "robot")?;
+    let document = text::parse(&text)?;
     check::document(&document)?;
     let written =
-        urdf_rs::read_from_string(text).map_err(|error| format!("not readable as URDF: {error}"))?;
+        urdf_rs::read_from_string(&text).map_err(|error| format!("not readable as URDF: {error}"))?;
     check::robot(&written)?;
     let mut welded = weld::welded(&written, base == Base::Floating)?;
     if welded.links.len() > MAX_BODIES {

@@ -8,8 +8,28 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Attributes that hold numbers and nothing else.
 const NUMERIC: [&str; 22] = [
-    "damping", "effort", "friction", "ixx", "ixy", "ixz", "iyy", "iyz", "izz", "k_position", "k_velocity", "length",
-    "lower", "multiplier", "offset", "radius", "rpy", "soft_lower_limit", "soft_upper_limit", "upper", "velocity", "xyz",
+    "damping",
+    "effort",
+    "friction",
+    "ixx",
+    "ixy",
+    "ixz",
+    "iyy",
+    "iyz",
+    "izz",
+    "k_position",
+    "k_velocity",
+    "length",
+    "lower",
+    "multiplier",
+    "offset",
+    "radius",
+    "rpy",
+    "soft_lower_limit",
+    "soft_upper_limit",
+    "upper",
+    "velocity",
+    "xyz",
 ];
 
 /// Checks the document as XML: what the parser would skip or report without a place.
@@ -77,6 +97,13 @@ fn sized(link: Node) -> Result<(), String> {
                 return Err(format!("{}: no <{part}>", place(inertial)));
             }
         }
+        // Elsewhere, a value need not be a number.
+        for mass in inertial.children().filter(|node| node.has_tag_name("mass")) {
+            let value = mass.attribute("value").unwrap_or_default();
+            if !value.trim().parse().is_ok_and(|mass: f64| mass.abs() <= text::MAX_NUMBER) {
+                return Err(format!("{}: value {value:?}, expected a number", place(mass)));
+            }
+        }
     }
     Ok(())
 }
@@ -107,7 +134,9 @@ fn link(link: &Link) -> Result<(), String> {
     for collision in &link.collision {
         let sizes: &[f64] = match &collision.geometry {
             Geometry::Box { size } => &size.0,
-            Geometry::Cylinder { radius, length } | Geometry::Capsule { radius, length } => &[*radius, *length],
+            Geometry::Cylinder { radius, length } | Geometry::Capsule { radius, length } => {
+                &[*radius, *length]
+            }
             Geometry::Sphere { radius } => &[*radius],
             Geometry::Mesh { scale, .. } => &scale.map_or([1.0; 3], |scale| scale.0.map(f64::abs)),
         };
@@ -125,7 +154,7 @@ fn joint(joint: &Joint, robot: &Robot) -> Result<(), String> {
         }
     }
     if matches!(joint.joint_type, JointType::Fixed | JointType::Floating) {
-        return if joint.mimic.is_some() { Err("mimics, but has no axis".to_owned()) } else { Ok(()) };
+        return Ok(());
     }
     let axis = joint.axis.xyz.0;
     if !(axis.iter().map(|part| part * part).sum::<f64>() > 1e-20) {

@@ -42,9 +42,9 @@ fn hull(collision: &Collision, folder: &Path) -> Result<Collider, String> {
     if !sound {
         return Err(format!("mesh {filename:?}: vertices that are not finite or beyond 10⁶ m"));
     }
-    let (low, high) = points.iter().fold((Vector::MAX, Vector::MIN), |(low, high), point| {
-        (low.min(*point), high.max(*point))
-    });
+    let (low, high) = points
+        .iter()
+        .fold((Vector::MAX, Vector::MIN), |(low, high), point| (low.min(*point), high.max(*point)));
     if points.len() < 4 || !((high - low).min_element() > 0.0) {
         return Err(flat());
     }
@@ -67,9 +67,12 @@ fn column_major(frame: &Frame) -> [f32; 9] {
 fn vertices(path: &Path) -> Result<Vec<[f32; 3]>, String> {
     let fail = |reason: &dyn std::fmt::Display| format!("mesh {}: {reason}", path.display());
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let bytes = read(path, MAX_MESH_BYTES).map_err(|reason| format!("mesh {reason}"))?;
+    let mut bytes = read(path, MAX_MESH_BYTES).map_err(|reason| format!("mesh {reason}"))?;
     let scene = match extension.to_ascii_lowercase().as_str() {
-        "stl" => mesh_loader::stl::from_slice(&bytes).map_err(|error| fail(&error))?,
+        "stl" => {
+            name_as_binary(&mut bytes);
+            mesh_loader::stl::from_slice(&bytes).map_err(|error| fail(&error))?
+        }
         "obj" => {
             // Materials only look.
             let nothing = |_: &Path| Ok(Vec::<u8>::new());
@@ -79,6 +82,15 @@ fn vertices(path: &Path) -> Result<Vec<[f32; 3]>, String> {
     };
     let Scene { meshes, .. } = scene;
     Ok(meshes.into_iter().flat_map(|mesh| mesh.vertices).collect())
+}
+
+/// Exporters begin binary files with the word that tells a text one; their length tells them.
+fn name_as_binary(stl: &mut [u8]) {
+    let (header, facet) = (84, 50);
+    let count = stl.get(80..header).and_then(|count| count.try_into().ok()).map(u32::from_le_bytes);
+    if count.is_some_and(|count| header as u64 + facet * u64::from(count) == stl.len() as u64) {
+        stl[..5].fill(b' ');
+    }
 }
 
 /// Where a mesh lies: beside the robot's file, or for `package://NAME/REST` in a folder above it that is called NAME, or
