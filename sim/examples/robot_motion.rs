@@ -37,8 +37,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         joint.velocity = number(&format!("speed.{name}"), "0")?;
     }
     robot.place(&truth);
-    let hash: String =
-        task.robot_hash().unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hash = String::new();
+    for byte in task.robot_hash().unwrap_or_default() {
+        write!(hash, "{byte:02x}")?;
+    }
     println!("{{\"joints\": {:?}, \"hash\": \"{hash}\"}}", task.joint_names());
     let steps = (every_s / period_s).round() as u32;
     println!("{}", line(&robot)?);
@@ -56,7 +58,7 @@ fn load(
     every_s: f64,
     setting: &impl Fn(&str, &str) -> String,
 ) -> Result<Task, Box<dyn Error>> {
-    let model = std::fs::canonicalize(model)?;
+    let model = std::fs::canonicalize(model)?.display().to_string();
     let drive = setting("drive", "");
     let base = match setting("base", "").as_str() {
         "" => String::new(),

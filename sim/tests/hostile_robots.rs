@@ -86,6 +86,7 @@ fn the_sound_files_that_the_others_differ_from_load() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn an_mjcf_file_is_refused_by_the_element_that_is_wrong() {
     let inertial = |mass: &str, inertia: &str| {
         format!("<inertial pos=\"0 0 0\" mass=\"{mass}\" diaginertia=\"{inertia}\"/>")
@@ -198,6 +199,7 @@ fn an_mjcf_file_is_refused_by_the_element_that_is_wrong() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn a_urdf_is_refused_by_the_element_that_is_wrong() {
     let sound = format!("{MASS}{INERTIA}");
     let axis = format!("<axis xyz=\"0 1 0\"/>{LIMIT}");

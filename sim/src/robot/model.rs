@@ -7,6 +7,7 @@
 mod contacts;
 mod hash;
 mod inertia;
+mod insertion;
 mod mjcf;
 mod text;
 mod urdf;
@@ -16,13 +17,14 @@ pub(crate) use text::read_text;
 use super::joint::{Formulation, Holder, JointKind, Link, ModelJoint};
 use crate::task::{ActuatorDocument, TaskError};
 use crate::truth::JointState;
+use insertion::{Inserted, masses};
 use rapier3d::dynamics::{
-    CoefficientCombineRule, GenericJointBuilder, ImpulseJointSet, JointAxesMask, MassProperties,
-    MultibodyDofCoupling, MultibodyJointSet, RigidBodyBuilder, RigidBodyHandle, RigidBodySet,
+    CoefficientCombineRule, ImpulseJointSet, MassProperties, MultibodyDofCoupling, MultibodyJointSet,
+    RigidBodyBuilder, RigidBodyHandle, RigidBodySet,
 };
 use rapier3d::geometry::{ColliderBuilder, ColliderSet, InteractionGroups, InteractionTestMode};
 use rapier3d::math::{Matrix, Vector};
-use rapier3d_mjcf::{MjcfBody, MjcfDofKind, MjcfJoint, MjcfJointHandle, MjcfMultibodyOptions, MjcfRobot};
+use rapier3d_mjcf::{MjcfBody, MjcfDofKind, MjcfJoint, MjcfRobot};
 use serde::Deserialize;
 use sinew_policy_runtime::interface::ActuatorMode;
 use std::path::Path;
@@ -452,77 +454,6 @@ fn among_joints(couplings: &[Coupling], jointed: &[(usize, JointKind)]) -> Vec<C
     coupling.collect()
 }
 
-/// A robot in rapier's sets.
-struct Inserted {
-    bodies: RigidBodySet,
-    colliders: ColliderSet,
-    impulse_joints: ImpulseJointSet,
-    multibody_joints: MultibodyJointSet,
-    bodies_of_file: Vec<Option<RigidBodyHandle>>,
-    /// Parent and child of each of the robot's joints.
-    ends: Vec<(RigidBodyHandle, RigidBodyHandle)>,
-    /// Of each of the robot's joints.
-    holders: Vec<Holder>,
-}
-
-impl Inserted {
-    /// `written` are the robot's joints, which insertion consumes.
-    fn new(robot: MjcfRobot, written: &[MjcfJoint], formulation: Formulation) -> Result<Self, String> {
-        let (mut bodies, mut colliders) = (RigidBodySet::new(), ColliderSet::new());
-        let (mut impulse_joints, mut multibody_joints) = (ImpulseJointSet::new(), MultibodyJointSet::new());
-        let (bodies_of_file, ends, holders): (Vec<_>, Vec<_>, Vec<_>) = match formulation {
-            Formulation::Multibody => {
-                let handles = robot.insert_using_multibody_joints(
-                    &mut bodies,
-                    &mut colliders,
-                    &mut multibody_joints,
-                    &mut impulse_joints,
-                    MjcfMultibodyOptions::empty(),
-                );
-                let closes = |joint: &MjcfJoint| format!("joint {:?} closes a loop", joint.name);
-                let holders = handles.joints.iter().zip(written).map(|(inserted, joint)| {
-                    Ok(Holder::Multibody(inserted.joint.ok_or_else(|| closes(joint))?))
-                });
-                let holders = holders.collect::<Result<_, String>>()?;
-                (handles.bodies, ends(&handles.joints), holders)
-            }
-            Formulation::JointConstraints => {
-                let handles =
-                    robot.insert_using_impulse_joints(&mut bodies, &mut colliders, &mut impulse_joints);
-                let mut friction = |inserted: &MjcfJointHandle<_>, joint: &MjcfJoint| {
-                    let free = GenericJointBuilder::new(JointAxesMask::empty())
-                        .contacts_enabled(false)
-                        .local_frame1(joint.joint.local_frame1)
-                        .local_frame2(joint.joint.local_frame2);
-                    impulse_joints.insert(inserted.link1, inserted.link2, free, false)
-                };
-                let holders = handles.joints.iter().zip(written).map(|(inserted, joint)| {
-                    Holder::Constraint { joint: inserted.joint, friction: friction(inserted, joint) }
-                });
-                let holders = holders.collect();
-                (handles.bodies, ends(&handles.joints), holders)
-            }
-        };
-        let bodies_of_file = bodies_of_file.into_iter().map(|body| body.map(|body| body.body)).collect();
-        Ok(Self { bodies, colliders, impulse_joints, multibody_joints, bodies_of_file, ends, holders })
-    }
-
-    /// Lets pairs of the file's bodies pass through each other: a joint that holds nothing says so.
-    fn keep_apart(&mut self, pairs: &[(usize, usize)]) {
-        for (first, second) in pairs {
-            if let (Some(first), Some(second)) = (self.bodies_of_file[*first], self.bodies_of_file[*second]) {
-                let free = GenericJointBuilder::new(JointAxesMask::empty()).contacts_enabled(false);
-                self.impulse_joints.insert(first, second, free, false);
-            }
-        }
-    }
-}
-
-/// Parent and child of each joint.
-fn ends<H>(joints: &[MjcfJointHandle<H>]) -> Vec<(RigidBodyHandle, RigidBodyHandle)> {
-    joints.iter().map(|joint| (joint.link1, joint.link2)).collect()
-}
-
 /// Every joint's place among the robot's joints, and its kind; a floating base is none.
 fn jointed(robot: &MjcfRobot) -> impl Iterator<Item = (usize, JointKind)> {
     robot.qpos_dofs.iter().filter_map(|dof| {
@@ -564,35 +495,6 @@ fn default_pose(robot: &MjcfRobot) -> Result<Vec<f64>, String> {
         }
     }
     Ok(pose)
-}
-
-/// Makes every body's mass properties effective and reads them back; `spacers` have none.
-fn masses<'a>(
-    bodies: &mut RigidBodySet,
-    colliders: &ColliderSet,
-    spacers: &[RigidBodyHandle],
-    name: impl Fn(RigidBodyHandle) -> &'a str,
-) -> Result<Vec<(RigidBodyHandle, MassProperties)>, String> {
-    let mut masses = Vec::new();
-    for (handle, body) in bodies.iter_mut() {
-        if !body.is_dynamic() || spacers.contains(&handle) {
-            continue;
-        }
-        body.recompute_mass_properties_from_colliders(colliders);
-        let properties = body.mass_properties().local_mprops;
-        let moments = properties.principal_inertia();
-        if !(body.mass() > 0.0 && body.mass().is_finite()) {
-            return Err(format!("a moving body without mass: {:?}", name(handle)));
-        }
-        if !(moments.min_element() > 0.0 && moments.is_finite()) {
-            return Err(format!(
-                "body {:?} moves and has moments of inertia of {moments} kg m²",
-                name(handle)
-            ));
-        }
-        masses.push((handle, properties));
-    }
-    Ok(masses)
 }
 
 #[cfg(test)]

@@ -40,10 +40,14 @@ pub(super) fn of(
         let mut colliders: Vec<ColliderHandle> = body.colliders().to_vec();
         colliders.sort_by_key(|collider| collider.into_raw_parts());
         canonical.length(colliders.len());
-        colliders.iter().for_each(|collider| canonical.collider(&model.colliders[*collider]));
+        for collider in &colliders {
+            canonical.collider(&model.colliders[*collider]);
+        }
     }
     canonical.length(written.len());
-    written.iter().for_each(|joint| canonical.written(joint));
+    for joint in written {
+        canonical.written(joint);
+    }
     for (((name, joint), limits), default) in
         model.joint_names.iter().zip(&model.joints).zip(&model.limits).zip(&model.default_pose)
     {
@@ -88,11 +92,13 @@ impl Canonical {
 
     fn numbers(&mut self, numbers: &[f64]) {
         self.length(numbers.len());
-        numbers.iter().for_each(|number| self.0.update((number + 0.0).to_le_bytes()));
+        for number in numbers {
+            self.0.update((number + 0.0).to_le_bytes());
+        }
     }
 
     fn vector(&mut self, vector: Vector) {
-        vector.to_array().iter().for_each(|number| self.number(*number));
+        vector.to_array().into_iter().for_each(|number| self.number(number));
     }
 
     fn pose(&mut self, pose: Pose) {

@@ -278,9 +278,12 @@ fn check_geom(geom: &Geom, massive: bool, model: &Model) -> Result<(), String> {
     let sizes: &[f64] = match geom.type_ {
         GeomType::Plane => &[],
         GeomType::Sphere => &across,
-        GeomType::Capsule | GeomType::Cylinder if geom.fromto.is_some() => &across,
+        GeomType::Capsule | GeomType::Cylinder | GeomType::Box | GeomType::Ellipsoid
+            if geom.fromto.is_some() =>
+        {
+            &across
+        }
         GeomType::Capsule | GeomType::Cylinder => &along,
-        GeomType::Box | GeomType::Ellipsoid if geom.fromto.is_some() => &across,
         GeomType::Box | GeomType::Ellipsoid => &[x, y, z],
         GeomType::Mesh | GeomType::Hfield | GeomType::Sdf => {
             // What neither touches nor weighs only looks.

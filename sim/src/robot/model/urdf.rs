@@ -10,9 +10,10 @@ mod weld;
 
 use super::text::{self, MAX_BODIES};
 use super::{Base, Coupling, Description, Stated};
-use rapier3d::dynamics::{JointAxesMask, RigidBodyBuilder};
+use rapier3d::dynamics::{JointAxesMask, JointAxis, RigidBodyBuilder};
 use rapier3d::geometry::{Collider, ColliderBuilder};
 use rapier3d::math::Vector;
+use rapier3d_mjcf::mjcf_rs::extras::Keyframe;
 use rapier3d_mjcf::{MjcfBody, MjcfDofKind, MjcfJoint, MjcfQposDof, MjcfRobot};
 use rapier3d_urdf::urdf_rs::{self, JointType, Robot};
 use rapier3d_urdf::{UrdfLoaderOptions, UrdfRobot};
@@ -91,8 +92,23 @@ fn describe(written: &Robot, loaded: UrdfRobot, hulls: Vec<Vec<Collider>>, base:
         });
         stated.push(limits(urdf));
     }
+    robot.keyframes.push(default_pose(&robot));
     let couplings = couplings(written, &robot);
     Description { robot, stated, sites: Vec::new(), couplings }
+}
+
+/// Every joint at 0, or at the nearest position that its limits allow.
+fn default_pose(robot: &MjcfRobot) -> Keyframe {
+    let mut pose = Keyframe { name: Some("default".to_owned()), ..Keyframe::default() };
+    for dof in &robot.qpos_dofs {
+        let axis = if dof.kind == MjcfDofKind::Slide { JointAxis::LinX } else { JointAxis::AngX };
+        let limits = dof.joint.and_then(|joint| robot.joints[joint].joint.limits(axis));
+        let [low, high] = limits.map_or([0.0, 0.0], |limits| [limits.min.into(), limits.max.into()]);
+        let nearest = if low > 0.0 { low } else { 0.0 };
+        let nearest = if high < 0.0 { high } else { nearest };
+        pose.qpos.extend(std::iter::repeat_n(nearest, dof.kind.qpos_width()));
+    }
+    pose
 }
 
 fn body(
