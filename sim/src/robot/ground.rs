@@ -3,10 +3,10 @@
 //! rapier's height fields rise along y and run along x and z; turned by a quarter turn about x they rise along z. Every
 //! world shares the shapes, so that picking one at a reset copies no heights.
 
-use super::model::{FRICTION, RobotModel};
+use super::model::{FRICTION, RobotModel, either};
 use crate::terrain::{Terrain, TerrainSet};
 use rapier3d::dynamics::{RigidBodyBuilder, RigidBodyHandle};
-use rapier3d::geometry::{ColliderBuilder, ColliderHandle, SharedShape};
+use rapier3d::geometry::{ColliderBuilder, ColliderHandle, InteractionGroups, SharedShape};
 use rapier3d::math::{Pose, Rotation, Vector};
 use rapier3d::parry::shape::HeightFieldFlags;
 use rapier3d::parry::utils::Array2;
@@ -41,7 +41,8 @@ impl RobotModel {
         let ground = ColliderBuilder::new(first.clone())
             .position(Pose::from_rotation(quarter))
             .friction(friction)
-            .friction_combine_rule(FRICTION);
+            .friction_combine_rule(FRICTION)
+            .collision_groups(either(InteractionGroups::all()));
         let collider = self.colliders.insert_with_parent(ground, body, &mut self.bodies);
         let [x, y] = terrain.size_m().map(|size| size as f32);
         let across = FLOOR_M[0];
@@ -81,7 +82,8 @@ impl RobotModel {
         let slab = ColliderBuilder::cuboid(0.5 * size[0], 0.5 * size[1], 0.5 * thickness)
             .translation(Vector::new(middle[0], middle[1], -0.5 * thickness))
             .friction(friction)
-            .friction_combine_rule(FRICTION);
+            .friction_combine_rule(FRICTION)
+            .collision_groups(either(InteractionGroups::all()));
         self.colliders.insert_with_parent(slab, body, &mut self.bodies)
     }
 }

@@ -2,12 +2,11 @@
 //!
 //! [`Landmarks`] knows every name of the file; a task picks those that it names, and only these are computed in a step.
 
-use super::model::RobotModel;
+use super::model::{self, RobotModel};
 use rapier3d::dynamics::{RigidBodyHandle, RigidBodySet};
 use rapier3d::geometry::ColliderHandle;
 use rapier3d::math::{Pose, Rotation, Vector};
 use rapier3d_mjcf::MjcfRobot;
-use rapier3d_mjcf::mjcf_rs::model::Model;
 use std::collections::BTreeMap;
 
 /// The site that every model with a floating base has: the base's origin and axes.
@@ -32,7 +31,7 @@ pub(crate) struct Landmarks {
     pub(crate) watched_surfaces: Vec<Vec<ColliderHandle>>,
 }
 
-/// The names of an MJCF robot, which its insertion into a world consumes.
+/// The names of a file's robot, which its insertion into a world consumes.
 pub(crate) struct FileNames {
     /// Each body's place in the document, and its name; absent for one that only stands between two joints.
     bodies: Vec<Option<(usize, Option<String>)>>,
@@ -52,7 +51,7 @@ impl FileNames {
     /// Finds what the names belong to; `inserted` are the robot's bodies.
     pub(crate) fn locate(
         &self,
-        document: &Model,
+        sites: &[model::Site],
         inserted: &[Option<RigidBodyHandle>],
         bodies: &RigidBodySet,
         base: Option<RigidBodyHandle>,
@@ -62,17 +61,15 @@ impl FileNames {
             let origin = Site { body: Some(base), pose: Pose::IDENTITY };
             landmarks.sites.insert(BASE_SITE.to_owned(), origin);
         }
-        for (named, handle) in self.bodies.iter().zip(inserted) {
+        for (index, (named, handle)) in self.bodies.iter().zip(inserted).enumerate() {
             let Some((place, name)) = named else { continue };
-            for site in document.bodies.get(*place).map_or(&[][..], |entry| &entry.body.sites) {
-                let Some(name) = &site.name else { continue };
-                let (t, r) = (site.pose.translation, site.pose.rotation);
-                let rotation = Rotation::from_xyzw(r.x as f32, r.y as f32, r.z as f32, r.w as f32);
-                let translation = Vector::new(t.x as f32, t.y as f32, t.z as f32);
-                let pose = Pose::from_parts(translation, rotation);
+            for site in sites.iter().filter(|site| site.body == index) {
+                let [w, x, y, z] = site.orientation.map(|part| part as f32);
+                let translation = Vector::from_array(site.position.map(|part| part as f32));
+                let pose = Pose::from_parts(translation, Rotation::from_xyzw(x, y, z, w));
                 // The world's own body is inserted only where something hangs from it.
                 let body = handle.filter(|_| *place != 0);
-                landmarks.sites.insert(name.clone(), Site { body, pose });
+                landmarks.sites.insert(site.name.clone(), Site { body, pose });
             }
             let colliders = handle.map_or(&[][..], |handle| bodies[handle].colliders());
             if let Some(name) = name.as_ref().filter(|_| !colliders.is_empty()) {

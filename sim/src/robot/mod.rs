@@ -17,7 +17,7 @@ mod world;
 
 pub(crate) use joint::{Formulation, JointKind};
 pub(crate) use landmark::BASE_SITE;
-pub(crate) use model::{Attachment, RobotModel};
+pub(crate) use model::{Attachment, Base, ModelFile, RobotModel, read_text};
 pub(crate) use rays::RayPattern;
 pub(crate) use snapshot::RobotState;
 
@@ -137,9 +137,11 @@ impl SimulatedRobot {
         let period_s = self.physics_period_s();
         let Some(model) = self.task.model() else { return };
         let variation = self.draws.variation();
+        let mut joints = truth.joints.clone();
+        model.follow(&mut joints);
         self.world.reset(model, self.terrain, variation);
         self.world.set_base(model, &truth.base);
-        self.world.set_joints(model, &truth.joints);
+        self.world.set_joints(model, &joints);
         self.world.read(model, &mut self.truth);
         self.world.read_watched(model, Since::Start, &mut self.truth);
         self.truth.efforts.fill(0.0);

@@ -1,27 +1,110 @@
-//! A robot read from MJCF: its bodies, joints and rotor sites, ready to be cloned into worlds.
+//! A robot read from a file: its bodies, joints and rotor sites, ready to be cloned into worlds.
 //!
-//! `rapier3d-mjcf` builds the bodies; everything that its defaults would add to the physics (damping that no file asked
+//! [`mjcf`] and [`urdf`] read one format each and give a [`Description`]; what follows from it is the same for both.
+//! rapier's loaders build the bodies; everything that their defaults would add to the physics (damping that no file asked
 //! for, sleeping) is taken away here, and everything a task refers to by name is resolved here.
+
+mod contacts;
+mod hash;
+mod inertia;
+mod insertion;
+mod mjcf;
+mod text;
+mod urdf;
+
+pub(crate) use text::read_text;
 
 use super::ground::Ground;
 use super::joint::{Formulation, Holder, JointKind, Link, ModelJoint};
 use super::landmark::{FileNames, Landmarks};
 use crate::randomization::{Parameter, Variation};
 use crate::task::{ActuatorDocument, TaskError};
+use crate::truth::JointState;
+use hash::Closure;
+use insertion::{Inserted, masses};
 use rapier3d::dynamics::{
-    CoefficientCombineRule, GenericJointBuilder, ImpulseJointSet, JointAxesMask, MassProperties,
-    MultibodyJointSet, RigidBodyBuilder, RigidBodyHandle, RigidBodySet,
+    CoefficientCombineRule, ImpulseJointSet, MassProperties, MultibodyDofCoupling, MultibodyJointSet,
+    RigidBodyHandle, RigidBodySet,
 };
-use rapier3d::geometry::ColliderSet;
+use rapier3d::geometry::{ColliderSet, InteractionGroups, InteractionTestMode};
 use rapier3d::math::{Matrix, Vector};
-use rapier3d_mjcf::mjcf_rs::model::Model;
-use rapier3d_mjcf::{
-    MjcfDofKind, MjcfJoint, MjcfJointHandle, MjcfLoaderOptions, MjcfMultibodyOptions, MjcfRobot,
-};
+use rapier3d_mjcf::{MjcfBody, MjcfDofKind, MjcfJoint, MjcfRobot};
+use serde::Deserialize;
 use sinew_policy_runtime::interface::ActuatorMode;
+use std::path::Path;
 
 /// Of two surfaces that touch the rougher one counts, as in MuJoCo; rapier's default is their mean.
 pub(super) const FRICTION: CoefficientCombineRule = CoefficientCombineRule::Max;
+/// A model's file, before it is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ModelFile<'a> {
+    /// Its name or path, which stands in errors; `.urdf` at its end tells a URDF from MJCF.
+    pub(crate) name: &'a str,
+    pub(crate) text: &'a str,
+    /// Where the files lie that it names.
+    pub(crate) folder: &'a Path,
+}
+
+/// How a URDF's root is held, which the file itself does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Base {
+    /// It is part of the world.
+    Fixed,
+    /// It moves freely.
+    Floating,
+}
+
+/// What a reader makes of a file. MJCF can say all that a URDF can, so rapier's form of it serves both.
+struct Description {
+    robot: MjcfRobot,
+    /// Of each of the robot's joints, what rapier has no place for.
+    stated: Vec<Stated>,
+    sites: Vec<Site>,
+    /// By places among the robot's joints.
+    couplings: Vec<Coupling>,
+}
+
+/// What a file says about a joint and rapier has no place for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stated {
+    effort: Option<f64>,
+    velocity: Option<f64>,
+    soft_position: Option<[f64; 2]>,
+}
+
+/// A named point of a body, with axes.
+pub(super) struct Site {
+    pub(super) name: String,
+    /// Among the robot's bodies.
+    pub(super) body: usize,
+    /// m, body frame.
+    pub(super) position: [f64; 3],
+    /// To the body's frame, w, x, y, z.
+    pub(super) orientation: [f64; 4],
+}
+
+/// What a joint's file allows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct JointLimits {
+    /// rad or m.
+    pub(crate) position: Option<[f64; 2]>,
+    /// rad or m: where a URDF's safety controller starts to brake. Nothing in the simulation does.
+    pub(crate) soft_position: Option<[f64; 2]>,
+    /// N m or N: the largest that an actuator on it may have.
+    pub(crate) effort: Option<f64>,
+    /// rad/s or m/s. Nothing in the simulation enforces it.
+    pub(crate) velocity: Option<f64>,
+}
+
+/// One joint that another follows: position = offset + multiplier x position of the leader.
+#[derive(Clone, Copy, Debug)]
+struct Coupling {
+    leader: usize,
+    follower: usize,
+    multiplier: f64,
+    offset: f64,
+}
 
 /// A robot that worlds are cloned from.
 pub(crate) struct RobotModel {
@@ -49,6 +132,12 @@ pub(crate) struct RobotModel {
     /// Absent without terrains.
     pub(crate) ground: Option<Ground>,
     joint_names: Vec<String>,
+    limits: Vec<JointLimits>,
+    couplings: Vec<Coupling>,
+    sites: Vec<Site>,
+    /// Of each body of the file, where it stands among the bodies.
+    bodies_of_file: Vec<Option<RigidBodyHandle>>,
+    hash: [u8; 32],
 }
 
 /// Where an actuator acts.
@@ -71,31 +160,35 @@ impl std::fmt::Debug for RobotModel {
 }
 
 impl RobotModel {
-    /// Reads a model; `name` stands in errors.
+    /// Reads a model; `base` is for files that do not say how their root is held.
     pub(crate) fn parse(
-        xml: &str,
-        name: &str,
+        file: ModelFile,
         formulation: Formulation,
+        base: Option<Base>,
         actuators: &[ActuatorDocument],
     ) -> Result<Self, TaskError> {
-        let fail = |reason: String| TaskError::Model { model: name.to_owned(), reason };
-        let options = MjcfLoaderOptions {
-            rigid_body_blueprint: RigidBodyBuilder::dynamic().can_sleep(false),
-            skip_plane_geoms: false,
-            disable_joint_motors: true,
-            ..MjcfLoaderOptions::default()
+        let model = Self::read(file, formulation, base, actuators);
+        model.map_err(|reason| TaskError::Model { model: file.name.to_owned(), reason })
+    }
+
+    fn read(
+        file: ModelFile,
+        formulation: Formulation,
+        base: Option<Base>,
+        actuators: &[ActuatorDocument],
+    ) -> Result<Self, String> {
+        let is_urdf = Path::new(file.name).extension().is_some_and(|extension| extension == "urdf");
+        let description = match (is_urdf, base) {
+            (true, base) => urdf::read(file.text, file.folder, base.unwrap_or(Base::Fixed))?,
+            (false, None) => mjcf::read(file.text, file.folder)?,
+            (false, Some(_)) => {
+                return Err("dynamics.base is for URDF; in MJCF a body's <freejoint> says it".to_owned());
+            }
         };
-        let (robot, document) =
-            MjcfRobot::from_str(xml, options, ".").map_err(|error| fail(format!("{error:#}")))?;
-        if robot.qpos_dofs.iter().any(|dof| dof.kind == MjcfDofKind::Ball) {
-            return Err(fail("a ball joint, expected hinge, slide or free joints".to_owned()));
-        }
-        let mut model = Self::insert(robot, &document, formulation).map_err(fail)?;
-        model.attachments = actuators
-            .iter()
-            .map(|actuator| model.attach(actuator, &document))
-            .collect::<Result<_, _>>()
-            .map_err(fail)?;
+        let mut model = Self::insert(description, formulation)?;
+        let attachments: Result<_, String> =
+            actuators.iter().map(|actuator| model.attach(actuator)).collect();
+        model.attachments = attachments?;
         Ok(model)
     }
 
@@ -129,21 +222,60 @@ impl RobotModel {
         &self.joint_names
     }
 
-    fn insert(robot: MjcfRobot, document: &Model, formulation: Formulation) -> Result<Self, String> {
+    /// What the file allows the joint that has this place among the joints.
+    pub(crate) fn joint_limits(&self, joint: usize) -> JointLimits {
+        self.limits[joint]
+    }
+
+    /// SHA-256 over all that the file resolved to, see [`hash`].
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
+
+    /// Puts joints that follow others to where their leaders are.
+    pub(crate) fn follow(&self, joints: &mut [JointState]) {
+        for Coupling { leader, follower, multiplier, offset } in &self.couplings {
+            let JointState { position, velocity } = joints[*leader];
+            joints[*follower] =
+                JointState { position: offset + multiplier * position, velocity: multiplier * velocity };
+        }
+    }
+
+    fn insert(description: Description, formulation: Formulation) -> Result<Self, String> {
+        let Description { robot, stated, sites, couplings } = description;
+        contacts::check_count(&robot)?;
         let gravity = robot.gravity;
+        let apart = contacts::kept_apart(&robot)?;
+        let body_names: Vec<String> = robot.bodies.iter().map(body_name).collect();
         let free: Vec<usize> =
             robot.qpos_dofs.iter().filter(|dof| dof.kind == MjcfDofKind::Free).map(|dof| dof.body).collect();
         let joint_names = names(&robot)?;
         let default_pose = default_pose(&robot)?;
         let written = robot.joints.clone();
+        let closures: Vec<Closure> = robot
+            .equality_joints
+            .iter()
+            .map(|closure| (closure.link1, closure.link2, closure.active, closure.joint))
+            .collect();
         let jointed: Vec<(usize, JointKind)> = jointed(&robot).collect();
-        let bodies_named: Vec<Option<String>> = robot.bodies.iter().map(|body| body.name.clone()).collect();
+        let couplings = among_joints(&couplings, &jointed);
+        if formulation == Formulation::JointConstraints {
+            fits_constraints(&robot, &written)?;
+            if let Some(coupling) = couplings.first() {
+                let name = &joint_names[coupling.follower];
+                return Err(format!(
+                    "joint {name:?} follows another, which joint constraints cannot hold; use multibody"
+                ));
+            }
+        }
         let spacers: Vec<bool> = robot.bodies.iter().map(|body| body.is_intermediate).collect();
         let file_names = FileNames::new(&robot);
         let mut inserted = Inserted::new(robot, &written, formulation)?;
         for (_, collider) in inserted.colliders.iter_mut() {
             collider.set_friction_combine_rule(FRICTION);
+            collider.set_collision_groups(either(collider.collision_groups()));
         }
+        inserted.keep_apart(&apart);
         let links = written.iter().zip(&inserted.ends).map(|(joint, (parent, child))| Link {
             parent: *parent,
             child: *child,
@@ -158,43 +290,37 @@ impl RobotModel {
             friction: written[index].frictionloss_per_dof.into(),
             armature: written[index].armature_per_dof.into(),
         };
+        let limits = jointed.iter().map(|(index, kind)| {
+            let Stated { effort, velocity, soft_position } = stated[*index];
+            let position = written[*index].joint.limits(kind.axis());
+            let position = position.map(|limits| [limits.min.into(), limits.max.into()]);
+            JointLimits { position, soft_position, effort, velocity }
+        });
+        let limits: Vec<JointLimits> = limits.collect();
         let joints: Vec<ModelJoint> = jointed.into_iter().map(joint).collect();
         let base = match free[..] {
             [] => None,
             [body] => inserted.bodies_of_file[body],
             _ => return Err(format!("{} floating bodies, expected at most 1", free.len())),
         };
-        let name_of = |handle: RigidBodyHandle| {
-            let place = inserted.bodies_of_file.iter().position(|body| *body == Some(handle));
-            let named = place.and_then(|place| bodies_named[place].clone()).filter(|name| !name.is_empty());
-            named.unwrap_or_else(|| format!("body_{}", place.unwrap_or_default()))
-        };
         let of_file = inserted.bodies_of_file.iter().zip(spacers);
         let spacers: Vec<RigidBodyHandle> =
             of_file.filter_map(|(body, spacer)| body.filter(|_| spacer)).collect();
-        if formulation == Formulation::JointConstraints {
-            if !spacers.is_empty() {
-                return Err(
-                    "two joints of one body, which joint constraints cannot hold; use multibody".to_owned()
-                );
-            }
-            if joints.iter().any(|joint| joint.kind == JointKind::Slide && joint.armature > 0.0) {
-                return Err(
-                    "a slide with armature, which joint constraints cannot have; use multibody".to_owned()
-                );
-            }
-        }
-        let masses = masses(&mut inserted.bodies, &inserted.colliders, &spacers)?;
-        Ok(Self {
-            body_names: masses.iter().map(|(handle, _)| name_of(*handle)).collect(),
-            masses,
+        let names = |handle: RigidBodyHandle| {
+            let place = inserted.bodies_of_file.iter().position(|body| *body == Some(handle));
+            place.map_or("the world", |place| body_names[place].as_str())
+        };
+        let masses = masses(&mut inserted.bodies, &inserted.colliders, &spacers, names)?;
+        let landmarks = file_names.locate(&sites, &inserted.bodies_of_file, &inserted.bodies, base);
+        let mut model = Self {
+            body_names: masses.iter().map(|(handle, _)| names(*handle).to_owned()).collect(),
             moving: inserted
                 .bodies
                 .iter()
                 .filter(|(_, body)| body.is_dynamic())
                 .map(|(handle, _)| handle)
                 .collect(),
-            landmarks: file_names.locate(document, &inserted.bodies_of_file, &inserted.bodies, base),
+            masses,
             bodies: inserted.bodies,
             colliders: inserted.colliders,
             impulse_joints: inserted.impulse_joints,
@@ -204,10 +330,54 @@ impl RobotModel {
             joints,
             default_pose,
             base,
-            ground: None,
             attachments: Vec::new(),
+            landmarks,
+            ground: None,
             joint_names,
-        })
+            limits,
+            couplings,
+            sites,
+            bodies_of_file: inserted.bodies_of_file,
+            hash: [0; 32],
+        };
+        model.couple()?;
+        model.hash = hash::of(&model, &body_names, &written, &closures, &apart);
+        Ok(model)
+    }
+
+    /// Makes followers follow, in the default pose and in motion.
+    fn couple(&mut self) -> Result<(), String> {
+        for Coupling { leader, follower, multiplier, offset } in &self.couplings {
+            self.default_pose[*follower] = offset + multiplier * self.default_pose[*leader];
+            let link = |joint: usize| {
+                let ModelJoint { kind, link, .. } = self.joints[joint];
+                let place = self.multibody_joints.rigid_body_link(self.links[link].child);
+                Some((*place?, kind.coordinate()))
+            };
+            let (Some((first, axis1)), Some((second, axis2))) = (link(*leader), link(*follower)) else {
+                continue;
+            };
+            if first.multibody != second.multibody {
+                let names = [*follower, *leader].map(|joint| &self.joint_names[joint]);
+                return Err(format!(
+                    "joint {:?} follows {:?}, which belongs to another robot",
+                    names[0], names[1]
+                ));
+            }
+            if let Some(multibody) = self.multibody_joints.get_multibody_mut(first.multibody) {
+                multibody.add_dof_coupling(MultibodyDofCoupling {
+                    link1: first.id,
+                    dof1: 0,
+                    axis1,
+                    link2: second.id,
+                    dof2: 0,
+                    axis2,
+                    coeff: *multiplier as f32,
+                    offset: *offset as f32,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// A body's mass properties with the rotors of the joints that it hangs from, whose present armature is asked for.
@@ -236,7 +406,7 @@ impl RobotModel {
         })
     }
 
-    fn attach(&self, actuator: &ActuatorDocument, document: &Model) -> Result<Attachment, String> {
+    fn attach(&self, actuator: &ActuatorDocument) -> Result<Attachment, String> {
         if actuator.mode != ActuatorMode::RotorSpeed {
             let name = actuator.joint.as_deref().unwrap_or_default();
             let index = self.joint_names.iter().position(|joint| joint == name);
@@ -248,80 +418,65 @@ impl RobotModel {
             });
         }
         let name = actuator.site.as_deref().unwrap_or_default();
-        let Some((body, site)) = document.site_by_name(name) else {
+        let Some(site) = self.sites.iter().find(|site| site.name == name) else {
             return Err(format!("actuator {:?} sits at site {name:?}, which the model lacks", actuator.name));
         };
         let base = self.base.ok_or_else(|| format!("rotor {:?} needs a floating base", actuator.name))?;
-        let entry = &document.bodies[body].body;
-        let position = entry.sites[site].pose.translation;
+        if self.bodies_of_file[site.body] != Some(base) {
+            return Err(format!("rotor {:?} sits at site {name:?}, expected one of the base", actuator.name));
+        }
         let com = self.bodies[base].local_center_of_mass();
-        Ok(Attachment::Base([
-            position.x - f64::from(com.x),
-            position.y - f64::from(com.y),
-            position.z - f64::from(com.z),
-        ]))
+        let [x, y, z] = site.position;
+        Ok(Attachment::Base([x - f64::from(com.x), y - f64::from(com.y), z - f64::from(com.z)]))
     }
 }
 
-/// A robot in rapier's sets.
-struct Inserted {
-    bodies: RigidBodySet,
-    colliders: ColliderSet,
-    impulse_joints: ImpulseJointSet,
-    multibody_joints: MultibodyJointSet,
-    bodies_of_file: Vec<Option<RigidBodyHandle>>,
-    /// Parent and child of each of the robot's joints.
-    ends: Vec<(RigidBodyHandle, RigidBodyHandle)>,
-    /// Of each of the robot's joints.
-    holders: Vec<Holder>,
+/// Two surfaces touch where either one's kinds include the other, as MuJoCo's contype and conaffinity say.
+pub(super) fn either(groups: InteractionGroups) -> InteractionGroups {
+    InteractionGroups::new(groups.memberships, groups.filter, InteractionTestMode::Or)
 }
 
-impl Inserted {
-    /// `written` are the robot's joints, which insertion consumes.
-    fn new(robot: MjcfRobot, written: &[MjcfJoint], formulation: Formulation) -> Result<Self, String> {
-        let (mut bodies, mut colliders) = (RigidBodySet::new(), ColliderSet::new());
-        let (mut impulse_joints, mut multibody_joints) = (ImpulseJointSet::new(), MultibodyJointSet::new());
-        let (bodies_of_file, ends, holders): (Vec<_>, Vec<_>, Vec<_>) = match formulation {
-            Formulation::Multibody => {
-                let handles = robot.insert_using_multibody_joints(
-                    &mut bodies,
-                    &mut colliders,
-                    &mut multibody_joints,
-                    &mut impulse_joints,
-                    MjcfMultibodyOptions::empty(),
-                );
-                let closes = |joint: &MjcfJoint| format!("joint {:?} closes a loop", joint.name);
-                let holders = handles.joints.iter().zip(written).map(|(inserted, joint)| {
-                    Ok(Holder::Multibody(inserted.joint.ok_or_else(|| closes(joint))?))
-                });
-                let holders = holders.collect::<Result<_, String>>()?;
-                (handles.bodies, ends(&handles.joints), holders)
-            }
-            Formulation::JointConstraints => {
-                let handles =
-                    robot.insert_using_impulse_joints(&mut bodies, &mut colliders, &mut impulse_joints);
-                let mut friction = |inserted: &MjcfJointHandle<_>, joint: &MjcfJoint| {
-                    let free = GenericJointBuilder::new(JointAxesMask::empty())
-                        .contacts_enabled(false)
-                        .local_frame1(joint.joint.local_frame1)
-                        .local_frame2(joint.joint.local_frame2);
-                    impulse_joints.insert(inserted.link1, inserted.link2, free, false)
-                };
-                let holders = handles.joints.iter().zip(written).map(|(inserted, joint)| {
-                    Holder::Constraint { joint: inserted.joint, friction: friction(inserted, joint) }
-                });
-                let holders = holders.collect();
-                (handles.bodies, ends(&handles.joints), holders)
-            }
-        };
-        let bodies_of_file = bodies_of_file.into_iter().map(|body| body.map(|body| body.body)).collect();
-        Ok(Self { bodies, colliders, impulse_joints, multibody_joints, bodies_of_file, ends, holders })
+/// A body's name, or its place in the file.
+fn body_name(body: &MjcfBody) -> String {
+    body.name.clone().unwrap_or_else(|| format!("body{}", body.mjcf_body_id))
+}
+
+/// Joint constraints have one joint for each body and no springs, and neither armature on slides nor followers.
+fn fits_constraints(robot: &MjcfRobot, written: &[MjcfJoint]) -> Result<(), String> {
+    let name = |joint: &MjcfJoint| joint.name.clone().unwrap_or_default();
+    if let Some(spacer) = robot.bodies.iter().find(|body| body.is_intermediate) {
+        let own = |body: &&MjcfBody| !body.is_intermediate && body.mjcf_body_id == spacer.mjcf_body_id;
+        let name = robot.bodies.iter().find(own).map(body_name).unwrap_or_default();
+        return Err(format!(
+            "body {name:?}: two joints of one body, which joint constraints cannot hold; use multibody"
+        ));
     }
+    for (index, kind) in jointed(robot) {
+        let joint = &written[index];
+        if kind == JointKind::Slide && joint.armature_per_dof > 0.0 {
+            let name = name(joint);
+            return Err(format!(
+                "joint {name:?}: a slide with armature, which joint constraints cannot have; use multibody"
+            ));
+        }
+        if joint.spring_stiffness_per_dof > 0.0 || joint.springdamper.is_some() {
+            let name = name(joint);
+            return Err(format!(
+                "joint {name:?}: a spring, which joint constraints cannot have; use multibody"
+            ));
+        }
+    }
+    Ok(())
 }
 
-/// Parent and child of each joint.
-fn ends<H>(joints: &[MjcfJointHandle<H>]) -> Vec<(RigidBodyHandle, RigidBodyHandle)> {
-    joints.iter().map(|joint| (joint.link1, joint.link2)).collect()
+/// The same couplings by places among the joints that move.
+fn among_joints(couplings: &[Coupling], jointed: &[(usize, JointKind)]) -> Vec<Coupling> {
+    let place = |joint: usize| jointed.iter().position(|(index, _)| *index == joint);
+    let coupling = couplings.iter().filter_map(|coupling| {
+        let (leader, follower) = (place(coupling.leader)?, place(coupling.follower)?);
+        Some(Coupling { leader, follower, ..*coupling })
+    });
+    coupling.collect()
 }
 
 /// Every joint's place among the robot's joints, and its kind; a floating base is none.
@@ -338,7 +493,7 @@ fn names(robot: &MjcfRobot) -> Result<Vec<String>, String> {
     for (index, _) in jointed(robot) {
         let name = robot.joints[index].name.clone().unwrap_or_default();
         if name.is_empty() || names.contains(&name) {
-            return Err(format!("joint {name:?}, expected a name of its own"));
+            return Err(format!("joint {name:?}: expected a name of its own"));
         }
         names.push(name);
     }
@@ -361,30 +516,10 @@ fn default_pose(robot: &MjcfRobot) -> Result<Vec<f64>, String> {
         let (own, others) = rest.split_at(dof.kind.qpos_width());
         rest = others;
         if dof.joint.is_some() {
-            pose.push(own[0]);
+            pose.push(own[0] - f64::from(dof.reference));
         }
     }
     Ok(pose)
-}
-
-/// Makes every body's mass properties effective and reads them back; `spacers` have none.
-fn masses(
-    bodies: &mut RigidBodySet,
-    colliders: &ColliderSet,
-    spacers: &[RigidBodyHandle],
-) -> Result<Vec<(RigidBodyHandle, MassProperties)>, String> {
-    let mut masses = Vec::new();
-    for (handle, body) in bodies.iter_mut() {
-        if !body.is_dynamic() || spacers.contains(&handle) {
-            continue;
-        }
-        body.recompute_mass_properties_from_colliders(colliders);
-        if body.mass() <= 0.0 || body.mass().is_nan() {
-            return Err("a moving body without mass".to_owned());
-        }
-        masses.push((handle, body.mass_properties().local_mprops));
-    }
-    Ok(masses)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::document::{ActuatorDocument, SafeActionSpec, SampledDocument};
 use crate::objective::{RewardTerm, Shape};
 use crate::quantity::Measure;
 use crate::randomization::{Moment, Parameter, Randomization};
-use crate::robot::Formulation;
+use crate::robot::{Formulation, JointKind};
 use sinew_policy_runtime::contract::{ObservationTerm, TermSource};
 use std::fmt::Write as _;
 
@@ -38,6 +38,10 @@ impl Task {
         if let Some(terrain) = &document.terrain {
             writeln!(text, "ground        {terrain}")?;
         }
+        if let Some(hash) = self.robot_hash() {
+            let digits = hash.iter().map(|byte| format!("{byte:02x}"));
+            writeln!(text, "robot         SHA-256 {}", digits.collect::<String>())?;
+        }
         let (physics_ms, policy_hz) = (1e3 * dynamics.physics_period_s, 1.0 / dynamics.policy_period_s);
         writeln!(text, "rates         physics every {physics_ms} ms, policy at {policy_hz} Hz")?;
         let episode = &document.episode;
@@ -62,6 +66,7 @@ impl Task {
     }
 
     fn write_robot(&self, text: &mut String) -> std::fmt::Result {
+        self.write_joints(text)?;
         let interface = self.interface();
         writeln!(text, "\nsensors")?;
         for sensor in &interface.sensors {
@@ -99,6 +104,36 @@ impl Task {
             let commands: Vec<f32> =
                 row.iter().zip(head()).map(|(action, (scale, offset))| offset + scale * action).collect();
             writeln!(text, "  {index:<24} action {row:?}, actuator command {commands:?}")?;
+        }
+        Ok(())
+    }
+
+    /// What the robot's file allows its joints.
+    fn write_joints(&self, text: &mut String) -> std::fmt::Result {
+        let Some(model) = self.model() else { return Ok(()) };
+        if !model.joint_names().is_empty() {
+            writeln!(text, "\njoints")?;
+        }
+        for (index, name) in model.joint_names().iter().enumerate() {
+            let (position, effort) = match model.joint_kind(index) {
+                JointKind::Hinge => ("rad", "N m"),
+                JointKind::Slide => ("m", "N"),
+            };
+            write!(text, "  {name:<24} {:?}", model.joint_kind(index))?;
+            let limits = model.joint_limits(index);
+            if let Some([low, high]) = limits.position {
+                write!(text, ", {low:.6} to {high:.6} {position}")?;
+            }
+            if let Some([low, high]) = limits.soft_position {
+                write!(text, ", soft {low:.6} to {high:.6} {position}, not enforced")?;
+            }
+            if let Some(limit) = limits.effort {
+                write!(text, ", at most {limit} {effort}")?;
+            }
+            if let Some(limit) = limits.velocity {
+                write!(text, ", at most {limit} {position}/s, not enforced")?;
+            }
+            writeln!(text)?;
         }
         Ok(())
     }

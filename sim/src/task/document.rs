@@ -10,7 +10,7 @@ use crate::equations::Equations;
 use crate::objective::{Sample, Shape};
 use crate::quantity::Quantity;
 use crate::randomization::{Distribution, Range, TermDocument as RandomizationDocument};
-use crate::robot::{Formulation, JointKind};
+use crate::robot::{Base, Formulation, JointKind};
 use crate::terrain::TerrainDocument;
 use serde::Deserialize;
 use sinew_policy_runtime::contract::{History, Layout, TermSource};
@@ -61,8 +61,10 @@ fn term_major() -> Layout {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DynamicsDocument {
-    /// An MJCF file, built in or beside the task's file.
+    /// An MJCF or URDF file, built in or beside the task's file.
     pub(crate) model: Option<String>,
+    /// How a URDF's root is held; fixed where absent.
+    pub(crate) base: Option<Base>,
     /// How the model's joints are held together.
     #[serde(default)]
     pub(crate) formulation: Formulation,

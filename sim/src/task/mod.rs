@@ -9,6 +9,7 @@ mod contract;
 mod describe;
 mod discrete;
 mod document;
+mod effort;
 mod error;
 mod joints;
 mod scan;
@@ -27,12 +28,12 @@ use crate::equations::Equations;
 use crate::objective::{CustomObjective, Objective, RewardTerm, Success, Termination};
 use crate::quantity::Situation;
 use crate::randomization::{Distribution, Draws, Operation, Parameter, Randomization, Targets, Term, WORLD};
-use crate::robot::{Attachment, Formulation, JointKind, RayPattern, RobotModel};
+use crate::robot::{Attachment, JointKind, ModelFile, RayPattern, RobotModel, read_text};
 use crate::terrain::TerrainSet;
 use crate::truth::Truth;
 use check::Checked;
 use contract::{observation_floor, training_ranges};
-use document::TaskDocument;
+use document::{DynamicsDocument, TaskDocument};
 use joints::Joints;
 use sinew_policy_runtime::document::{nearest, read};
 use sinew_policy_runtime::interface::{Interface, Sensor};
@@ -114,11 +115,13 @@ impl Task {
 
     /// Validates a task's text. `file` stands in errors; models lie in `folder` or are built in.
     pub(crate) fn parse(text: &str, file: &str, folder: Option<&Path>) -> Result<Self, TaskError> {
-        let document = TaskDocument::parse(text, file)?;
+        let mut document = TaskDocument::parse(text, file)?;
         let mut model = match &document.dynamics.model {
             None => None,
             Some(name) => {
-                let mut model = load_model(name, folder, document.dynamics.formulation, &document.actuators)?;
+                let name = name.clone();
+                let mut model = load_model(&document, &name, folder)?;
+                effort::resolve(&mut document.actuators, &model, file)?;
                 if document.dynamics.floor {
                     model.add_floor();
                 }
@@ -268,6 +271,12 @@ impl Task {
     /// Whether there is a robot that a plant can play; equations are none.
     pub fn has_robot(&self) -> bool {
         self.inner.model.is_some()
+    }
+
+    /// SHA-256 over all that the robot's file resolved to, whatever its comments and spaces; absent where the task has no
+    /// robot.
+    pub fn robot_hash(&self) -> Option<[u8; 32]> {
+        self.inner.model.as_ref().map(RobotModel::hash)
     }
 
     /// The goals, one command after the other; of a goal that is sampled, the value before the first draw.
@@ -425,18 +434,19 @@ fn targets<'a>(
     }
 }
 
-fn load_model(
-    name: &str,
-    folder: Option<&Path>,
-    formulation: Formulation,
-    actuators: &[ActuatorDocument],
-) -> Result<RobotModel, TaskError> {
+fn load_model(document: &TaskDocument, name: &str, folder: Option<&Path>) -> Result<RobotModel, TaskError> {
+    let DynamicsDocument { formulation, base, .. } = document.dynamics;
     let beside = folder.map(|folder| folder.join(name)).filter(|path| path.exists());
+    let parse = |name: &str, text: &str, folder: &Path| {
+        RobotModel::parse(ModelFile { name, text, folder }, formulation, base, &document.actuators)
+    };
     match (beside, builtin::model(name)) {
         (Some(path), _) => {
-            RobotModel::parse(&read(&path)?, &path.display().to_string(), formulation, actuators)
+            let name = path.display().to_string();
+            let text = read_text(&path).map_err(|reason| TaskError::Model { model: name.clone(), reason })?;
+            parse(&name, &text, path.parent().unwrap_or(Path::new(".")))
         }
-        (None, Some(text)) => RobotModel::parse(text, name, formulation, actuators),
+        (None, Some(text)) => parse(name, text, Path::new(".")),
         (None, None) => Err(TaskError::Model {
             model: name.to_owned(),
             reason: "neither a built-in model nor a file beside the task's".to_owned(),
