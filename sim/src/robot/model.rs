@@ -17,6 +17,7 @@ pub(crate) use text::read_text;
 use super::joint::{Formulation, Holder, JointKind, Link, ModelJoint};
 use crate::task::{ActuatorDocument, TaskError};
 use crate::truth::JointState;
+use hash::Closure;
 use insertion::{Inserted, masses};
 use rapier3d::dynamics::{
     CoefficientCombineRule, ImpulseJointSet, MassProperties, MultibodyDofCoupling, MultibodyJointSet,
@@ -245,6 +246,11 @@ impl RobotModel {
         let joint_names = names(&robot)?;
         let default_pose = default_pose(&robot)?;
         let written = robot.joints.clone();
+        let closures: Vec<Closure> = robot
+            .equality_joints
+            .iter()
+            .map(|closure| (closure.link1, closure.link2, closure.active, closure.joint))
+            .collect();
         let jointed: Vec<(usize, JointKind)> = jointed(&robot).collect();
         let couplings = among_joints(&couplings, &jointed);
         if formulation == Formulation::JointConstraints {
@@ -324,7 +330,7 @@ impl RobotModel {
             hash: [0; 32],
         };
         model.couple()?;
-        model.hash = hash::of(&model, &body_names, &written, &apart);
+        model.hash = hash::of(&model, &body_names, &written, &closures, &apart);
         Ok(model)
     }
 
@@ -420,10 +426,11 @@ fn body_name(body: &MjcfBody) -> String {
 /// Joint constraints have one joint for each body and no springs, and neither armature on slides nor followers.
 fn fits_constraints(robot: &MjcfRobot, written: &[MjcfJoint]) -> Result<(), String> {
     let name = |joint: &MjcfJoint| joint.name.clone().unwrap_or_default();
-    if let Some(body) = robot.bodies.iter().find(|body| body.is_intermediate) {
+    if let Some(spacer) = robot.bodies.iter().find(|body| body.is_intermediate) {
+        let own = |body: &&MjcfBody| !body.is_intermediate && body.mjcf_body_id == spacer.mjcf_body_id;
+        let name = robot.bodies.iter().find(own).map(body_name).unwrap_or_default();
         return Err(format!(
-            "two joints of one body, {:?}, which joint constraints cannot hold; use multibody",
-            robot.bodies.get(body.mjcf_body_id).map(body_name).unwrap_or_default()
+            "body {name:?}: two joints of one body, which joint constraints cannot hold; use multibody"
         ));
     }
     for (index, kind) in jointed(robot) {

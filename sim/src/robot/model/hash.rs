@@ -6,6 +6,7 @@
 
 use super::{JointLimits, RobotModel};
 use crate::robot::joint::JointKind;
+use rapier3d::dynamics::GenericJoint;
 use rapier3d::geometry::{Collider, ColliderHandle, TypedShape};
 use rapier3d::math::{Pose, Vector};
 use rapier3d_mjcf::MjcfJoint;
@@ -14,11 +15,15 @@ use sha2::{Digest, Sha256};
 /// The encoding's own name, so that another version never gives the same hash.
 const VERSION: &str = "sinew robot 1";
 
+/// What ties two of the robot's bodies together beside its joints, and whether it does.
+pub(super) type Closure = (usize, usize, bool, GenericJoint);
+
 /// The hash of a model; `written` are the file's joints, `apart` the pairs of bodies that never touch.
 pub(super) fn of(
     model: &RobotModel,
     body_names: &[String],
     written: &[MjcfJoint],
+    closures: &[Closure],
     apart: &[(usize, usize)],
 ) -> [u8; 32] {
     let mut canonical = Canonical(Sha256::new());
@@ -47,6 +52,13 @@ pub(super) fn of(
     canonical.length(written.len());
     for joint in written {
         canonical.written(joint);
+    }
+    canonical.length(closures.len());
+    for (first, second, active, joint) in closures {
+        canonical.length(*first);
+        canonical.length(*second);
+        canonical.length(usize::from(*active));
+        canonical.frames(joint);
     }
     for (((name, joint), limits), default) in
         model.joint_names.iter().zip(&model.joints).zip(&model.limits).zip(&model.default_pose)
@@ -116,13 +128,17 @@ impl Canonical {
         }
     }
 
+    fn frames(&mut self, joint: &GenericJoint) {
+        self.length(joint.locked_axes.bits().into());
+        self.pose(joint.local_frame1);
+        self.pose(joint.local_frame2);
+    }
+
     /// A joint of the file, with or without freedom.
     fn written(&mut self, joint: &MjcfJoint) {
         self.length(joint.link1);
         self.length(joint.link2);
-        self.length(joint.joint.locked_axes.bits().into());
-        self.pose(joint.joint.local_frame1);
-        self.pose(joint.joint.local_frame2);
+        self.frames(&joint.joint);
         let (time, ratio) = joint.springdamper.unwrap_or_default();
         for number in [
             joint.damping_per_dof,
