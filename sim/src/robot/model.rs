@@ -73,6 +73,15 @@ struct Stated {
     soft_position: Option<[f64; 2]>,
 }
 
+impl Stated {
+    /// With the range that rapier knows of the joint.
+    fn limits(self, joint: &MjcfJoint, kind: JointKind) -> JointLimits {
+        let Self { effort, velocity, soft_position } = self;
+        let position = joint.joint.limits(kind.axis()).map(|limits| [limits.min.into(), limits.max.into()]);
+        JointLimits { position, soft_position, effort, velocity }
+    }
+}
+
 /// A named point of a body, with axes.
 pub(super) struct Site {
     pub(super) name: String,
@@ -290,12 +299,7 @@ impl RobotModel {
             friction: written[index].frictionloss_per_dof.into(),
             armature: written[index].armature_per_dof.into(),
         };
-        let limits = jointed.iter().map(|(index, kind)| {
-            let Stated { effort, velocity, soft_position } = stated[*index];
-            let position = written[*index].joint.limits(kind.axis());
-            let position = position.map(|limits| [limits.min.into(), limits.max.into()]);
-            JointLimits { position, soft_position, effort, velocity }
-        });
+        let limits = jointed.iter().map(|(index, kind)| stated[*index].limits(&written[*index], *kind));
         let limits: Vec<JointLimits> = limits.collect();
         let joints: Vec<ModelJoint> = jointed.into_iter().map(joint).collect();
         let base = match free[..] {
