@@ -338,6 +338,19 @@ fn an_accelerometer_on_a_pendulum_feels_what_its_equation_says() {
 }
 
 #[test]
+fn a_site_moves_outwards_on_a_body_that_grows() {
+    let grown = "[truth]\nsites = [\"tip\"]\n\n[[randomization]]\nterm = \"body_size\"\noperation = \"scale\"\n\
+        training = [1.5, 1.5]\nacceptance = [1.5, 1.5]\n";
+    let task = world("grown", &floating(2.0, "<site name=\"tip\" pos=\"0.2 0 0.1\"/>"), "fin", "", grown);
+    for (level, factor) in [(Randomization::Nominal, 1.0), (Randomization::Training, 1.5)] {
+        let mut robot = SimulatedRobot::new(&task, level).unwrap();
+        robot.place(&at(height(1.0), 1));
+        let [x, _, z] = robot.truth().sites[0].motion.position_m;
+        assert!((x - 0.2 * factor).abs() < 1e-6 && (z - 1.0 - 0.1 * factor).abs() < 1e-6, "{x}, {z}");
+    }
+}
+
+#[test]
 fn a_name_that_the_model_lacks_is_refused_with_the_nearest() {
     let refusal = |rest: &str| {
         support::world::task("refused", "quadruped.xml", "front_left_hip", "", rest).unwrap_err()

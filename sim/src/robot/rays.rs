@@ -1,8 +1,9 @@
 //! Sensors of many rays: [`RayPattern`] measures the ground and everything else that does not move.
 //!
 //! What such a sensor measures depends on where it was alone, for nothing that it sees moves. So the rays are cast when a
-//! sample is taken, from where the sensor was then: as exact as casting them in every physics step, at the policy's pace. They are cast at the colliders themselves and not at rapier's tree of them, which is empty before
-//! the first step.
+//! sample is asked for, from where the sensor was when it was taken: as exact as casting them in every physics step, at the
+//! policy's pace. They are cast at the colliders themselves and not at rapier's tree of them, which is empty before the
+//! first step.
 
 use super::world::World;
 use crate::rotation;

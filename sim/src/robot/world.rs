@@ -11,6 +11,7 @@ mod vary;
 pub(crate) use touch::Since;
 
 use super::joint::Link;
+use super::landmark::Site;
 use super::model::RobotModel;
 use crate::error::SimError;
 use crate::randomization::{Parameter, Variation};
@@ -42,6 +43,8 @@ pub(crate) struct World {
     physics: PhysicsWorld,
     /// The model's links with this episode's sizes.
     links: Vec<Link>,
+    /// The watched sites in bodies of these sizes.
+    sites: Vec<Site>,
     physics_period_s: f64,
     /// What rays can meet beside the terrain.
     scenery: Vec<ColliderHandle>,
@@ -58,7 +61,13 @@ impl World {
         };
         let physics =
             PhysicsWorld { gravity: model.gravity, integration_parameters, ..PhysicsWorld::default() };
-        Self { physics, links: model.links.clone(), physics_period_s, scenery: model.scenery() }
+        Self {
+            physics,
+            links: model.links.clone(),
+            sites: model.landmarks.watched_sites.clone(),
+            physics_period_s,
+            scenery: model.scenery(),
+        }
     }
 
     pub(crate) fn state(&self) -> WorldState {

@@ -23,7 +23,7 @@ pub(crate) enum Since {
 impl World {
     /// Reads the sites and contacts that the task names.
     pub(crate) fn read_watched(&self, model: &RobotModel, since: Since, truth: &mut Truth) {
-        for (site, state) in model.landmarks.watched_sites.iter().zip(&mut truth.sites) {
+        for (site, state) in self.sites.iter().zip(&mut truth.sites) {
             self.read_site(site, since, state);
         }
         for (surface, state) in model.landmarks.watched_surfaces.iter().zip(&mut truth.contacts) {

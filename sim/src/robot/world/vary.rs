@@ -61,9 +61,10 @@ impl World {
         }
     }
 
-    /// Grows bodies about their origins: shapes and their places, and where joints to other bodies sit.
+    /// Grows bodies about their origins: shapes and their places, sites, and where joints to other bodies sit.
     fn resize(&mut self, model: &RobotModel, variation: &Variation) {
         self.links.clone_from(&model.links);
+        self.sites.clone_from(&model.landmarks.watched_sites);
         for (index, (handle, _)) in model.masses.iter().enumerate() {
             if !variation.covers(Parameter::BodySize, index) {
                 continue;
@@ -72,6 +73,9 @@ impl World {
             let physics = &mut self.physics;
             for (_, collider) in physics.colliders.iter_mut().filter(|(_, it)| it.parent() == Some(*handle)) {
                 grow(collider, factor);
+            }
+            for site in self.sites.iter_mut().filter(|site| site.body == Some(*handle)) {
+                site.pose.translation *= factor;
             }
             for link in &mut self.links {
                 for (end, frame) in [link.parent, link.child].into_iter().zip(&mut link.frames) {
