@@ -40,6 +40,7 @@ pub struct SimulatedRobot {
     sensors: SensorSuite,
     truth: Truth,
     speed_clips: Vec<Option<f64>>,
+    push_n: [f64; 3],
     physics_steps: u64,
 }
 
@@ -75,6 +76,7 @@ impl SimulatedRobot {
             ),
             truth: Truth { joints: vec![JointState::default(); model.joints.len()], ..Truth::default() },
             speed_clips: task.speed_clips(),
+            push_n: [0.0; 3],
             physics_steps: 0,
             ranges,
             task: task.clone(),
@@ -112,6 +114,7 @@ impl SimulatedRobot {
         self.world.set_base(model, &truth.base);
         self.world.set_joints(model, &truth.joints);
         self.world.read(model, &mut self.truth);
+        self.push_n = [0.0; 3];
         self.physics_steps = 0;
         self.motors.iter_mut().for_each(|motor| motor.reset(&self.draw, period_s));
         self.commands.clear();
@@ -138,6 +141,11 @@ impl SimulatedRobot {
         Ok(())
     }
 
+    /// Pushes the floating base with a force in N through its centre of mass, world frame, until the next push or start.
+    pub fn push(&mut self, force_n: [f64; 3]) {
+        self.push_n = force_n;
+    }
+
     /// Advances by a number of physics steps.
     pub fn advance(&mut self, physics_steps: u32) {
         let policy_steps = u64::from(self.task.physics_steps_per_policy_step());
@@ -151,7 +159,7 @@ impl SimulatedRobot {
     }
 
     fn step(&mut self) {
-        let Self { task, world, motors, commands, truth, .. } = self;
+        let Self { task, world, motors, commands, truth, push_n, .. } = self;
         let Some(model) = task.model() else { return };
         if let Some(setpoints) = commands.pop_due(self.physics_steps) {
             motors.iter_mut().zip(setpoints).for_each(|(motor, setpoint)| motor.command(*setpoint));
@@ -178,6 +186,7 @@ impl SimulatedRobot {
             crate::rotation::to_world(orientation, force),
             crate::rotation::to_world(orientation, torque),
         );
+        world.add_base_wrench(model, *push_n, [0.0; 3]);
         world.step();
         world.read(model, truth);
         self.physics_steps += 1;

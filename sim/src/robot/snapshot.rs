@@ -22,6 +22,7 @@ pub(crate) struct RobotState {
     action_delay_steps: u32,
     sensors: SensorState,
     truth: Truth,
+    push_n: [f64; 3],
     physics_steps: u64,
 }
 
@@ -36,6 +37,7 @@ impl SimulatedRobot {
             action_delay_steps: self.action_delay_steps,
             sensors: self.sensors.state(),
             truth: self.truth.clone(),
+            push_n: self.push_n,
             physics_steps: self.physics_steps,
         }
     }
@@ -58,6 +60,7 @@ impl SimulatedRobot {
         self.stream = state.stream.clone();
         self.action_delay_steps = state.action_delay_steps;
         self.truth.clone_from(&state.truth);
+        self.push_n = state.push_n;
         self.physics_steps = state.physics_steps;
         Ok(())
     }
