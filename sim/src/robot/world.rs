@@ -145,7 +145,7 @@ impl World {
                 body.reset_torques(false);
             }
         }
-        self.clear_generalized_efforts(model);
+        self.clear_joint_efforts(model);
     }
 
     /// Adds a force in N through the base's centre of mass and a torque in N m, world frame.
