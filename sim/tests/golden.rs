@@ -93,14 +93,14 @@ fn the_bits_of_the_equations_do_not_change() {
     assert_eq!(hash.0, EQUATIONS, "{:#018x}", hash.0);
 }
 
-const PENDULUM: u64 = 0x9b7c_01c6_fdff_7a2b;
+const PENDULUM: u64 = 0xd498_1c82_7ee7_5084;
 const QUADROTOR: u64 = 0x1b45_cdab_a2df_a297;
 const EQUATIONS: u64 = 0x0454_356c_3b62_a7e7;
 
 #[test]
 fn the_bits_of_a_robot_in_contact_do_not_change_in_either_formulation() {
     for (formulation, expected) in
-        [("multibody", 2_459_468_272_274_809_134), ("joint_constraints", 8_664_232_790_626_850_783)]
+        [("multibody", 8_088_147_054_264_020_203), ("joint_constraints", 8_664_232_790_626_850_783)]
     {
         let task = support::crawler(formulation);
         for (environments, threads) in [(3, 1), (3, 2), (7, 2)] {

@@ -5,6 +5,8 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plot
 
+from measure import PERIODS_MS
+
 matplotlib.rcParams.update({"svg.hashsalt": "sinew", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"})
 
 # (engine, method, iterations): label, colour, marker.
@@ -23,6 +25,18 @@ ERRORS = {"own_joints_rad": "against its own finest step", "mujoco_joints_rad": 
 ABSCISSAE = {"period_ms": "step, ms", "cpu_ms_per_s": "CPU time, ms for each simulated second"}
 
 
+# RK4 without contacts goes on far below what single precision can be compared with.
+SMALLEST = 1e-7
+
+
+def _range(points, scenario):
+    """Limits that hold the errors of both panels."""
+    ours = [point for point in points if point.scenario == scenario.name]
+    shown = [getattr(point, error) for point in ours for error in ERRORS]
+    shown = [error for error in shown if error > SMALLEST]
+    return 0.6 * min(shown), 1.6 * max(shown)
+
+
 def draw(points, scenarios, abscissa, path):
     figure, axes = plot.subplots(len(scenarios), 2, figsize=(9, 2.6 * len(scenarios) + 0.6), sharey="row", squeeze=False)
     for row, scenario in zip(axes, scenarios):
@@ -39,8 +53,9 @@ def draw(points, scenarios, abscissa, path):
             panel.set_title(f"{scenario.name}: {title}", fontsize=9)
             panel.minorticks_off()
             panel.grid(True, which="major", color="#dddddd", linewidth=0.6)
-            # RK4 without contacts is beyond what single precision can be compared with.
-            panel.set_ylim(bottom=max(1e-7, panel.get_ylim()[0]))
+            if abscissa == "period_ms":
+                panel.set_xticks(PERIODS_MS, labels=[f"{period:g}" for period in PERIODS_MS])
+        row[0].set_ylim(_range(points, scenario))
         row[0].set_ylabel("joint error, rad RMS")
     for panel in axes[-1]:
         panel.set_xlabel(ABSCISSAE[abscissa])

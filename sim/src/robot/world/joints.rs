@@ -209,7 +209,7 @@ impl World {
                 }
             }
             Holder::Constraint { .. } => {
-                self.add_effort_to_bodies(&model.links[joint.link], joint.kind, effort)
+                self.add_effort_to_bodies(&model.links[joint.link], joint.kind, effort);
             }
         }
     }
