@@ -4,12 +4,13 @@
 //! motors between constrained bodies. Neither is a motor that a robot has; they stand for the least that standing takes.
 
 use rapier3d::dynamics::{
-    CoefficientCombineRule, IntegrationParameters, JointAxis, MotorModel, RigidBodyBuilder,
+    CoefficientCombineRule, GenericJoint, GenericJointBuilder, IntegrationParameters, JointAxesMask,
+    JointAxis, MotorModel, RigidBodyBuilder,
 };
 use rapier3d::geometry::ColliderBuilder;
 use rapier3d::math::Vector;
 use rapier3d::pipeline::PhysicsWorld;
-use rapier3d_mjcf::{MjcfLoaderOptions, MjcfMultibodyOptions, MjcfRobot};
+use rapier3d_mjcf::{MjcfJoint, MjcfLoaderOptions, MjcfMultibodyOptions, MjcfRobot};
 
 /// How a robot is to be held in the pose that its file calls "default", on a floor: N m/rad and N m s/rad.
 #[derive(Clone, Copy)]
@@ -108,8 +109,26 @@ pub(crate) fn standing_constrained(
         joint.data.set_motor_model(JointAxis::AngX, MotorModel::ForceBased);
         joint.data.set_motor_position(JointAxis::AngX, *position as f32, hold.stiffness, hold.damping);
     }
+    for (written, inserted) in robot.joints.iter().zip(&handles.joints) {
+        let friction = dry_friction(written);
+        world.impulse_joints.insert(inserted.link1, inserted.link2, friction, false);
+    }
     add_floor(&mut world);
     world
+}
+
+/// Dry friction as a constraint of its own: a very stiff damper with a limit, as Sinew has it.
+fn dry_friction(joint: &MjcfJoint) -> GenericJoint {
+    let torque = joint.frictionloss_per_dof;
+    let mut friction = GenericJointBuilder::new(JointAxesMask::empty())
+        .contacts_enabled(false)
+        .local_frame1(joint.joint.local_frame1)
+        .local_frame2(joint.joint.local_frame2)
+        .build();
+    friction.set_motor_model(JointAxis::AngX, MotorModel::ForceBased);
+    friction.set_motor_velocity(JointAxis::AngX, 0.0, torque * 1e3);
+    friction.set_motor_max_force(JointAxis::AngX, torque);
+    friction
 }
 
 fn add_floor(world: &mut PhysicsWorld) {

@@ -1,8 +1,8 @@
 """Error and CPU time of Sinew's simulated robots beside MuJoCo's on the same files.
 
-    python work_precision precision|speed PLAYER OUT [--repeats N]
+    python work_precision precision|errors|speed PLAYER OUT [--repeats N]
 
-PLAYER is the built example `work_precision` of `sinew-sim`. Writes `points.csv`, `points.json` or `speed.json` into OUT, figures into
+`errors` leaves out of the page what depends on how busy the machine is. PLAYER is the built example `work_precision` of `sinew-sim`. Writes `points.csv`, `points.json` or `speed.json` into OUT, figures into
 `docs/`, and the tables of `docs/work-precision.md`.
 """
 
@@ -24,7 +24,7 @@ from sinew_engine import Player
 DOCS = page.DOCUMENT.parent
 
 
-def precision(player, out, repeats):
+def precision(player, out, repeats, with_costs):
     points = []
     for scenario in SCENARIOS:
         print(scenario.name, file=sys.stderr)
@@ -36,10 +36,12 @@ def precision(player, out, repeats):
         writer.writeheader()
         writer.writerows(rows)
     figure.draw(points, SCENARIOS, "period_ms", DOCS / "work-precision-step.svg")
-    figure.draw(points, SCENARIOS, "cpu_ms_per_s", DOCS / "work-precision-cost.svg")
-    text = page.DOCUMENT
-    page.replace(text, "errors", page.precision_tables(points, SCENARIOS))
-    page.replace(text, "costs", page.cost_table(points, SCENARIOS) + "\n\n![Error over CPU time](work-precision-cost.svg)")
+    page.replace(page.DOCUMENT, "errors", page.precision_tables(points, SCENARIOS))
+    page.replace(page.DOCUMENT, "explanations", page.explanation_table(measure.explain(SCENARIOS, player)))
+    if with_costs:
+        figure.draw(points, SCENARIOS, "cpu_ms_per_s", DOCS / "work-precision-cost.svg")
+        shown = "\n\n![Error over CPU time](work-precision-cost.svg)"
+        page.replace(page.DOCUMENT, "costs", page.cost_table(points, SCENARIOS) + shown)
 
 
 def speed(player, out, repeats):
@@ -52,14 +54,17 @@ def speed(player, out, repeats):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["precision", "speed"])
+    parser.add_argument("what", choices=["precision", "errors", "speed"])
     parser.add_argument("player", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     player = Player(arguments.player)
-    {"precision": precision, "speed": speed}[arguments.what](player, arguments.out, arguments.repeats)
+    if arguments.what == "speed":
+        speed(player, arguments.out, arguments.repeats)
+    else:
+        precision(player, arguments.out, arguments.repeats, arguments.what == "precision")
     player.close()
 
 

@@ -88,6 +88,38 @@ def measure(scenario, player, repeats):
     return [*points.values(), *finest_points]
 
 
+# What two engines compute alike, once what they model differently is taken from both or made alike.
+EXPLANATIONS = [
+    ("arm-swing", {}),
+    ("arm-swing", {"without": ("armature",)}),
+    ("quadruped-swing", {}),
+    ("quadruped-swing", {"without": ("armature",)}),
+    ("arm-hold", {}),
+    ("arm-hold", {"without": ("frictionloss",)}),
+    ("quadruped-hold", {}),
+    ("quadruped-hold", {"without": ("frictionloss",)}),
+    ("quadruped-hold", {"without": ("frictionloss", "armature")}),
+    ("quadruped-drop", {}),
+    ("quadruped-drop", {"hard_contacts": True}),
+    ("quadruped-push", {}),
+    ("quadruped-push", {"hard_contacts": True}),
+]
+
+
+def explain(scenarios, player):
+    """(scenario, changes, formulation, error of joints, of the base) at the finest step against MuJoCo's."""
+    rows = []
+    for name, changes in EXPLANATIONS:
+        scenario = dataclasses.replace(next(found for found in scenarios if found.name == name), **changes)
+        # RK4 of hard contacts needs steps smaller than the finest.
+        integrator = "implicitfast" if scenario.hard_contacts else "RK4"
+        _, reference = mujoco_engine.play(scenario, integrator, 1e-3 * FINEST_MS, 100, 1)
+        for method, iterations in FINEST_ITERATIONS.items():
+            _, samples = player.play(scenario, method, 1e-3 * FINEST_MS, iterations, 1)
+            rows.append((name, changes, method, *errors(samples, reference)))
+    return rows
+
+
 def speed(scenario, player, repeats, steps=1000, period_ms=2.0):
     """Physics steps a second of the standing quadruped by (engine and layer, formulation or integrator, iterations), and the height at which it stands."""
     rates = {}

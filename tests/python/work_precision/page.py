@@ -73,6 +73,17 @@ def _find(points, scenario, setting):
     )
 
 
+def explanation_table(rows):
+    """What taking a difference in models away does to the difference in motion."""
+    lines = ["| motion | without | multibody, joints, rad | base, mm | joint constraints, joints, rad | base, mm |", "|---|---|---|---|---|---|"]
+    for (name, changes, _, *reduced), (_, _, _, *constrained) in zip(rows[::2], rows[1::2]):
+        what = {"armature": "rotors", "frictionloss": "dry friction"}
+        taken = "soft contacts, in MuJoCo" if "hard_contacts" in changes else ", ".join(what[one] for one in changes.get("without", ()))
+        bases = [f"{base:.2f}" if base else "" for _, base in (reduced, constrained)]
+        lines.append(f"| {name} | {taken} | {reduced[0]:.1e} | {bases[0]} | {constrained[0]:.1e} | {bases[1]} |")
+    return "\n".join(lines)
+
+
 def cost_table(points, scenarios):
     """The cheapest setting of each method that is near enough to its own finest step."""
     methods = [("MuJoCo", "Euler"), ("MuJoCo", "implicitfast"), ("MuJoCo", "RK4"), ("Sinew", "multibody"), ("Sinew", "joint_constraints")]

@@ -40,6 +40,10 @@ class Scenario:
     height_m: float = 0.0
     push_n: tuple = (0.0, 0.0, 0.0)
     push_s: tuple = (0.0, 0.0)
+    without: tuple = ()
+    """Attributes that are taken from the file's joints."""
+    hard_contacts: bool = False
+    """MuJoCo's contacts as hard, and as free of slip, as they stay stable."""
 
     def model(self):
         """The robot's file for this scenario."""
@@ -49,10 +53,10 @@ class Scenario:
             text = text.replace('<freejoint name="base"/>', "")
             text = re.sub(r"<keyframe>.*?</keyframe>", "", text, flags=re.S)
         if self.smooth:
-            text = re.sub(r' frictionloss="[^"]*"', "", text)
-            text = re.sub(r' range="[^"]*"', "", text)
             text = text.replace("<geom ", '<geom contype="0" conaffinity="0" ')
             text = text.replace('<geom contype="0" conaffinity="0" contype="0" conaffinity="0"/>', "")
+        for attribute in [*self.without, *(["frictionloss", "range"] if self.smooth else [])]:
+            text = re.sub(rf' {attribute}="[^"]*"', "", text)
         return text
 
     def mujoco_model(self):
@@ -66,8 +70,11 @@ class Scenario:
         if self.stiffness:
             text = text.replace("</worldbody>", f"</worldbody><actuator>{servos}</actuator>")
         if self.floor:
-            plane = '<worldbody><geom type="plane" size="0 0 1" friction="1 0.005 0.0001"/>'
+            hard = ' solref="0.004 1" solimp="0.99 0.999 0.0001" priority="1"' if self.hard_contacts else ""
+            plane = f'<worldbody><geom type="plane" size="0 0 1" friction="1 0.005 0.0001"{hard}/>'
             text = text.replace("<worldbody>", plane, 1)
+        if self.hard_contacts:
+            text = text.replace("<option ", '<option cone="elliptic" impratio="100" ')
         return text
 
     def task(self, model_path, formulation, period_s, solver_iterations):
