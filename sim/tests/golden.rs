@@ -101,7 +101,7 @@ fn the_bits_of_the_equations_do_not_change() {
     }
 }
 
-const PENDULUM: u64 = 0x725b_240f_9080_c904;
+const PENDULUM: u64 = 0xb752_1459_a5e0_1891;
 const QUADROTOR: u64 = 0xd4e5_9f53_d5d0_f933;
 const EQUATIONS: [(&str, u64); 3] = [
     ("pendulum-v1", 0x0454_356c_3b62_a7e7),
@@ -112,7 +112,7 @@ const EQUATIONS: [(&str, u64); 3] = [
 #[test]
 fn the_bits_of_a_robot_in_contact_do_not_change_in_either_formulation() {
     for (formulation, expected) in
-        [("multibody", 9_360_628_312_209_025_627), ("joint_constraints", 10_330_162_509_397_536_565)]
+        [("multibody", 5_977_606_459_846_754_359), ("joint_constraints", 10_330_162_509_397_536_565)]
     {
         let task = support::crawler(formulation);
         for (environments, threads) in [(3, 1), (3, 2), (7, 2)] {

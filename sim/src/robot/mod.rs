@@ -47,6 +47,7 @@ pub struct SimulatedRobot {
     history: History,
     truth: Truth,
     speed_clips: Vec<Option<f64>>,
+    external_force_n: [f64; 3],
     physics_steps: u64,
     /// The physics step at which the next policy period begins.
     next_period: u64,
@@ -93,6 +94,7 @@ impl SimulatedRobot {
             history: History::new(reach, &truth),
             truth,
             speed_clips: task.speed_clips(),
+            external_force_n: [0.0; 3],
             physics_steps: 0,
             next_period: 0,
             terrain: 0,
@@ -145,6 +147,7 @@ impl SimulatedRobot {
         self.world.read(model, &mut self.truth);
         self.world.read_watched(model, Since::Start, &mut self.truth);
         self.truth.efforts.fill(0.0);
+        self.external_force_n = [0.0; 3];
         self.physics_steps = 0;
         self.next_period = 0;
         for (index, motor) in self.motors.iter_mut().enumerate() {
@@ -173,6 +176,11 @@ impl SimulatedRobot {
             motor.send(*setpoint, self.physics_steps, phase, period_s);
         }
         Ok(())
+    }
+
+    /// A force on the floating base in N through its centre of mass, world frame, until the next one or the next start.
+    pub fn set_external_force(&mut self, force_n: [f64; 3]) {
+        self.external_force_n = force_n;
     }
 
     /// Advances by a number of physics steps.
@@ -223,7 +231,7 @@ impl SimulatedRobot {
 
     /// Applies every force of this physics step.
     fn push_motors(&mut self) {
-        let Self { task, draws, world, motors, truth, physics_steps, .. } = self;
+        let Self { task, draws, world, motors, truth, physics_steps, external_force_n, .. } = self;
         let Some(model) = task.model() else { return };
         let variation = draws.variation();
         world.clear_forces(model);
@@ -251,6 +259,7 @@ impl SimulatedRobot {
         let (force, torque) =
             (rotation::to_world(orientation, force), rotation::to_world(orientation, torque));
         world.add_base_wrench(model, force, torque);
+        world.add_base_wrench(model, *external_force_n, [0.0; 3]);
         world.add_forces(model, variation);
     }
 

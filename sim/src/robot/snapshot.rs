@@ -21,6 +21,7 @@ pub(crate) struct RobotState {
     sensors: SensorState,
     history: History,
     truth: Truth,
+    external_force_n: [f64; 3],
     physics_steps: u64,
     next_period: u64,
     terrain: u32,
@@ -38,6 +39,7 @@ impl SimulatedRobot {
             sensors: self.sensors.state(),
             history: self.history.clone(),
             truth: self.truth.clone(),
+            external_force_n: self.external_force_n,
             physics_steps: self.physics_steps,
             next_period: self.next_period,
             terrain: self.terrain as u32,
@@ -67,6 +69,7 @@ impl SimulatedRobot {
         }
         self.stream = state.stream.clone();
         self.truth.clone_from(&state.truth);
+        self.external_force_n = state.external_force_n;
         self.physics_steps = state.physics_steps;
         self.next_period = state.next_period;
         self.terrain = state.terrain as usize;

@@ -161,16 +161,24 @@ impl World {
 
     /// Forgets the forces of the last step; rapier would keep applying them.
     pub(crate) fn clear_forces(&mut self, model: &RobotModel) {
+        let bodies = &mut self.physics.bodies;
         for handle in &model.moving {
-            let body = &mut self.physics.bodies[*handle];
-            body.reset_forces(false);
-            body.reset_torques(false);
+            // rapier rebuilds its solver's tables after any mutable access to a body.
+            if bodies[*handle].user_force() != Vector::ZERO || bodies[*handle].user_torque() != Vector::ZERO {
+                let body = &mut bodies[*handle];
+                body.reset_forces(false);
+                body.reset_torques(false);
+            }
         }
+        self.clear_joint_efforts(model);
     }
 
     /// Adds a force in N through the base's centre of mass and a torque in N m, world frame.
     pub(crate) fn add_base_wrench(&mut self, model: &RobotModel, force: [f64; 3], torque: [f64; 3]) {
         let Some(base) = model.base else { return };
+        if force == [0.0; 3] && torque == [0.0; 3] {
+            return;
+        }
         let body = &mut self.physics.bodies[base];
         body.add_force(vector(force), false);
         body.add_torque(vector(torque), false);

@@ -8,6 +8,10 @@ use crate::truth::JointState;
 use rapier3d::dynamics::{MultibodyLink, RigidBodySet};
 use rapier3d::math::{Pose, Vector};
 
+/// Stiffness of the spring that carries an effort in reduced coordinates, N m/rad or N/m: its other end is so far away that the
+/// joint's own position and speed change no bit of its force. A power of two, so that the way to that end is exact.
+const CARRIER_STIFFNESS: f32 = 1.0 / (1_u64 << 60) as f32;
+
 impl World {
     /// Puts joints into a state; the base is where it belongs already.
     pub(crate) fn set_joints(&mut self, model: &RobotModel, states: &[JointState]) {
@@ -130,17 +134,56 @@ impl World {
         true
     }
 
-    /// Adds a hinge's torque in N m or a slide's force in N: on the child, and the opposite on the parent.
+    /// Adds a hinge's torque in N m or a slide's force in N.
+    ///
+    /// rapier has no generalized force, but a spring on a multibody's coordinate: its force enters the same sum as gravity's, and
+    /// no body is touched, after which rapier would rebuild its solver's tables. A constraint takes the effort on the child and
+    /// its opposite on the parent.
     pub(crate) fn add_joint_effort(&mut self, model: &RobotModel, joint: usize, effort: f64) {
-        let ends = &model.joints[joint];
-        let Link { parent, child, frames: [_, frame2] } = self.links[ends.link];
+        let joint = &model.joints[joint];
+        let effort = effort as f32;
+        match joint.holder {
+            Holder::Multibody(handle) => {
+                if let Some((multibody, link)) = self.physics.multibody_joints.get_mut(handle)
+                    && let Some(link) = multibody.link_mut(link)
+                {
+                    let axis = joint.kind.coordinate();
+                    let (own, rest) = link.joint.spring(axis);
+                    let stiffness = if own > 0.0 { own } else { CARRIER_STIFFNESS };
+                    link.joint.set_spring(axis, stiffness, rest + effort / stiffness);
+                }
+            }
+            Holder::Constraint { .. } => {
+                self.add_effort_to_bodies(self.links[joint.link], joint.kind, effort);
+            }
+        }
+    }
+
+    fn add_effort_to_bodies(&mut self, link: Link, kind: JointKind, effort: f32) {
+        let Link { parent, child, frames: [_, frame2] } = link;
         let frame = *self.physics.bodies[child].position() * frame2;
-        let effort = frame.rotation * Vector::X * effort as f32;
+        let effort = frame.rotation * Vector::X * effort;
         for (body, effort) in [(child, effort), (parent, -effort)] {
             let body = &mut self.physics.bodies[body];
-            match ends.kind {
+            match kind {
                 JointKind::Hinge => body.add_torque(effort, false),
                 JointKind::Slide => body.add_force_at_point(effort, frame.translation, false),
+            }
+        }
+    }
+
+    /// Leaves every multibody joint with the spring of its file alone.
+    pub(super) fn clear_joint_efforts(&mut self, model: &RobotModel) {
+        for joint in &model.joints {
+            if let Holder::Multibody(handle) = joint.holder
+                && let Some((nominal, id)) = model.multibody_joints.get(handle)
+                && let Some(nominal) = nominal.link(id)
+                && let Some((multibody, _)) = self.physics.multibody_joints.get_mut(handle)
+                && let Some(link) = multibody.link_mut(id)
+            {
+                let axis = joint.kind.coordinate();
+                let (stiffness, rest) = nominal.joint.spring(axis);
+                link.joint.set_spring(axis, stiffness, rest);
             }
         }
     }
