@@ -4,6 +4,7 @@
 //! [`ObservationBuilder`]; map and builder are the runtime's own. `terminated` and `truncated` are never merged, and an
 //! episode's last observation is returned before anything is reset.
 
+mod scene;
 mod snapshot;
 
 pub use snapshot::EnvState;

@@ -4,9 +4,11 @@
 //! host's plant plays it, so the robot that a policy met in training is the one in a hardware-in-the-loop test.
 
 mod actuator;
+mod appearance;
 mod delay;
 mod joint;
 mod model;
+pub mod scene;
 mod sensors;
 mod snapshot;
 mod world;

@@ -3,6 +3,7 @@
 //! `rapier3d-mjcf` builds the bodies; everything that its defaults would add to the physics (damping that no file asked
 //! for, sleeping) is taken away here, and everything a task refers to by name is resolved here.
 
+use super::appearance::Appearance;
 use super::joint::{Formulation, Holder, JointKind, Link, ModelJoint};
 use crate::task::{ActuatorDocument, TaskError};
 use rapier3d::dynamics::{
@@ -42,6 +43,7 @@ pub(crate) struct RobotModel {
     /// For each of the task's actuators, where it acts.
     pub(crate) attachments: Vec<Attachment>,
     joint_names: Vec<String>,
+    pub(crate) appearance: Appearance,
 }
 
 /// Where an actuator acts.
@@ -83,7 +85,8 @@ impl RobotModel {
         if robot.qpos_dofs.iter().any(|dof| dof.kind == MjcfDofKind::Ball) {
             return Err(fail("a ball joint, expected hinge, slide or free joints".to_owned()));
         }
-        let mut model = Self::insert(robot, formulation).map_err(fail)?;
+        let appearance = Appearance::read(&robot, &document);
+        let mut model = Self::insert(robot, formulation, appearance).map_err(fail)?;
         model.attachments = actuators
             .iter()
             .map(|actuator| model.attach(actuator, &document))
@@ -123,7 +126,7 @@ impl RobotModel {
         &self.joint_names
     }
 
-    fn insert(robot: MjcfRobot, formulation: Formulation) -> Result<Self, String> {
+    fn insert(robot: MjcfRobot, formulation: Formulation, appearance: Appearance) -> Result<Self, String> {
         let gravity = robot.gravity;
         let free: Vec<usize> =
             robot.qpos_dofs.iter().filter(|dof| dof.kind == MjcfDofKind::Free).map(|dof| dof.body).collect();
@@ -190,6 +193,7 @@ impl RobotModel {
             base,
             attachments: Vec::new(),
             joint_names,
+            appearance: appearance.bind(&inserted.bodies_of_file),
         })
     }
 

@@ -4,6 +4,9 @@
 //! depend on the one before it. Each episode's masses and frictions take effect before its first step.
 
 mod joints;
+mod scene;
+
+pub(crate) use scene::drawn;
 
 use super::model::RobotModel;
 use crate::error::SimError;
