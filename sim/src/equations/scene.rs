@@ -9,6 +9,8 @@ use crate::truth::JointState;
 /// Every rod of Gymnasium's mechanisms is 1 m long.
 const LENGTH_M: f64 = 1.0;
 const ROD_RADIUS_M: f64 = 0.02;
+/// Of CartPole, to either side.
+const RAIL_M: f64 = 2.4;
 const X: [f64; 3] = [1.0, 0.0, 0.0];
 const Y: [f64; 3] = [0.0, 1.0, 0.0];
 
@@ -59,7 +61,8 @@ fn parts(joint_names: &[String]) -> &'static [Part] {
 
 /// The world, and one body for each joint.
 pub(crate) fn scene(joint_names: &[String]) -> Scene {
-    let world = Body { name: "world".to_owned(), parent: None, shapes: Vec::new() };
+    let held = parts(joint_names).first().map(Part::holder);
+    let world = Body { name: "world".to_owned(), parent: None, shapes: held.into_iter().collect() };
     let moving = parts(joint_names).iter().enumerate().map(|(index, part)| Body {
         name: part.name.to_owned(),
         parent: Some(index),
@@ -88,6 +91,15 @@ pub(crate) fn poses(joint_names: &[String], joints: &[JointState], poses: &mut V
 }
 
 impl Part {
+    /// What holds the first joint: a pivot, or a rail.
+    fn holder(&self) -> Shape {
+        let form = match self.motion {
+            Motion::Turn(_) => Form::Sphere { radius_m: 1.5 * ROD_RADIUS_M },
+            Motion::Slide(_) => Form::Box { half_extents_m: [RAIL_M, 0.01, 0.01] },
+        };
+        Shape { form, pose: Pose::IDENTITY, color: None, shown: true }
+    }
+
     fn shape(&self) -> Shape {
         let (form, centre_m) = match self.solid {
             Solid::Rod(length_m) => {

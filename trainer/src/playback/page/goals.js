@@ -37,6 +37,7 @@ function makeArrow(thickness, color) {
 // What to draw of each goal that has a place in space; `size` is the robot's, m.
 function makeGoals(scene, episode, size, colors) {
   const drawn = [];
+  const markers = [];
   const values = (first, count, frame) =>
     [0, 1, 2].map((axis) => (axis < count ? episode.components[first + axis].values[frame] : 0));
   let first = 0;
@@ -45,13 +46,14 @@ function makeGoals(scene, episode, size, colors) {
     const count = goal.limits.length;
     first += count;
     if (goal.shows === "position") {
-      const marker = goalMarker(0.42 * size, colors.goal);
+      const marker = goalMarker(0.24 * size, colors.goal);
       scene.add(marker);
+      markers.push(marker);
       drawn.push((frame) => marker.position.fromArray(values(start, count, frame)));
     } else if (goal.shows === "velocity") {
       const largest = Math.max(...goal.limits.flat().map(Math.abs), 1e-6);
-      const asked = makeArrow(0.022 * size, colors.goal);
-      const actual = makeArrow(0.022 * size, colors.accent);
+      const asked = makeArrow(0.013 * size, colors.goal);
+      const actual = makeArrow(0.013 * size, colors.accent);
       scene.add(asked.arrow, actual.arrow);
       const [place, turn] = [new THREE.Vector3(), new THREE.Quaternion()];
       const [from, vector, before] = [new THREE.Vector3(), new THREE.Vector3(), new THREE.Vector3()];
@@ -60,17 +62,21 @@ function makeGoals(scene, episode, size, colors) {
       drawn.push((frame, time) => {
         episode.pose(base, Math.max(time - 1, 0), before, turn);
         episode.pose(base, time, place, turn);
-        from.copy(place).addScaledVector(up, 0.75 * size);
-        vector.fromArray(values(start, count, frame)).multiplyScalar((1.2 * size) / largest);
+        from.copy(place).addScaledVector(up, 0.4 * size);
+        vector.fromArray(values(start, count, frame)).multiplyScalar((0.8 * size) / largest);
         // Velocities ahead and aside are those of a level robot.
         const heading = Math.atan2(2 * (turn.w * turn.z + turn.x * turn.y), 1 - 2 * (turn.y * turn.y + turn.z * turn.z));
         if (goal.frame === "body") vector.applyAxisAngle(up, heading);
         asked.point(from, vector);
-        vector.subVectors(place, before).multiplyScalar((1.2 * size) / (largest * episode.period_s * Math.max(Math.min(time, 1), 1e-9)));
+        vector.subVectors(place, before).multiplyScalar((0.8 * size) / (largest * episode.period_s * Math.max(Math.min(time, 1), 1e-9)));
         if (count < 3) vector.z = 0;
-        actual.point(from.addScaledVector(up, 0.09 * size), vector);
+        actual.point(from.addScaledVector(up, 0.06 * size), vector);
       });
     }
   }
-  return (frame, time) => drawn.forEach((draw) => draw(frame, time));
+  return {
+    show: (frame, time) => drawn.forEach((draw) => draw(frame, time)),
+    // From a place to the farthest position that is asked for, m.
+    distance: (place) => Math.max(0, ...markers.map((marker) => marker.position.distanceTo(place))),
+  };
 }

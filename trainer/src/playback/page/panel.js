@@ -136,7 +136,7 @@ function makePanel(panel, episode, seek) {
 function footer(episode) {
   const keys = [["Space", "play"], ["← →", "step"], ["↑ ↓", "speed"], ["F", "follow"], ["R", "reset view"]];
   const text = element("footer");
-  for (const [key, what] of keys) text.append(element("kbd", {}, key), ` ${what}  `);
+  for (const [key, what] of keys) text.append(element("span", {}, element("kbd", {}, key), ` ${what}`));
   text.append(element("br"), `SI units. ${episode.note} Written by Sinew.`);
   return text;
 }

@@ -91,6 +91,7 @@
   follow.addEventListener("click", toggleFollow);
   contacts.addEventListener("click", toggleContacts);
   find("reset").addEventListener("click", reset);
+  find("scale").textContent = stage?.spacing ? `Fine lines ${stage.spacing} m apart` : "";
   scrub.max = String(episode.lastFrame);
   scrub.addEventListener("input", () => { state.playing = false; seek(Number(scrub.value) * episode.period_s); });
   contacts.hidden = !stage || episode.bodies.every((body) => body.shapes.every((shape) => shape.shown));

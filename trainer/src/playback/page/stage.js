@@ -1,6 +1,9 @@
 // The robot in its world: camera, light, ground, bodies, trail and goals. z is up.
 
+// As many frames as a view needs to be fitted.
 const MOST_BOUNDS = 200;
+// Tiles of the ground's grid, each way.
+const GRID_TILES = 60;
 
 function themeColors() {
   const style = getComputedStyle(document.documentElement);
@@ -59,50 +62,87 @@ function boundsOf(episode) {
 // From where to look: at a mechanism that moves in a plane from its front, at all else from ahead, aside and above.
 function viewDirection(extent) {
   const [x, y, z] = extent;
-  if (x < 0.25 * Math.min(y, z)) return new THREE.Vector3(1, -0.28, 0.16).normalize();
-  if (y < 0.25 * Math.max(x, z) && z > 0.2 * x) return new THREE.Vector3(0.28, -1, 0.2).normalize();
+  if (x < 0.25 * Math.min(y, z)) return new THREE.Vector3(1, -0.3, 0.28).normalize();
+  if (y < 0.25 * Math.max(x, z) && z > 0.2 * x) return new THREE.Vector3(0.3, -1, 0.28).normalize();
   return new THREE.Vector3(0.85, -1, 0.55).normalize();
 }
 
-function makeGround(scene, episode, bounds, size) {
-  const ground = groundOf(episode.bodies[0]);
-  const surfaces = episode.bodies[0].shapes.some((shape) => shape.shown && shape !== ground?.shape && shape.form === "triangles");
+// Ten by ten cells of white lines, the outermost stronger.
+function gridTexture() {
+  const side = 1024;
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = side;
+  const context = canvas.getContext("2d");
+  for (let line = 0; line <= 10; line++) {
+    const major = line % 10 === 0;
+    context.fillStyle = `rgba(255, 255, 255, ${major ? 0.75 : 0.32})`;
+    const [at, width] = [(line * side) / 10, major ? 4 : 2];
+    context.fillRect(at - width / 2, 0, width, side);
+    context.fillRect(0, at - width / 2, side, width);
+  }
+  const texture = new THREE.CanvasTexture(canvas);
+  texture.wrapS = texture.wrapT = THREE.RepeatWrapping;
+  return texture;
+}
+
+function makeGround(scene, episode, bounds, size, anisotropy) {
+  const world = episode.bodies[0];
+  const ground = groundOf(world);
   const height = ground ? ground.height : bounds.all.low[2] - 0.02 * size;
-  const spacing = 10 ** Math.round(Math.log10(size * 0.6));
+  const spacing = 10 ** Math.floor(Math.log10(1.1 * size));
   const group = new THREE.Group();
-  const plane = new THREE.Mesh(new THREE.PlaneGeometry(4000 * size, 4000 * size), ground ? new THREE.MeshStandardMaterial({ roughness: 1 }) : new THREE.ShadowMaterial({ opacity: 0.16 }));
-  plane.receiveShadow = true;
-  plane.position.z = height - 1e-3 * size;
-  if (!surfaces) scene.add(plane);
-  const grids = [[spacing, 120], [10 * spacing, 60]].map(([step, cells]) => {
-    const grid = new THREE.GridHelper(step * cells, cells);
-    grid.rotation.x = Math.PI / 2;
-    grid.material.dispose();
-    grid.geometry.deleteAttribute("color");
-    grid.material = new THREE.LineBasicMaterial({ transparent: true, depthWrite: false });
-    grid.userData.step = step;
-    group.add(grid);
-    return grid;
-  });
   group.position.z = height;
-  if (!surfaces) scene.add(group);
+  // Drawn in this order and without depth of their own, so that none of them flickers through another.
+  const add = (solid, order) => {
+    solid.renderOrder = order;
+    group.add(solid);
+    return solid;
+  };
+  const flat = () => new THREE.PlaneGeometry(4000 * size, 4000 * size);
+  const floor = new THREE.MeshBasicMaterial({ transparent: true, depthWrite: false });
+  if (ground) add(new THREE.Mesh(flat(), floor), -4);
+  const shade = add(new THREE.Mesh(flat(), new THREE.ShadowMaterial({ opacity: 0.2, depthWrite: false })), -3);
+  shade.receiveShadow = true;
+  const tile = 10 * spacing;
+  const texture = gridTexture();
+  texture.repeat.set(GRID_TILES, GRID_TILES);
+  texture.anisotropy = anisotropy;
+  const lines = new THREE.MeshBasicMaterial({ map: texture, transparent: true, depthWrite: false });
+  const grid = add(new THREE.Mesh(new THREE.PlaneGeometry(GRID_TILES * tile, GRID_TILES * tile), lines), -2);
+  // A terrain is its own ground.
+  const terrain = world.shapes.some((shape) => shape.shown && shape.form === "triangles");
+  if (!terrain) scene.add(group);
   return {
-    spacing: surfaces ? null : spacing,
-    // Lines that go on for ever: they follow the camera's target, step by step.
+    spacing: terrain ? null : spacing,
+    // Lines that go on for ever: they follow the camera's target, tile by tile.
     centre(target) {
-      for (const grid of grids) {
-        const step = grid.userData.step;
-        grid.position.set(step * Math.round(target.x / step), step * Math.round(target.y / step), 0);
-      }
+      grid.position.set(tile * Math.round(target.x / tile), tile * Math.round(target.y / tile), 0);
     },
     paint(colors, dark) {
-      if (ground) plane.material.color.copy(colors.paper).multiplyScalar(dark ? 1.25 : 0.985);
-      grids[0].material.color.copy(colors.muted);
-      grids[1].material.color.copy(colors.muted);
-      grids[0].material.opacity = dark ? 0.16 : 0.17;
-      grids[1].material.opacity = dark ? 0.3 : 0.32;
+      floor.color.copy(colors.grid);
+      shade.material.opacity = dark ? 0.45 : 0.2;
+      lines.color.copy(colors.muted);
+      lines.opacity = dark ? 0.5 : 0.6;
     },
   };
+}
+
+// Whether a camera has to follow: the robot goes farther than its own size, and not on rails.
+function goesAfar(episode, size) {
+  const base = episode.bodies[episode.base];
+  if (!base) return false;
+  const [place, turn, start] = [new THREE.Vector3(), new THREE.Quaternion(), new THREE.Quaternion()];
+  const [low, high] = [new THREE.Vector3(Infinity, Infinity, Infinity), new THREE.Vector3(-Infinity, -Infinity, -Infinity)];
+  let turned = false;
+  episode.pose(base, 0, place, start);
+  for (let frame = 0; frame < episode.frames; frame++) {
+    episode.pose(base, frame, place, turn);
+    low.min(place);
+    high.max(place);
+    turned ||= turn.angleTo(start) > 1e-3;
+  }
+  const extent = high.sub(low).toArray().filter((length) => length > 1e-3 * size);
+  return Math.hypot(...extent) > 1.2 * size && (turned || extent.length > 1);
 }
 
 function makeTrail(scene, episode, size) {
@@ -131,7 +171,7 @@ function makeStage(canvas, episode) {
   const renderer = new THREE.WebGLRenderer({ canvas, antialias: true });
   renderer.setPixelRatio(Math.min(window.devicePixelRatio, 2));
   renderer.shadowMap.enabled = true;
-  renderer.shadowMap.type = THREE.PCFSoftShadowMap;
+  renderer.shadowMap.type = THREE.PCFShadowMap;
   const scene = new THREE.Scene();
   const bounds = boundsOf(episode);
   const size = 2 * bounds.robot.radius;
@@ -160,11 +200,11 @@ function makeStage(canvas, episode) {
     scene.add(group);
     return group;
   });
-  const ground = makeGround(scene, episode, bounds, size);
+  const ground = makeGround(scene, episode, bounds, size, renderer.capabilities.getMaxAnisotropy());
   const trail = makeTrail(scene, episode, size);
   let colors = themeColors();
-  const drawGoals = makeGoals(scene, episode, size, colors);
-  const floating = bounds.all.radius > 2.2 * bounds.robot.radius;
+  const goals = makeGoals(scene, episode, size, colors);
+  const afar = goesAfar(episode, size);
 
   const focus = new THREE.Vector3();
   const [place, turn] = [new THREE.Vector3(), new THREE.Quaternion()];
@@ -174,7 +214,7 @@ function makeStage(canvas, episode) {
     episode.pose(base, 0, place, turn);
     anchor.subVectors(bounds.robot.centre, place);
   }
-  let following = floating;
+  let following = afar;
   let frame = 0;
 
   // Where the robot is.
@@ -192,7 +232,7 @@ function makeStage(canvas, episode) {
     show(time) {
       frame = Math.min(time / episode.period_s, episode.lastFrame);
       episode.bodies.forEach((body, index) => episode.pose(body, frame, groups[index].position, groups[index].quaternion));
-      drawGoals(Math.min(Math.floor(frame + 1e-6), episode.lastFrame), frame);
+      goals.show(Math.min(Math.floor(frame + 1e-6), episode.lastFrame), frame);
       trail?.geometry.setDrawRange(0, Math.floor(frame) + 1);
       const before = focus.clone();
       locate(focus);
@@ -213,12 +253,12 @@ function makeStage(canvas, episode) {
       return following;
     },
     reset() {
-      following = floating;
+      following = afar;
       locate(focus);
-      const seen = floating ? bounds.robot : bounds.all;
-      controls.target.copy(floating ? focus : seen.centre);
-      const narrow = Math.min(1, camera.aspect);
-      const distance = ((floating ? 2.3 : 1.12) * seen.radius) / (Math.sin((camera.fov * Math.PI) / 360) * narrow);
+      controls.target.copy(afar ? focus : bounds.all.centre);
+      // A robot that is followed is seen with its goal, unless that would make it tiny.
+      const radius = afar ? Math.min(Math.max(1.1 * size, 1.15 * goals.distance(focus)), 4 * size) : 1.05 * bounds.all.radius;
+      const distance = radius / (Math.sin((camera.fov * Math.PI) / 360) * Math.min(1, camera.aspect));
       camera.position.copy(controls.target).addScaledVector(viewDirection(bounds.all.extent), distance);
       controls.update();
       stage.render();
@@ -238,8 +278,7 @@ function makeStage(canvas, episode) {
     paint() {
       colors = themeColors();
       const dark = colors.paper.getHSL({}).l < 0.5;
-      scene.background = colors.paper.clone();
-      if (dark) scene.background.multiplyScalar(1.25); else scene.background.multiplyScalar(0.985);
+      scene.background = colors.paper.clone().lerp(colors.grid, 0.5);
       scene.fog = new THREE.Fog(scene.background, 12 * size + bounds.all.radius, 45 * size + 4 * bounds.all.radius);
       sky.intensity = dark ? 1.1 : 1.6;
       ground.paint(colors, dark);
