@@ -46,7 +46,7 @@ pub fn log(recording: &Recording) -> Result<Vec<u8>, McapError> {
             write(scenes, &foxglove::goals(time_ns, recording, &frame.goal))?;
             goal = Some(&frame.goal);
         }
-        write(steps, &step(recording, frame))?;
+        write(steps, &step(recording, index, frame))?;
     }
     writer.finish()?;
     Ok(writer.into_inner().into_inner())
@@ -69,11 +69,13 @@ fn metadata(recording: &Recording) -> Metadata {
 }
 
 /// All numbers of a moment, by name, so that a plot can ask for `/step.joints.hinge.position`.
-fn step(recording: &Recording, frame: &Frame) -> Value {
+fn step(recording: &Recording, index: usize, frame: &Frame) -> Value {
     let joints = recording.joints.iter().zip(&frame.joints).map(|(name, joint)| {
         (name.clone(), json!({ "position": joint.position, "velocity": joint.velocity }))
     });
-    let commands = frame.action.iter().zip(&frame.actuator_command);
+    // Nothing led to the start.
+    let commands = if index == 0 { &[][..] } else { &frame.actuator_command };
+    let commands = frame.action.iter().zip(commands);
     let actuators = recording.actuators.iter().zip(commands).map(|(actuator, (action, command))| {
         (actuator.name.clone(), json!({ "action": action, "command": command }))
     });

@@ -92,7 +92,7 @@ fn names_from_files_cannot_become_markup() {
     let page = html::page(&recording);
     // The data, three.js and the viewer; the title is text.
     assert_eq!((page.matches("<script").count(), page.matches("</script").count()), (3, 3));
-    assert!(!page.contains("<!--") && !page.contains("alert('x')"));
+    assert!(!page.contains("<!--") && !page.contains("<script>alert"));
     assert!(page.contains("<title>&lt;/script&gt;"));
     let episode = episode(&page);
     assert_eq!(episode["task"], HOSTILE);

@@ -89,7 +89,7 @@ function makeGround(scene, episode, bounds, size, anisotropy) {
   const world = episode.bodies[0];
   const ground = groundOf(world);
   const height = ground ? ground.height : bounds.all.low[2] - 0.02 * size;
-  const spacing = 10 ** Math.floor(Math.log10(1.1 * size));
+  const spacing = 10 ** Math.floor(Math.log10(0.8 * size));
   const group = new THREE.Group();
   group.position.z = height;
   // Drawn in this order and without depth of their own, so that none of them flickers through another.
@@ -257,7 +257,7 @@ function makeStage(canvas, episode) {
       locate(focus);
       controls.target.copy(afar ? focus : bounds.all.centre);
       // A robot that is followed is seen with its goal, unless that would make it tiny.
-      const radius = afar ? Math.min(Math.max(1.1 * size, 1.15 * goals.distance(focus)), 4 * size) : 1.05 * bounds.all.radius;
+      const radius = afar ? Math.min(Math.max(1.1 * size, 1.15 * goals.distance(focus)), 3 * size) : 1.05 * bounds.all.radius;
       const distance = radius / (Math.sin((camera.fov * Math.PI) / 360) * Math.min(1, camera.aspect));
       camera.position.copy(controls.target).addScaledVector(viewDirection(bounds.all.extent), distance);
       controls.update();
