@@ -9,7 +9,7 @@ use crate::truth::JointState;
 /// Every rod of Gymnasium's mechanisms is 1 m long.
 const LENGTH_M: f64 = 1.0;
 const ROD_RADIUS_M: f64 = 0.02;
-/// Of CartPole, to either side.
+/// To either side, as in `CartPole-v1`.
 const RAIL_M: f64 = 2.4;
 const X: [f64; 3] = [1.0, 0.0, 0.0];
 const Y: [f64; 3] = [0.0, 1.0, 0.0];

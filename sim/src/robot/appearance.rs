@@ -92,12 +92,12 @@ fn unique(name: &str, taken: &[BodyAppearance]) -> String {
     std::iter::once(name.to_owned()).chain(numbered).find(free).unwrap_or_default()
 }
 
-fn collides(geom: &&Geom) -> bool {
+fn collides(geom: &Geom) -> bool {
     geom.contype != 0 || geom.conaffinity != 0
 }
 
 fn collider_looks(body: &MjcfBody, geoms: &[Geom], document: &Model) -> Vec<Look> {
-    let looks = geoms.iter().filter(collides).map(|geom| {
+    let looks = geoms.iter().filter(|geom| collides(geom)).map(|geom| {
         let material = geom.material.as_deref().and_then(|name| document.assets.material(name));
         Look {
             color: geom.rgba.or_else(|| material.and_then(|material| material.rgba)),

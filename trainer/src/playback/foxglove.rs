@@ -47,7 +47,7 @@ pub(super) fn scene(time_ns: u64, scene: &Scene) -> Value {
         let mut entity = Entity::default();
         let [red, green, blue] = COLORS[depth(scene, body) % COLORS.len()];
         for shape in body.shapes.iter().filter(|shape| shape.shown) {
-            entity.add(shape, color(shape.color.unwrap_or([red, green, blue, 1.0])));
+            entity.add(shape, &color(shape.color.unwrap_or([red, green, blue, 1.0])));
         }
         entity.json(time_ns, &body.name, &body.name)
     });
@@ -65,7 +65,7 @@ pub(super) fn goals(time_ns: u64, recording: &Recording, values: &[f32]) -> Valu
         match (goal.unit, goal.frame, own) {
             (Unit::Meter, Reference::World, [x, y, z]) => {
                 let place = Pose { position_m: [*x, *y, *z].map(f64::from), ..Pose::IDENTITY };
-                entity.spheres.push(sphere(place, MARKER_M, color(GOAL)));
+                entity.spheres.push(sphere(place, MARKER_M, &color(GOAL)));
             }
             (Unit::MeterPerSecond, Reference::World | Reference::Body, [x, y, ..]) => {
                 let up = own.get(2).copied().unwrap_or_default();
@@ -92,9 +92,10 @@ fn arrow(velocity: [f64; 3]) -> Option<Value> {
     if length < 1e-6 {
         return None;
     }
-    let (yaw, pitch) = (y.atan2(x), -(z / length).asin());
-    let [(sy, cy), (sp, cp)] = [(0.5 * yaw).sin_cos(), (0.5 * pitch).sin_cos()];
-    let orientation = [cy * cp, -sy * sp, cy * sp, sy * cp];
+    // Arrows point along x: the shortest turn from there, half a turn where they point the other way.
+    let turn = [1.0 + x / length, 0.0, -z / length, y / length];
+    let norm = turn.iter().map(|value| value * value).sum::<f64>().sqrt();
+    let orientation = if norm > 1e-6 { turn.map(|value| value / norm) } else { [0.0, 0.0, 0.0, 1.0] };
     Some(json!({
         "pose": placed(&Pose { position_m: [0.0; 3], orientation }),
         "shaft_length": 0.75 * length, "shaft_diameter": 0.05 * length,
@@ -114,7 +115,7 @@ struct Entity {
 }
 
 impl Entity {
-    fn add(&mut self, shape: &Shape, color: Value) {
+    fn add(&mut self, shape: &Shape, color: &Value) {
         let Shape { form, pose, .. } = shape;
         match form {
             Form::Box { half_extents_m } => {
@@ -124,7 +125,7 @@ impl Entity {
             Form::Capsule { radius_m, half_length_m } => {
                 for side in [-1.0, 1.0] {
                     let end = shifted(pose, side * half_length_m);
-                    self.spheres.push(sphere(end, *radius_m, color.clone()));
+                    self.spheres.push(sphere(end, *radius_m, color));
                 }
                 self.cylinders.push(cylinder(*pose, *radius_m, 2.0 * half_length_m, color));
             }
@@ -184,15 +185,15 @@ fn shifted(pose: &Pose, along_m: f64) -> Pose {
     Pose { position_m: [0, 1, 2].map(|i| pose.position_m[i] + along_m * axis[i]), ..*pose }
 }
 
-fn cube(pose: Pose, size: [f64; 3], color: Value) -> Value {
+fn cube(pose: Pose, size: [f64; 3], color: &Value) -> Value {
     json!({ "pose": placed(&pose), "size": vector(size), "color": color })
 }
 
-fn sphere(pose: Pose, radius_m: f64, color: Value) -> Value {
+fn sphere(pose: Pose, radius_m: f64, color: &Value) -> Value {
     cube(pose, [2.0 * radius_m; 3], color)
 }
 
-fn cylinder(pose: Pose, radius_m: f64, length_m: f64, color: Value) -> Value {
+fn cylinder(pose: Pose, radius_m: f64, length_m: f64, color: &Value) -> Value {
     let mut cylinder = cube(pose, [2.0 * radius_m, 2.0 * radius_m, length_m], color);
     cylinder["bottom_scale"] = json!(1.0);
     cylinder["top_scale"] = json!(1.0);
@@ -309,10 +310,12 @@ fn numbers(title: &str, names: &[&str]) -> Value {
     object(title, Value::Object(properties))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "becomes part of the schema")]
 fn list(items: Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "becomes part of the schema")]
 fn object(title: &str, properties: Value) -> Value {
     json!({ "title": title, "type": "object", "properties": properties })
 }

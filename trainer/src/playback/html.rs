@@ -150,6 +150,7 @@ fn describe_goal(goal: &Goal) -> Value {
     json!({ "name": goal.name, "unit": symbol(goal.unit), "frame": frame, "limits": goal.limits, "shows": shows })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "becomes part of the document")]
 fn describe_body(body: &Body, fixed: Option<Value>) -> Value {
     let shapes: Vec<Value> = body.shapes.iter().map(describe_shape).collect();
     json!({ "name": body.name, "parent": body.parent, "pose": fixed, "shapes": shapes })

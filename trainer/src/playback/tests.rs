@@ -183,11 +183,37 @@ fn conforms(value: &Value, schema: &Value, place: &str) {
         }
         Value::Array(items) => {
             assert_eq!(expected, "array", "{place}");
-            items.iter().for_each(|item| conforms(item, &schema["items"], place));
+            for item in items {
+                conforms(item, &schema["items"], place);
+            }
         }
         Value::Number(_) => assert!(matches!(expected, "number" | "integer"), "{place}"),
         Value::String(_) => assert_eq!(expected, "string", "{place}"),
         Value::Bool(_) => assert_eq!(expected, "boolean", "{place}"),
         Value::Null => panic!("{place} is null"),
     }
+}
+
+#[test]
+fn an_arrow_points_where_the_velocity_does() {
+    let mut recording = recording(3, 2);
+    let limits = vec![[-1.0, 1.0]; 3];
+    recording.goals =
+        vec![Goal { name: "v".to_owned(), unit: Unit::MeterPerSecond, frame: Reference::Body, limits }];
+    for velocity in [[0.0, 0.6, 0.0], [-1.0, 0.0, 0.0], [0.3, -0.4, 0.5]] {
+        let update = super::foxglove::goals(0, &recording, &velocity);
+        let entity = &update["entities"][0];
+        assert_eq!(entity["frame_id"], "body 1");
+        let arrow = &entity["arrows"][0];
+        let [w, x, y, z] =
+            ["w", "x", "y", "z"].map(|axis| arrow["pose"]["orientation"][axis].as_f64().unwrap());
+        let length = arrow["shaft_length"].as_f64().unwrap() + arrow["head_length"].as_f64().unwrap();
+        // The x axis, turned.
+        let tip = [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y + w * z), 2.0 * (x * z - w * y)];
+        for (tip, velocity) in tip.iter().zip(velocity) {
+            assert!((length * tip - f64::from(velocity)).abs() < 1e-6, "{tip} {velocity}");
+        }
+    }
+    let still = super::foxglove::goals(0, &recording, &[0.0; 3]);
+    assert_eq!(still["entities"][0]["arrows"].as_array().unwrap().len(), 0);
 }
