@@ -201,7 +201,7 @@ fn an_arrow_points_where_the_velocity_does() {
     recording.goals =
         vec![Goal { name: "v".to_owned(), unit: Unit::MeterPerSecond, frame: Reference::Body, limits }];
     for velocity in [[0.0, 0.6, 0.0], [-1.0, 0.0, 0.0], [0.3, -0.4, 0.5]] {
-        let update = super::foxglove::goals(0, &recording, &velocity);
+        let update = foxglove::goals(0, &recording, &velocity);
         let entity = &update["entities"][0];
         assert_eq!(entity["frame_id"], "body 1");
         let arrow = &entity["arrows"][0];
@@ -214,6 +214,6 @@ fn an_arrow_points_where_the_velocity_does() {
             assert!((length * tip - f64::from(velocity)).abs() < 1e-6, "{tip} {velocity}");
         }
     }
-    let still = super::foxglove::goals(0, &recording, &[0.0; 3]);
+    let still = foxglove::goals(0, &recording, &[0.0; 3]);
     assert_eq!(still["entities"][0]["arrows"].as_array().unwrap().len(), 0);
 }
