@@ -68,8 +68,14 @@ function solidOf(shape, body) {
   return solid;
 }
 
-// The height of a level ground among the world's shapes, and the shape itself.
+function hasTerrain(world) {
+  return world.shapes.some((shape) => shape.shown && shape.form === "triangles");
+}
+
+// The height of a level ground among the world's shapes, and the shape itself; a terrain is a ground of its own, drawn as
+// what it is, together with whatever lies around it.
 function groundOf(world) {
+  if (hasTerrain(world)) return null;
   for (const shape of world.shapes) {
     const level = Math.abs(shape.orientation[0]) + Math.abs(shape.orientation[1]) < 1e-6;
     if (level && shape.form === "plane") return { shape, height: shape.position[2] };

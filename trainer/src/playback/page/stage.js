@@ -109,8 +109,7 @@ function makeGround(scene, episode, bounds, size, anisotropy) {
   texture.anisotropy = anisotropy;
   const lines = new THREE.MeshBasicMaterial({ map: texture, transparent: true, depthWrite: false });
   const grid = add(new THREE.Mesh(new THREE.PlaneGeometry(GRID_TILES * tile, GRID_TILES * tile), lines), -2);
-  // A terrain is its own ground.
-  const terrain = world.shapes.some((shape) => shape.shown && shape.form === "triangles");
+  const terrain = hasTerrain(world);
   if (!terrain) scene.add(group);
   return {
     spacing: terrain ? null : spacing,
