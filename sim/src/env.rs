@@ -5,6 +5,7 @@
 //! episode's last observation is returned before anything is reset.
 
 mod plant;
+mod scene;
 mod snapshot;
 
 pub use snapshot::EnvState;

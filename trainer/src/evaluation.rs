@@ -133,14 +133,15 @@ pub fn evaluate_image(
 }
 
 /// The agent's action that the head turns into `output`, which is in SI units.
-fn normalized_action(task: &Task, output: &[f32], action: &mut [f32]) {
+pub(crate) fn normalized_action(task: &Task, output: &[f32], action: &mut [f32]) {
     let head = task.head_scale().iter().zip(task.head_offset());
     for ((action, output), (scale, offset)) in action.iter_mut().zip(output).zip(head) {
         *action = (output - offset) / scale;
     }
 }
 
-fn check(task: &Task, image: &AlignedImage) -> Result<(), EvaluationError> {
+/// Refuses a policy that is none for the task.
+pub(crate) fn check(task: &Task, image: &AlignedImage) -> Result<(), EvaluationError> {
     let view = image.image()?;
     let sizes = [
         ("input", task.observation_size(), view.input_size()),

@@ -7,6 +7,7 @@
 //! - [`algorithm`]: one readable file for each algorithm, on [`replay`], [`normalizer`], [`distribution`] and [`optimizer`];
 //! - [`network`]: multilayer perceptrons with hand-written gradients, on faer's matrix products;
 //! - [`evaluation`]: runs the exported policy, as a robot would, and scores it;
+//! - [`playback`]: an episode to look at, as a page or as a log;
 //! - [`proof`]: runs its golden pairs, and compares it with an independent engine.
 //!
 //! The same binary, configuration, seed and instruction set give the same policy file for any number of threads:
@@ -24,6 +25,7 @@ pub mod network;
 pub mod normalizer;
 pub mod optimizer;
 pub mod parallel;
+pub mod playback;
 pub mod progress;
 pub mod proof;
 pub mod random;

@@ -117,3 +117,40 @@ fn json_is_one_object_on_the_last_line() {
     }
     assert_eq!(object["steps"], 300);
 }
+
+#[test]
+fn an_episode_is_written_once_and_is_the_one_that_eval_scores() {
+    let scratch = Scratch::new("play");
+    let trained = sinew(&scratch.0, &["train", "pendulum-v1", "--steps", "300", "--out", "run"]);
+    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+    let policy = "run/policy.onnx";
+    for file in ["episode.html", "episode.mcap"] {
+        let play = ["play", policy, "--task", "pendulum-v1", "-o", file, "--seed", "5", "--episode", "0"];
+        let output = sinew(&scratch.0, &play);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{told}");
+        let written = fs::read(scratch.0.join(file)).unwrap();
+        assert!(written.len() < 1_200_000, "{file} has {} bytes", written.len());
+        assert!(refusal(&scratch.0, &play).contains("nothing was overwritten"));
+        assert!(fs::read(scratch.0.join(file)).unwrap() == written);
+
+        let eval = ["eval", policy, "--task", "pendulum-v1", "--seed", "5", "--episodes", "1", "--json"];
+        let output = sinew(&scratch.0, &eval);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let object: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        let expected = format!("return {:.2},", object["return_mean"].as_f64().unwrap());
+        assert!(told.contains(&expected), "{told} lacks {expected}");
+    }
+}
+
+#[test]
+fn an_episode_that_cannot_be_played_or_written_is_refused() {
+    let scratch = Scratch::new("play-refused");
+    let text = refusal(&scratch.0, &["play", "policy.onnx", "--task", "pendulum-v1", "-o", "episode.mp4"]);
+    assert!(text.contains("episode.mp4: expected a name that ends in .html or .mcap"), "{text}");
+    let text = refusal(&scratch.0, &["play", "policy.onnx", "--task", "pendulm-v1", "-o", "episode.html"]);
+    assert!(text.contains("did you mean \"pendulum-v1\"?"), "{text}");
+    let text = refusal(&scratch.0, &["play", "missing.onnx", "--task", "pendulum-v1", "-o", "episode.html"]);
+    assert!(text.contains("missing.onnx"), "{text}");
+    assert!(!scratch.0.join("episode.html").exists());
+}

@@ -7,6 +7,7 @@ pub mod acrobot;
 pub mod cart_pole;
 mod mechanism;
 pub mod pendulum;
+pub(crate) mod scene;
 
 pub(crate) use mechanism::{Mechanism, SimulatedMechanism};
 

@@ -4,6 +4,7 @@
 //! host's plant plays it, so the robot that a policy met in training is the one in a hardware-in-the-loop test.
 
 mod actuator;
+mod appearance;
 mod delay;
 mod ground;
 mod history;
@@ -11,6 +12,7 @@ mod joint;
 mod landmark;
 mod model;
 mod rays;
+pub mod scene;
 mod sensors;
 mod snapshot;
 mod world;

@@ -14,6 +14,7 @@ mod urdf;
 
 pub(crate) use text::read_text;
 
+use super::appearance::Appearance;
 use super::ground::Ground;
 use super::joint::{Formulation, Holder, JointKind, Link, ModelJoint};
 use super::landmark::{FileNames, Landmarks};
@@ -58,6 +59,7 @@ pub(crate) enum Base {
 /// What a reader makes of a file. MJCF can say all that a URDF can, so rapier's form of it serves both.
 struct Description {
     robot: MjcfRobot,
+    appearance: Appearance,
     /// Of each of the robot's joints, what rapier has no place for.
     stated: Vec<Stated>,
     sites: Vec<Site>,
@@ -147,6 +149,7 @@ pub(crate) struct RobotModel {
     /// Of each body of the file, where it stands among the bodies.
     bodies_of_file: Vec<Option<RigidBodyHandle>>,
     hash: [u8; 32],
+    pub(crate) appearance: Appearance,
 }
 
 /// Where an actuator acts.
@@ -251,7 +254,7 @@ impl RobotModel {
     }
 
     fn insert(description: Description, formulation: Formulation) -> Result<Self, String> {
-        let Description { robot, stated, sites, couplings } = description;
+        let Description { robot, appearance, stated, sites, couplings } = description;
         contacts::check_count(&robot)?;
         let gravity = robot.gravity;
         let apart = contacts::kept_apart(&robot)?;
@@ -341,6 +344,7 @@ impl RobotModel {
             limits,
             couplings,
             sites,
+            appearance: appearance.bind(&inserted.bodies_of_file),
             bodies_of_file: inserted.bodies_of_file,
             hash: [0; 32],
         };

@@ -4,9 +4,12 @@
 //! depend on the one before it. Each episode's masses and frictions take effect before its first step.
 
 mod joints;
+mod scene;
 mod sight;
 mod touch;
 mod vary;
+
+pub(crate) use scene::drawn;
 
 pub(crate) use touch::Since;
 

@@ -5,6 +5,7 @@ mod demo;
 mod eval;
 mod export;
 mod inspect;
+mod play;
 mod report;
 mod tasks;
 mod train;
@@ -25,6 +26,7 @@ enum Command {
     Demo(demo::Demo),
     Tasks(tasks::Tasks),
     Train(train::Train),
+    Play(play::Play),
     Eval(eval::Eval),
     Export(export::Export),
     Inspect(inspect::Inspect),
@@ -39,6 +41,7 @@ impl Arguments {
             Command::Demo(command) => command.run(),
             Command::Tasks(command) => command.run(),
             Command::Train(command) => command.run(),
+            Command::Play(command) => command.run(),
             Command::Eval(command) => command.run(),
             Command::Export(command) => command.run(),
             Command::Inspect(command) => command.run(),

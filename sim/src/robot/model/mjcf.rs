@@ -7,6 +7,7 @@ mod effort;
 
 use super::text::{self, place};
 use super::{Coupling, Description, Site, Stated, inertia};
+use crate::robot::appearance::Appearance;
 use nalgebra::{Matrix3, Vector3};
 use rapier3d::dynamics::RigidBodyBuilder;
 use rapier3d_mjcf::mjcf_rs::body::{Geom, GeomType, InertiaSpec, Joint, JointType};
@@ -130,7 +131,8 @@ pub(super) fn read(text: &str, folder: &Path) -> Result<Description, String> {
         multiplier: coupling.coeff.into(),
         offset: coupling.offset.into(),
     });
-    Ok(Description { couplings: coupling.collect(), robot, stated, sites })
+    let appearance = Appearance::read(&robot, Some(&model));
+    Ok(Description { couplings: coupling.collect(), appearance, robot, stated, sites })
 }
 
 fn check_document(document: &Document) -> Result<(), String> {

@@ -10,6 +10,7 @@ mod weld;
 
 use super::text::{self, MAX_BODIES};
 use super::{Base, Coupling, Description, Stated};
+use crate::robot::appearance::Appearance;
 use rapier3d::dynamics::{JointAxesMask, JointAxis, RigidBodyBuilder};
 use rapier3d::geometry::{Collider, ColliderBuilder};
 use rapier3d::math::Vector;
@@ -94,7 +95,8 @@ fn describe(written: &Robot, loaded: UrdfRobot, hulls: Vec<Vec<Collider>>, base:
     }
     robot.keyframes.push(default_pose(&robot));
     let couplings = couplings(written, &robot);
-    Description { robot, stated, sites: Vec::new(), couplings }
+    let appearance = Appearance::read(&robot, None);
+    Description { robot, appearance, stated, sites: Vec::new(), couplings }
 }
 
 /// Every joint at 0, or at the nearest position that its limits allow.

@@ -6,7 +6,7 @@
 mod element;
 mod section;
 
-pub(super) use element::escape;
+pub(crate) use element::escape;
 
 use super::{RunReport, Verdict, number};
 use element::{Tile, tiles};
@@ -26,12 +26,15 @@ pub fn page(report: &RunReport) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n{}{FOOTER}</main>\n</body>\n</html>\n",
+         <title>{}</title>\n<style>\n{PALETTE}{}</style>\n</head>\n<body>\n<main>\n{}{FOOTER}</main>\n</body>\n</html>\n",
         escape(&title),
         include_str!("page.css"),
         sections.concat()
     )
 }
+
+/// Colours of every page, in light and in dark.
+pub(crate) const PALETTE: &str = include_str!("palette.css");
 
 const FOOTER: &str = "<footer class=\"note\">SI units. Written by Sinew from report.json; \
     <code>sinew report</code> writes it again.</footer>\n";
