@@ -83,7 +83,7 @@ pub struct Env {
     episode_return: f64,
     terminated: bool,
     window: Window,
-    /// The state before the step, where an objective in Rust may ask for it.
+    /// The state before the step, where anything asks for it.
     before: Option<Truth>,
     /// Of the present episode, for a re-run; room for all of them is made at the start.
     actions_taken: Vec<f32>,
@@ -120,7 +120,7 @@ impl Env {
         let actions = task.action_size();
         let plant = Plant::new(task, randomization)?;
         Ok(Self {
-            before: task.custom_objective().map(|_| plant.truth().clone()),
+            before: task.remembers_states().then(|| plant.truth().clone()),
             plant,
             builder,
             map,
@@ -197,7 +197,7 @@ impl Env {
         if !reward.is_finite() {
             return Ok(self.break_down(format!("the reward is {reward}")));
         }
-        let judged = self.task.success().map(|success| (success, success.measure.value(&situation)));
+        let judged = self.task.success().map(|success| (success, success.value(&situation)));
         self.terminated = terminated;
         if let Some((success, value)) = judged
             && self.step + self.window_steps(success.window_s) > self.episode_steps
@@ -366,6 +366,7 @@ impl Env {
             command: &self.command,
             action: &self.action,
             previous_action: &self.previous_action,
+            default_pose: self.task.default_joints(),
             time_s: self.step as f64 * self.task.policy_period_s(),
         }
     }

@@ -48,6 +48,8 @@ pub enum Sample {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
+    /// `x`.
+    Linear,
     /// `x²`.
     Squared,
     /// `exp(-x²)`: from 1 at 0 to nothing beyond two scales; sharpens the end.
@@ -62,6 +64,7 @@ impl RewardTerm {
     fn value(&self, situation: &Situation) -> f64 {
         let x = self.measure.value(situation) / self.scale;
         let shaped = match self.shape {
+            Shape::Linear => x,
             Shape::Squared => x * x,
             Shape::Gaussian => libm::exp(-x * x),
             Shape::Rational => 1.0 / (1.0 + x * x),
@@ -76,13 +79,15 @@ pub(crate) fn reward(terms: &[RewardTerm], sample: Sample, situation: &Situation
     terms.iter().filter(|term| term.sample == sample).fold(0.0, |sum, term| sum + term.value(situation))
 }
 
-/// Ends an episode when a quantity grows too large.
+/// Ends an episode when a quantity leaves its bounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Termination {
     /// What is watched.
     pub measure: Measure,
     /// The largest value that lets the episode continue, in the quantity's unit.
     pub above: f64,
+    /// The smallest.
+    pub below: f64,
     /// Added to the reward of the step that ends the episode.
     pub reward: f64,
 }
@@ -90,7 +95,8 @@ pub struct Termination {
 impl Termination {
     /// Whether the episode ends here.
     pub(crate) fn applies(&self, situation: &Situation) -> bool {
-        self.measure.value(situation) > self.above
+        let value = self.measure.value(situation);
+        value > self.above || value < self.below
     }
 }
 
@@ -105,6 +111,14 @@ pub struct Success {
     pub window_s: f64,
 }
 
+impl Success {
+    /// What must stay below the limit: the quantity, or its distance from its target.
+    pub(crate) fn value(&self, situation: &Situation) -> f64 {
+        let value = self.measure.value(situation);
+        if self.measure.target == 0.0 { value } else { value.abs() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,15 +129,16 @@ mod tests {
     fn each_shape_is_its_formula() {
         let mut truth = Truth::default();
         truth.base.velocity_m_per_s = [0.0, 0.0, 1.0];
-        let situation = Situation::still(&truth, &[]);
+        let situation = Situation::still(&truth, &[], &[]);
         let term = |shape| RewardTerm {
-            measure: Measure { quantity: Quantity::Speed, joint: None },
+            measure: Measure::of(Quantity::Speed),
             shape,
             weight: 2.0,
             scale: 0.5,
             sample: Sample::After,
         };
         for (shape, expected) in [
+            (Shape::Linear, 4.0),
             (Shape::Squared, 8.0),
             (Shape::Gaussian, 2.0 * libm::exp(-4.0)),
             (Shape::Rational, 0.4),

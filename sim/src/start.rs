@@ -22,9 +22,15 @@ pub(crate) fn draw<'a>(
         }
     }
     truth.base = BaseState::default();
-    if let (Some(range), [x, y, z, ..]) = (&start.base, goal) {
-        let offset = range.position_offset_m;
-        truth.base.position_m = [*x, *y, *z].map(|value| f64::from(value) + stream.uniform(-offset, offset));
+    if let Some(range) = &start.base {
+        let middle = match (range.position_m, goal) {
+            (Some(position), _) => position,
+            (None, [x, y, z, ..]) => [*x, *y, *z].map(f64::from),
+            (None, _) => [0.0; 3],
+        };
+        let offset = range.position_offset_m.axes();
+        truth.base.position_m =
+            [0, 1, 2].map(|axis| middle[axis] + stream.uniform(-offset[axis], offset[axis]));
         let speed = stream.uniform(0.0, range.speed_m_per_s);
         truth.base.velocity_m_per_s = stream.direction().map(|value| speed * value);
         // Tilted about a horizontal axis of any direction, after a turn to any heading.

@@ -27,7 +27,7 @@ pub(crate) struct Mechanism {
 pub(crate) struct SimulatedMechanism {
     mechanism: &'static Mechanism,
     truth: Truth,
-    /// What each sensor measures, and of which joint.
+    /// What each sensor's values measure, and of which joint.
     sensors: Vec<(SensorQuantity, usize)>,
 }
 
@@ -37,7 +37,10 @@ impl SimulatedMechanism {
         Self {
             mechanism,
             truth: Truth { joints: vec![JointState::default(); mechanism.joints.len()], ..Truth::default() },
-            sensors: task.sensors().map(|sensor| (sensor.quantity, sensor.joint)).collect(),
+            sensors: task
+                .sensors()
+                .flat_map(|sensor| sensor.joints.into_iter().map(move |joint| (sensor.quantity, joint)))
+                .collect(),
         }
     }
 

@@ -1,14 +1,31 @@
 //! The tasks and robot models that are part of the program.
 
 /// Names of the built-in tasks.
-pub(crate) const NAMES: [&str; 7] =
-    ["pendulum", "cart-pole", "quadrotor", "quadrotor-waypoints", "pendulum-v1", "cartpole-v1", "acrobot-v1"];
+pub(crate) const NAMES: [&str; 12] = [
+    "pendulum",
+    "cart-pole",
+    "arm-reach",
+    "hopper",
+    "quadruped",
+    "quadruped-rough",
+    "quadruped-stand-up",
+    "quadrotor",
+    "quadrotor-waypoints",
+    "pendulum-v1",
+    "cartpole-v1",
+    "acrobot-v1",
+];
 
 /// A built-in task's text.
 pub(crate) fn task(name: &str) -> Option<&'static str> {
     match name {
         "pendulum" => Some(include_str!("../../tasks/pendulum.toml")),
         "cart-pole" => Some(include_str!("../../tasks/cart_pole.toml")),
+        "arm-reach" => Some(include_str!("../../tasks/arm_reach.toml")),
+        "hopper" => Some(include_str!("../../tasks/hopper.toml")),
+        "quadruped" => Some(include_str!("../../tasks/quadruped.toml")),
+        "quadruped-rough" => Some(include_str!("../../tasks/quadruped_rough.toml")),
+        "quadruped-stand-up" => Some(include_str!("../../tasks/quadruped_stand_up.toml")),
         "quadrotor" => Some(include_str!("../../tasks/quadrotor.toml")),
         "quadrotor-waypoints" => Some(include_str!("../../tasks/quadrotor_waypoints.toml")),
         "pendulum-v1" => Some(include_str!("../../tasks/pendulum-v1.toml")),

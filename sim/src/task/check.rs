@@ -2,17 +2,13 @@
 
 mod discrete;
 mod equations;
+mod objective;
 mod senses;
 
-use super::document::{
-    ActuatorDocument, BaseStart, CommandDocument, RewardDocument, SampledDocument, SuccessDocument,
-    TaskDocument, TerminationDocument,
-};
+use super::document::{ActuatorDocument, BaseStart, CommandDocument, SampledDocument, TaskDocument};
 use super::error::TaskError;
 use super::joints::Joints;
-use crate::equations::Equations;
-use crate::objective::{Objective, RewardTerm, Success, Termination};
-use crate::quantity::{Measure, Quantity};
+use crate::objective::Objective;
 use crate::randomization::{Distribution, Term};
 use crate::robot::{JointKind, RobotModel};
 use sinew_policy_runtime::contract::{
@@ -212,25 +208,6 @@ impl Check<'_> {
         Ok(joints.iter().position(|joint| joint == name).unwrap_or_default())
     }
 
-    fn measure(&self, field: &str, quantity: Quantity, joint: Option<&String>) -> Result<Measure, TaskError> {
-        if joint.is_some() && !quantity.is_of_joints() {
-            return self.fail(
-                format!("{field}: joint"),
-                "present",
-                format!("none: {} has no joint", quantity.name()),
-            );
-        }
-        if quantity == Quantity::TipHeight && self.document.dynamics.equations != Some(Equations::AcrobotV1) {
-            let expected = "another: only the equations of acrobot-v1 say how long links are";
-            return self.fail(format!("{field}: quantity"), quantity.name(), expected);
-        }
-        let joint = match joint {
-            Some(_) => Some(self.joint(&format!("{field}: joint"), joint)?),
-            None => None,
-        };
-        Ok(Measure { quantity, joint })
-    }
-
     fn actuator(&self, actuator: &ActuatorDocument) -> Result<(), TaskError> {
         let field = |key: &str| format!("actuator {:?}: {key}", actuator.name);
         if actuator.mode == ActuatorMode::RotorSpeed {
@@ -273,50 +250,6 @@ impl Check<'_> {
         reach.iter().try_for_each(|end| self.within(field("head_offset ± head_scale"), *end, low, high))
     }
 
-    fn objective(&self) -> Result<Objective, TaskError> {
-        let document = self.document;
-        let mut objective = Objective::default();
-        if document.reward.is_empty() {
-            return self.fail("reward", "empty", "at least one [[reward]] term");
-        }
-        for (index, term) in document.reward.iter().enumerate() {
-            let field = format!("reward {}", index + 1);
-            let RewardDocument { quantity, shape, weight, scale, sample, .. } = *term;
-            self.within(format!("{field}: weight"), weight, -1e6, 1e6)?;
-            self.within(format!("{field}: scale"), scale, 1e-9, 1e9)?;
-            let measure = self.measure(&field, quantity, term.joint.as_ref())?;
-            objective.rewards.push(RewardTerm { measure, shape, weight, scale, sample });
-        }
-        for (index, termination) in document.termination.iter().enumerate() {
-            let field = format!("termination {}", index + 1);
-            let TerminationDocument { quantity, above, reward, .. } = *termination;
-            self.within(format!("{field}: above"), above, 0.0, f64::MAX)?;
-            self.within(format!("{field}: reward"), reward, -1e6, 1e6)?;
-            let measure = self.measure(&field, quantity, termination.joint.as_ref())?;
-            objective.terminations.push(Termination { measure, above, reward });
-        }
-        if let Some(success) = &document.success {
-            let SuccessDocument { quantity, limit, window_s, .. } = *success;
-            self.within("success: limit", limit, 0.0, f64::MAX)?;
-            let shortest_s = document.dynamics.policy_period_s;
-            self.within("success: window_s", window_s, shortest_s, document.episode.acceptance_s)?;
-            let measure = self.measure("success", quantity, success.joint.as_ref())?;
-            objective.success = Some(Success { measure, limit, window_s });
-        }
-        let measures = objective.rewards.iter().map(|term| term.measure);
-        let measures = measures.chain(objective.terminations.iter().map(|term| term.measure));
-        let mut measures = measures.chain(objective.success.map(|success| success.measure));
-        let positioned = document.commands.first().is_some_and(|command| command.value.len() == 3);
-        if !positioned && measures.any(|measure| measure.quantity == Quantity::PositionError) {
-            return self.fail(
-                "commands",
-                "without a position",
-                "a first command of 3 values for position_error",
-            );
-        }
-        Ok(objective)
-    }
-
     fn start(&self) -> Result<(), TaskError> {
         let start = &self.document.start;
         for name in start.joint.keys() {
@@ -329,12 +262,25 @@ impl Check<'_> {
             self.distribution(&format!("{field}.velocity"), &range.velocity, -1e3, 1e3)?;
         }
         let Some(base) = &start.base else { return Ok(()) };
-        let positioned = self.document.commands.first().is_some_and(|command| command.value.len() == 3);
-        if !(positioned && self.model.is_some_and(RobotModel::has_floating_base)) {
-            return self.fail("start.base", "present", "a floating base and a first command of 3 values");
+        if !self.model.is_some_and(RobotModel::has_floating_base) {
+            return self.fail("start.base", "present", "none: the model's base is fixed");
         }
-        let BaseStart { position_offset_m, tilt_rad, speed_m_per_s, angular_speed_rad_per_s } = *base;
-        self.within("start.base.position_offset_m", position_offset_m, 0.0, 1e3)?;
+        let positioned = self.document.commands.first().is_some_and(|command| command.value.len() == 3);
+        let BaseStart { position_m, position_offset_m, tilt_rad, speed_m_per_s, angular_speed_rad_per_s } =
+            *base;
+        if position_m.is_none() && !positioned {
+            return self.fail(
+                "start.base.position_m",
+                "absent",
+                "a position, or a first command that is one",
+            );
+        }
+        for along in position_m.into_iter().flatten() {
+            self.within("start.base.position_m", along, -1e3, 1e3)?;
+        }
+        for offset in position_offset_m.axes() {
+            self.within("start.base.position_offset_m", offset, 0.0, 1e3)?;
+        }
         self.within("start.base.tilt_rad", tilt_rad, 0.0, core::f64::consts::PI)?;
         self.within("start.base.speed_m_per_s", speed_m_per_s, 0.0, 1e3)?;
         self.within("start.base.angular_speed_rad_per_s", angular_speed_rad_per_s, 0.0, 1e3)

@@ -175,6 +175,7 @@ impl Task {
                 scale => format!("({} / {scale})", self.measured(*measure)),
             };
             let formula = match shape {
+                Shape::Linear => x,
                 Shape::Squared => format!("{x}²"),
                 Shape::Gaussian => format!("exp(-{x}²)"),
                 Shape::Rational => format!("1 / (1 + {x}²)"),
@@ -184,7 +185,11 @@ impl Task {
         }
         for termination in &objective.terminations {
             let measure = self.measured(termination.measure);
-            writeln!(text, "ends where    {measure} > {}, reward {}", termination.above, termination.reward)?;
+            let bounds = [(termination.above, '>'), (termination.below, '<')];
+            let bounds = bounds.iter().filter(|(bound, _)| bound.is_finite());
+            let words: Vec<String> =
+                bounds.map(|(bound, sign)| format!("{measure} {sign} {bound}")).collect();
+            writeln!(text, "ends where    {}, reward {}", words.join(" or "), termination.reward)?;
         }
         if let Some(custom) = self.custom_objective() {
             writeln!(text, "then          reward and ends as {custom:?} says")?;
@@ -201,11 +206,16 @@ impl Task {
     }
 
     fn measured(&self, measure: Measure) -> String {
+        let mut of: Vec<&str> = Vec::new();
+        of.extend(measure.joint.map(|joint| self.inner.joints.names[joint].as_str()));
+        of.extend(measure.site.map(|site| self.site_names()[site].as_str()));
+        let contacts = self.contact_names().iter().enumerate();
+        of.extend(
+            contacts.filter(|(index, _)| measure.contacts & (1 << index) != 0).map(|(_, name)| name.as_str()),
+        );
         let name = measure.quantity.name();
-        match measure.joint.and_then(|joint| self.inner.joints.names.get(joint)) {
-            Some(joint) => format!("{name} of {joint}"),
-            None => name.to_owned(),
-        }
+        let whole = if of.is_empty() { name.to_owned() } else { format!("{name} of {}", of.join(", ")) };
+        if measure.target == 0.0 { whole } else { format!("({whole} - {})", measure.target) }
     }
 
     fn write_randomization(&self, text: &mut String) -> std::fmt::Result {

@@ -175,6 +175,9 @@ pub(crate) struct SensorDocument {
     pub(crate) quantity: SensorQuantity,
     /// The joint, for a joint's quantity.
     pub(crate) joint: Option<String>,
+    /// Or several of a kind, one value after the other.
+    #[serde(default)]
+    pub(crate) joints: Vec<String>,
     /// The site where a sensor of the base's motion sits, whose axes are the sensor's; the base's origin where absent.
     pub(crate) site: Option<String>,
     /// The geom, or the body, whose contacts are felt.
@@ -359,6 +362,14 @@ pub(crate) struct RewardDocument {
     pub(crate) quantity: Quantity,
     /// The joint, for a joint's quantity; all joints where absent.
     pub(crate) joint: Option<String>,
+    /// The site, for a place's quantity; the base where absent.
+    pub(crate) site: Option<String>,
+    /// The geoms and bodies, for a contact's quantity.
+    #[serde(default)]
+    pub(crate) contacts: Vec<String>,
+    /// Taken from the quantity, in its unit.
+    #[serde(default)]
+    pub(crate) target: f64,
     pub(crate) shape: Shape,
     pub(crate) weight: f64,
     #[serde(default = "one")]
@@ -377,7 +388,11 @@ fn one() -> f64 {
 pub(crate) struct TerminationDocument {
     pub(crate) quantity: Quantity,
     pub(crate) joint: Option<String>,
-    pub(crate) above: f64,
+    pub(crate) site: Option<String>,
+    #[serde(default)]
+    pub(crate) contacts: Vec<String>,
+    pub(crate) above: Option<f64>,
+    pub(crate) below: Option<f64>,
     #[serde(default)]
     pub(crate) reward: f64,
 }
@@ -388,6 +403,10 @@ pub(crate) struct TerminationDocument {
 pub(crate) struct SuccessDocument {
     pub(crate) quantity: Quantity,
     pub(crate) joint: Option<String>,
+    pub(crate) site: Option<String>,
+    /// Taken from the quantity; its distance from it counts.
+    #[serde(default)]
+    pub(crate) target: f64,
     pub(crate) limit: f64,
     pub(crate) window_s: f64,
 }
@@ -412,18 +431,38 @@ pub(crate) struct JointStart {
     pub(crate) velocity: Distribution,
 }
 
-/// Where a floating base starts: about the first command's value, which is a position.
+/// Where a floating base starts.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BaseStart {
-    /// Largest offset along each axis.
-    pub(crate) position_offset_m: f64,
+    /// In the world, above the terrain; the first command's value, which is then a position, where absent.
+    pub(crate) position_m: Option<[f64; 3]>,
+    /// Largest offset along each axis, one for all or one for each.
+    pub(crate) position_offset_m: Offset,
     /// Largest tilt; the heading is any.
     pub(crate) tilt_rad: f64,
     /// Largest speed, in any direction.
     pub(crate) speed_m_per_s: f64,
     /// Largest rate of rotation, about any axis.
     pub(crate) angular_speed_rad_per_s: f64,
+}
+
+/// One number for all axes, or one for each.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Offset {
+    All(f64),
+    Each([f64; 3]),
+}
+
+impl Offset {
+    /// Of each axis.
+    pub(crate) const fn axes(self) -> [f64; 3] {
+        match self {
+            Self::All(offset) => [offset; 3],
+            Self::Each(offsets) => offsets,
+        }
+    }
 }
 
 /// What the robot does when its host is silent.

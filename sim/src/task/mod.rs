@@ -26,7 +26,7 @@ pub(crate) use scan::{BeamsDocument, CameraDocument, GridDocument};
 
 use crate::equations::Equations;
 use crate::objective::{CustomObjective, Objective, RewardTerm, Success, Termination};
-use crate::quantity::Situation;
+use crate::quantity::{Quantity, Situation};
 use crate::randomization::{Distribution, Draws, Operation, Parameter, Randomization, Targets, Term, WORLD};
 use crate::robot::{Attachment, JointKind, ModelFile, RayPattern, RobotModel, read_text};
 use crate::terrain::TerrainSet;
@@ -53,8 +53,8 @@ pub struct Task {
 #[derive(Clone, Debug)]
 pub(crate) struct SensorPlan {
     pub(crate) quantity: SensorQuantity,
-    /// Of a joint's quantity, its place among the joints.
-    pub(crate) joint: usize,
+    /// Of joints' quantities, their places among the joints.
+    pub(crate) joints: Vec<usize>,
     /// Where it sits, among the true state's sites; absent at the base's origin.
     pub(crate) site: Option<usize>,
     /// Of a contact's quantity, its place among the true state's contacts.
@@ -295,6 +295,20 @@ impl Task {
         (0..self.inner.joints.names.len()).map(move |joint| pose.map_or(0.0, |pose| pose[joint]))
     }
 
+    /// The same as a slice; empty where the task has no robot.
+    pub(crate) fn default_joints(&self) -> &[f64] {
+        self.inner.model.as_ref().map_or(&[], RobotModel::default_pose)
+    }
+
+    /// Whether anything asks for the state before a step.
+    pub(crate) fn remembers_states(&self) -> bool {
+        let Objective { rewards, terminations, success } = &self.inner.objective;
+        let measures = rewards.iter().map(|term| term.measure);
+        let measures = measures.chain(terminations.iter().map(|termination| termination.measure));
+        let mut measures = measures.chain(success.iter().map(|success| success.measure));
+        self.custom.is_some() || measures.any(|measure| measure.quantity == Quantity::AirTime)
+    }
+
     /// When an episode counts as a success.
     pub fn success(&self) -> Option<Success> {
         self.inner.objective.success
@@ -304,7 +318,7 @@ impl Task {
     ///
     /// Of goals that are sampled, the value before the first draw counts.
     pub fn error(&self, truth: &Truth) -> Option<f64> {
-        Some(self.success()?.measure.value(&Situation::still(truth, self.goal())))
+        Some(self.success()?.value(&Situation::still(truth, self.goal(), self.default_joints())))
     }
 
     /// Absent where there is a robot.
@@ -394,7 +408,7 @@ impl Task {
         };
         self.inner.document.sensors.iter().map(move |sensor| SensorPlan {
             quantity: sensor.quantity,
-            joint: self.joint_of(sensor).unwrap_or(0),
+            joints: self.joints_of(sensor).collect(),
             site: place(self.site_names(), watched::site(sensor)),
             contact: place(self.contact_names(), sensor.geom.as_deref()).unwrap_or(0),
             size: self.sensor(sensor).size.into(),
@@ -404,17 +418,17 @@ impl Task {
         })
     }
 
-    fn joint_of(&self, sensor: &SensorDocument) -> Option<usize> {
-        let name = sensor.joint.as_ref()?;
-        self.inner.joints.position(name)
+    /// The places of the joints that a sensor measures.
+    fn joints_of(&self, sensor: &SensorDocument) -> impl Iterator<Item = usize> {
+        sensor.joint.iter().chain(&sensor.joints).filter_map(|name| self.inner.joints.position(name))
     }
 
     /// How a sensor looks from outside.
     fn sensor<'a>(&self, sensor: &'a SensorDocument) -> Sensor<'a> {
-        let kind = self.joint_of(sensor).map(|joint| self.inner.joints.kinds[joint]);
+        let kind = self.joints_of(sensor).next().map(|joint| self.inner.joints.kinds[joint]);
         // What is not a joint's is the same for any kind.
         let (size, unit, frame) = sensor.quantity.form(kind.unwrap_or(JointKind::Hinge));
-        let size = sensor.rays().map_or(size, |rays| rays as u16);
+        let size = sensor.rays().map_or(size, |rays| rays as u16) * sensor.joints.len().max(1) as u16;
         Sensor { name: &sensor.name, size, unit, frame }
     }
 }

@@ -19,6 +19,15 @@ impl Watched {
             add(&mut watched.sites, site(sensor));
             add(&mut watched.contacts, sensor.geom.as_deref());
         }
+        for term in &document.reward {
+            add(&mut watched.sites, term.site.as_deref());
+            term.contacts.iter().for_each(|name| add(&mut watched.contacts, Some(name)));
+        }
+        for termination in &document.termination {
+            add(&mut watched.sites, termination.site.as_deref());
+            termination.contacts.iter().for_each(|name| add(&mut watched.contacts, Some(name)));
+        }
+        add(&mut watched.sites, document.success.as_ref().and_then(|success| success.site.as_deref()));
         document.truth.sites.iter().for_each(|name| add(&mut watched.sites, Some(name)));
         document.truth.contacts.iter().for_each(|name| add(&mut watched.contacts, Some(name)));
         watched

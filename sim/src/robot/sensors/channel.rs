@@ -104,13 +104,13 @@ impl Channel {
 
     /// Draws what is constant through an episode.
     pub(super) fn reset(&mut self, stream: &mut Stream) {
-        let Self { state, errors, .. } = self;
+        let Self { plan, state, errors, .. } = self;
         state.taken = None;
         state.walk.fill(0.0);
         state.scale = stream.uniform(-errors.scale, errors.scale);
         match &mut state.bias[..] {
-            // Any direction is as likely as any other.
-            [x, y, z] => {
+            // Of a vector: any direction is as likely as any other.
+            [x, y, z] if plan.joints.is_empty() => {
                 let length = stream.uniform(0.0, errors.bias);
                 [*x, *y, *z] = stream.direction().map(|value| length * value);
             }
@@ -170,11 +170,14 @@ impl Channel {
 impl SensorPlan {
     /// The true reading.
     fn read(&self, truth: &Truth, scene: Scene, values: &mut [f64]) {
+        let of_joints = |read: &dyn Fn(usize) -> f64, values: &mut [f64]| {
+            values.iter_mut().zip(&self.joints).for_each(|(value, joint)| *value = read(*joint));
+        };
         let motion = self.site.map_or(truth.base, |site| truth.sites[site].motion);
         match self.quantity {
-            SensorQuantity::JointPosition => values[0] = truth.joints[self.joint].position,
-            SensorQuantity::JointVelocity => values[0] = truth.joints[self.joint].velocity,
-            SensorQuantity::JointEffort => values[0] = truth.efforts[self.joint],
+            SensorQuantity::JointPosition => of_joints(&|joint| truth.joints[joint].position, values),
+            SensorQuantity::JointVelocity => of_joints(&|joint| truth.joints[joint].velocity, values),
+            SensorQuantity::JointEffort => of_joints(&|joint| truth.efforts[joint], values),
             SensorQuantity::BasePosition => values.copy_from_slice(&motion.position_m),
             SensorQuantity::BaseVelocity => values.copy_from_slice(&motion.velocity_m_per_s),
             SensorQuantity::BaseOrientation => values.copy_from_slice(&motion.orientation),

@@ -26,6 +26,7 @@ impl Check<'_> {
         let of_contact = sensor.quantity == ContactForce;
         for (key, found, legal) in [
             ("joint", sensor.joint.is_some(), of_joint),
+            ("joints", !sensor.joints.is_empty(), of_joint && sensor.joint.is_none()),
             ("geom", sensor.geom.is_some(), of_contact),
             ("site", sensor.site.is_some(), !of_joint && !of_contact),
         ] {
@@ -35,7 +36,7 @@ impl Check<'_> {
         }
         sensor.check_rays().or_else(|(key, found, expected)| self.fail(field(key), found, expected))?;
         if of_joint {
-            return self.joint(&field("joint"), sensor.joint.as_ref()).map(|_| ());
+            return self.joints_of(sensor);
         }
         self.landmarks(&field("site"), sensor.site.iter(), RobotModel::site_names)?;
         self.landmarks(&field("geom"), sensor.geom.iter(), RobotModel::surface_names)?;
@@ -45,6 +46,24 @@ impl Check<'_> {
         if !of_contact && sensor.site.is_none() && !self.model.is_some_and(RobotModel::has_floating_base) {
             let expected = "a quantity of a joint, or a site: the model's base is fixed";
             return self.fail(field("quantity"), "of a floating base", expected);
+        }
+        Ok(())
+    }
+
+    /// A joint, or several of a kind.
+    fn joints_of(&self, sensor: &SensorDocument) -> Result<(), TaskError> {
+        let field = format!("sensor {:?}: joints", sensor.name);
+        let Some(first) = sensor.joints.first() else {
+            return self
+                .joint(&format!("sensor {:?}: joint", sensor.name), sensor.joint.as_ref())
+                .map(|_| ());
+        };
+        let kind = self.joints.kinds[self.joint(&field, Some(first))?];
+        for (index, name) in sensor.joints.iter().enumerate() {
+            let other = self.joints.kinds[self.joint(&field, Some(name))?];
+            if other != kind || sensor.joints[..index].contains(name) {
+                return self.fail(field, format!("{name:?}"), "hinges alone or slides alone, each once");
+            }
         }
         Ok(())
     }
