@@ -1,8 +1,7 @@
 //! Domain randomization: how the robots of a task differ, and what one episode draws.
 //!
-//! A task lists [`Term`]s: a [`Parameter`], whose it is, how a drawn number changes it, when it is drawn, and its
-//! [`Distribution`]. One robot's [`Draws`] hold the present numbers and the [`Variation`] that they amount to. By
-//! default a number is drawn once for each episode, so that the policy meets a consistent robot that it can come to
+//! A task lists terms: a [`Parameter`], whose it is, how a drawn number changes it, when it is drawn, and its
+//! [`Distribution`]. One robot's draws hold the present numbers and the variation that they amount to. By default a number is drawn once for each episode, so that the policy meets a consistent robot that it can come to
 //! know, never a mean one. What no term names is nominal.
 
 mod distribution;
