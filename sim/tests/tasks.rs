@@ -363,3 +363,33 @@ fn models_that_cannot_be_simulated_are_refused_with_the_cause() {
         assert!(message.contains(expected), "{name}: {message}");
     }
 }
+
+#[test]
+fn servos_too_stiff_for_the_physics_step_are_refused() {
+    // 1 kg, 1 m: a third of a kg m² about the hinge, so that k h² + 2 d h must stay below 4/3 at h = 2 ms.
+    let servo = |stiffness: f64, damping: f64| {
+        support::text("pendulum").replacen(
+            "mode = \"torque\"",
+            &format!(
+                "mode = \"position\"\nstiffness = {stiffness:?}\ndamping = {damping:?}\neffort_limit = 2.0"
+            ),
+            1,
+        )
+    };
+    // Randomization strengthens the motor to 1.1 and lightens the rod to 0.9.
+    let worst = 1.1 / 0.9;
+    for (stiffness, damping, stable) in [
+        (0.95 * 4.0 / 3.0 / 4e-6 / worst, 0.0, true),
+        (1.05 * 4.0 / 3.0 / 4e-6 / worst, 0.0, false),
+        (0.0, 0.95 * 4.0 / 3.0 / 4e-3 / worst, true),
+        (0.0, 1.05 * 4.0 / 3.0 / 4e-3 / worst, false),
+    ] {
+        let loaded = Task::load(&support::write("servo-gain", &servo(stiffness, damping)));
+        assert_eq!(loaded.is_ok(), stable, "{stiffness} and {damping}: {loaded:?}");
+        if let Err(error) = loaded {
+            let message = error.to_string();
+            assert!(message.contains("actuator \"hinge\": stiffness and damping"), "{message}");
+            assert!(message.contains("expected a gain below 4"), "{message}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ mod rays;
 pub mod scene;
 mod sensors;
 mod snapshot;
+mod stability;
 mod world;
 
 pub(crate) use joint::{Formulation, JointKind};
@@ -22,6 +23,7 @@ pub(crate) use landmark::BASE_SITE;
 pub(crate) use model::{Attachment, Base, ModelFile, RobotModel, read_text};
 pub(crate) use rays::RayPattern;
 pub(crate) use snapshot::RobotState;
+pub(crate) use stability::{LARGEST_GAIN, Servo, servo_gain};
 
 use crate::error::SimError;
 use crate::random::Stream;

@@ -13,6 +13,7 @@ mod effort;
 mod error;
 mod joints;
 mod scan;
+mod servo;
 mod watched;
 
 pub(crate) use contract::nobody;
@@ -130,6 +131,9 @@ impl Task {
         };
         let joints = Joints::new(model.as_ref(), document.dynamics.equations);
         let Checked { objective, terms } = check::check(&document, model.as_ref(), &joints, file)?;
+        if let Some(model) = &model {
+            servo::check(&document, model, &joints, &terms, file)?;
+        }
         let watched = Watched::new(&document);
         if let Some(model) = &mut model {
             model.watch(&watched.sites, &watched.contacts);
