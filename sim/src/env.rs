@@ -217,6 +217,15 @@ impl Env {
         })
     }
 
+    /// Writes what only a critic sees of the present state, [`Task::privileged_size`] values: true, undelayed, and what the
+    /// episode drew.
+    ///
+    /// # Errors
+    /// A slice of the wrong length.
+    pub fn reveal(&mut self, values: &mut [f32]) -> Result<(), SimError> {
+        self.plant.reveal(values)
+    }
+
     /// What the present episode came to so far.
     pub fn summary(&self) -> EpisodeSummary {
         let mut metrics = BTreeMap::new();

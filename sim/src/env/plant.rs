@@ -87,6 +87,14 @@ impl Plant {
         }
     }
 
+    /// Writes what only a critic sees; of a mechanism nothing is hidden.
+    pub(super) fn reveal(&mut self, values: &mut [f32]) -> Result<(), SimError> {
+        match self {
+            Self::Robot(robot) => robot.reveal(values),
+            Self::Mechanism(_) => SimError::check_lengths(&[("privileged values", 0, values.len())]),
+        }
+    }
+
     pub(super) fn state(&self) -> PlantState {
         match self {
             Self::Robot(robot) => PlantState::Robot(Box::new(robot.state())),

@@ -1,6 +1,6 @@
 //! The numbers that one robot has drawn: [`Draws`], and when each is drawn again.
 
-use super::parameter::{Components, Parameter};
+use super::parameter::{Components, Operation, Parameter};
 use super::term::{Moment, Targets, Term};
 use super::{Distribution, Randomization, Variation};
 use crate::error::SimError;
@@ -135,6 +135,26 @@ impl Draws {
         })
     }
 
+    /// Writes every number of the task's terms, from -1 at its lowest to 1 at its highest in training. What a nominal robot does
+    /// not draw, or what is always the same, is 0.
+    pub(crate) fn reveal(&self, terms: &[Term], values: &mut [f64]) {
+        values.fill(0.0);
+        if self.terms.is_empty() {
+            return;
+        }
+        let mut drawn = values.iter_mut().zip(&self.values);
+        for term in terms {
+            let ends = term.distribution(Randomization::Training).map(Distribution::ends);
+            let (low, high) = ends.unwrap_or_default();
+            // The components of a vector of that length lie on both sides.
+            let low = if directed(term) { -high } else { low };
+            for (slot, value) in drawn.by_ref().take(term.size()) {
+                let span = high - low;
+                *slot = if span > 0.0 { (2.0 * value - low - high) / span } else { 0.0 };
+            }
+        }
+    }
+
     pub(crate) fn state(&self) -> DrawsState {
         DrawsState { values: self.values.clone(), due: self.due.clone(), phases: self.phases }
     }
@@ -157,15 +177,19 @@ impl Draws {
     }
 }
 
+/// Whether a term's numbers are lengths in random directions; a factor on a vector keeps its direction.
+fn directed(term: &Term) -> bool {
+    let vector = matches!(term.parameter.form().components, Components::Direction | Components::Horizontal);
+    vector && term.operation != Operation::Scale
+}
+
 /// Fills a term's numbers.
 fn draw(term: &Term, distribution: &Distribution, stream: &mut Stream, values: &mut [f64]) {
     let form = term.parameter.form();
     for set in values.chunks_exact_mut(form.components.count()) {
-        let directed = term.operation != super::Operation::Scale;
         match form.components {
             Components::Scalar | Components::Axes => set.fill_with(|| distribution.draw(stream)),
-            // A factor on a vector keeps its direction.
-            _ if !directed => set.fill(distribution.draw(stream)),
+            _ if !directed(term) => set.fill(distribution.draw(stream)),
             Components::Direction => {
                 let length = distribution.draw(stream);
                 set.copy_from_slice(&stream.direction().map(|component| length * component));

@@ -30,7 +30,7 @@ use crate::random::Stream;
 use crate::randomization::{Draws, Parameter, Randomization, delay_steps};
 use crate::rotation;
 use crate::start;
-use crate::task::Task;
+use crate::task::{SensorPlan, Task};
 use crate::terrain::Terrain;
 use crate::truth::{ContactState, JointState, SiteState, Truth};
 use actuator::Motor;
@@ -48,6 +48,10 @@ pub struct SimulatedRobot {
     world: World,
     motors: Vec<Motor>,
     sensors: SensorSuite,
+    /// What only the critic sees of the true state.
+    privileged: Vec<SensorPlan>,
+    /// Room for it.
+    revealed: Vec<f64>,
     history: History,
     truth: Truth,
     speed_clips: Vec<Option<f64>>,
@@ -95,6 +99,8 @@ impl SimulatedRobot {
             world: World::new(model, period_s, task.solver_iterations()),
             motors: motors.collect(),
             sensors: SensorSuite::new(task.sensors(), perfect, period_s),
+            privileged: task.privileged_sensors().collect(),
+            revealed: vec![0.0; task.privileged_size()],
             history: History::new(reach, &truth),
             truth,
             speed_clips: task.speed_clips(),
@@ -295,6 +301,28 @@ impl SimulatedRobot {
         let scene = Scene { terrain: terrain.map(AsRef::as_ref), world };
         sensors.sense(*physics_steps, history, scene, draws, stream, values);
         ages_us.fill(0);
+        Ok(())
+    }
+
+    /// Writes what only a critic sees, [`Task::privileged_size`] values: true, undelayed, and what the episode drew.
+    ///
+    /// # Errors
+    /// A slice of the wrong length.
+    pub fn reveal(&mut self, values: &mut [f32]) -> Result<(), SimError> {
+        SimError::check_lengths(&[("privileged values", self.revealed.len(), values.len())])?;
+        let Self { task, world, terrain, privileged, revealed, truth, draws, .. } = self;
+        let terrain = task.terrains().and_then(|terrains| terrains.terrains().get(*terrain));
+        let scene = Scene { terrain: terrain.map(AsRef::as_ref), world };
+        let mut rest = &mut revealed[..];
+        for plan in privileged {
+            let (own, others) = rest.split_at_mut(plan.size);
+            plan.read(truth, scene, own);
+            rest = others;
+        }
+        if task.reveals_randomization() {
+            draws.reveal(task.terms(), rest);
+        }
+        values.iter_mut().zip(&*revealed).for_each(|(slot, value)| *slot = *value as f32);
         Ok(())
     }
 

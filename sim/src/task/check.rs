@@ -48,6 +48,7 @@ pub(super) fn check(
     check.discrete()?;
     check.start()?;
     check.terrain()?;
+    check.privileged()?;
     document.sensors.iter().try_for_each(|sensor| check.errors(sensor))?;
     Ok(Checked { terms: check.terms()?, objective: check.objective()? })
 }

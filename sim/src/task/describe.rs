@@ -152,6 +152,15 @@ impl Task {
             }
             writeln!(text, ", at most {max_age_s} s old")?;
         }
+        if self.privileged_size() > 0 {
+            writeln!(text, "\nfor the critic alone, {} values", self.privileged_size())?;
+            for sensor in &self.inner.document.privileged.sensors {
+                writeln!(text, "  {:<24} {:?}, true and undelayed", sensor.name, sensor.quantity)?;
+            }
+            if self.reveals_randomization() {
+                writeln!(text, "  what randomization drew, -1 to 1 over its training range")?;
+            }
+        }
         for command in &self.inner.document.commands {
             write!(
                 text,

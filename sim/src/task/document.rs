@@ -39,6 +39,9 @@ pub(crate) struct TaskDocument {
     #[serde(default)]
     pub(crate) commands: Vec<CommandDocument>,
     pub(crate) observation: Vec<TermDocument>,
+    /// What only the critic sees.
+    #[serde(default)]
+    pub(crate) privileged: PrivilegedDocument,
     #[serde(default = "term_major")]
     pub(crate) layout: Layout,
     pub(crate) reward: Vec<RewardDocument>,
@@ -353,6 +356,16 @@ pub(crate) struct TermDocument {
 
 fn no_history() -> History {
     History::NONE
+}
+
+/// What only the critic sees: true, at once, and in no contract.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PrivilegedDocument {
+    /// Measured without errors and delays.
+    pub(crate) sensors: Vec<SensorDocument>,
+    /// Whether every number that randomization drew is seen, from -1 at its lowest to 1 at its highest in training.
+    pub(crate) randomization: bool,
 }
 
 /// A weighted term of the reward; see [`crate::objective::RewardTerm`].

@@ -407,10 +407,31 @@ impl Task {
 
     /// The sensors, with what their names refer to.
     pub(crate) fn sensors(&self) -> impl Iterator<Item = SensorPlan> {
+        self.inner.document.sensors.iter().map(|sensor| self.plan(sensor))
+    }
+
+    /// What only the critic sees of the true state, with what its names refer to.
+    pub(crate) fn privileged_sensors(&self) -> impl Iterator<Item = SensorPlan> {
+        self.inner.document.privileged.sensors.iter().map(|sensor| self.plan(sensor))
+    }
+
+    /// Whether the critic sees what randomization drew.
+    pub(crate) fn reveals_randomization(&self) -> bool {
+        self.inner.document.privileged.randomization
+    }
+
+    /// Values that only the critic sees; see [`crate::VecEnv::privileged`].
+    pub fn privileged_size(&self) -> usize {
+        let sensed: usize = self.privileged_sensors().map(|plan| plan.size).sum();
+        let drawn: usize = self.terms().iter().map(Term::size).sum();
+        sensed + if self.reveals_randomization() { drawn } else { 0 }
+    }
+
+    fn plan(&self, sensor: &SensorDocument) -> SensorPlan {
         let place = |names: &[String], name: Option<&str>| {
             names.iter().position(|known| Some(known.as_str()) == name)
         };
-        self.inner.document.sensors.iter().map(move |sensor| SensorPlan {
+        SensorPlan {
             quantity: sensor.quantity,
             joints: self.joints_of(sensor).collect(),
             site: place(self.site_names(), watched::site(sensor)),
@@ -419,7 +440,7 @@ impl Task {
             rays: RayPattern::new(sensor),
             period_s: sensor.period_s,
             errors: sensor.errors,
-        })
+        }
     }
 
     /// The places of the joints that a sensor measures.

@@ -15,7 +15,7 @@ impl Watched {
     /// Collects the names of a task that was checked.
     pub(super) fn new(document: &TaskDocument) -> Self {
         let mut watched = Self::default();
-        for sensor in &document.sensors {
+        for sensor in document.sensors.iter().chain(&document.privileged.sensors) {
             add(&mut watched.sites, site(sensor));
             add(&mut watched.contacts, sensor.geom.as_deref());
         }

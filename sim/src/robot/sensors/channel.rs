@@ -169,7 +169,7 @@ impl Channel {
 
 impl SensorPlan {
     /// The true reading.
-    fn read(&self, truth: &Truth, scene: Scene, values: &mut [f64]) {
+    pub(crate) fn read(&self, truth: &Truth, scene: Scene, values: &mut [f64]) {
         let of_joints = |read: &dyn Fn(usize) -> f64, values: &mut [f64]| {
             values.iter_mut().zip(&self.joints).for_each(|(value, joint)| *value = read(*joint));
         };

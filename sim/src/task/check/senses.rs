@@ -19,6 +19,22 @@ impl Check<'_> {
         terrain.check().or_else(|Refusal { field, found, expected }| self.fail(field, found, expected))
     }
 
+    /// What only the critic sees.
+    pub(super) fn privileged(&self) -> Result<(), TaskError> {
+        let privileged = &self.document.privileged;
+        if self.model.is_none() && (privileged.randomization || !privileged.sensors.is_empty()) {
+            return self.fail("privileged", "present", "none: equations hide nothing from the policy");
+        }
+        for sensor in &privileged.sensors {
+            self.sensor(sensor)?;
+            if sensor.errors != SensorErrors::default() || sensor.period_s.is_some() {
+                let field = format!("privileged sensor {:?}: errors or period_s", sensor.name);
+                return self.fail(field, "present", "none: what the critic sees is true");
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn sensor(&self, sensor: &SensorDocument) -> Result<(), TaskError> {
         use SensorQuantity::{ContactForce, JointEffort, JointPosition, JointVelocity};
         let field = |key: &str| format!("sensor {:?}: {key}", sensor.name);
