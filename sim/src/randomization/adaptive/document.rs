@@ -57,9 +57,8 @@ fn half() -> f64 {
 impl AdaptiveDocument {
     /// Refuses what cannot adapt.
     pub(crate) fn check(&self, moment: Moment, training: &Distribution) -> Result<Adaptation, Refusal> {
-        let refuse = |field: &str, found: String, expected: String| {
-            Err((format!("adaptive{field}"), found, expected))
-        };
+        let refuse =
+            |field: &str, found: String, expected: String| Err((format!("adaptive{field}"), found, expected));
         if moment != Moment::Reset {
             let found = format!("a term with moment = \"{}\"", format!("{moment:?}").to_lowercase());
             return refuse("", found, "moment = \"reset\"".to_owned());
