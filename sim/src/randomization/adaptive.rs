@@ -1,6 +1,6 @@
 //! Automatic domain randomization: [`AdaptiveRanges`], which widen as a policy masters them and shrink where it fails.
 //!
-//! After "Solving Rubik's Cube with a Robot Hand" (OpenAI, 2019, arXiv 1910.07113), section 5 and algorithm 1. Each adaptive
+//! After "Solving Rubik's Cube with a Robot Hand" (2019, arXiv 1910.07113), section 5 and algorithm 1. Each adaptive
 //! term has one range, from which its numbers are drawn uniformly. Some episodes stand at a boundary instead: one term's
 //! numbers are one of its range's two bounds. What such episodes came to is averaged, and the average moves that bound:
 //!
@@ -16,10 +16,10 @@
 //!
 //! | paper | here |
 //! |---|---|
-//! | p_b | `boundary_probability` |
-//! | m | `episodes` |
-//! | t_H, t_L | `raise_above`, `lower_below` |
-//! | Δ | a term's `step` |
+//! | `p_b` | `boundary_probability` |
+//! | `m` | `episodes` |
+//! | `t_H`, `t_L` | `raise_above`, `lower_below` |
+//! | `Δ` | a term's `step` |
 //!
 //! Deviations, each because one process steps all environments and the file is to bound what is drawn:
 //! - a bound never leaves `training` and never moves inside `start`;
