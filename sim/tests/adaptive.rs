@@ -243,6 +243,48 @@ fn an_environment_alone_with_the_same_ranges_has_the_same_episode() {
 }
 
 #[test]
+fn a_fault_remembers_its_ranges_and_can_be_run_again() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support");
+    let mut text = std::fs::read_to_string(folder.join("crawler.toml")).unwrap();
+    let model = folder.join("crawler.xml").display().to_string();
+    for (from, to) in [
+        ("model = \"crawler.xml\"", &*format!("model = {model:?}")),
+        // Motors that no robot has, so that its simulation explodes.
+        ("-8.0", "-8e7"),
+        ("= 8.0", "= 8e7"),
+    ] {
+        text = text.replace(from, to);
+    }
+    let term = "term = \"mass\"\noperation = \"scale\"\ntraining = [0.5, 1.5]\n";
+    let adaptive = "adaptive = { start = [0.75, 1.25], step = 0.125 }\n";
+    let rule = "measure = \"return\"\nraise_above = 0.5\nlower_below = -0.5\nepisodes = 1\n";
+    let lines = format!("[[randomization]]\n{term}{adaptive}\n[adaptive_randomization]\n{rule}");
+    let task = Task::load(&support::write("adaptive-fault", &support::varied(&text, &lines))).unwrap();
+    let mut environments = environments(&task, 2);
+    environments.reset().unwrap();
+    let actions: Vec<f32> =
+        (0..ENVIRONMENTS * task.action_size()).map(|index| if index % 3 == 0 { 1.0 } else { -0.7 }).collect();
+    let mut faults = Vec::new();
+    for _ in 0..30 {
+        environments.step(&actions).unwrap();
+        faults.extend(environments.take_faults());
+    }
+    assert!(!faults.is_empty());
+    for fault in &faults {
+        assert_eq!(fault.ranges.len(), 1);
+        let mut again = Env::new(&task, Randomization::Training, fault.seed, fault.environment).unwrap();
+        let mut observation = vec![0.0; task.observation_size()];
+        again.set_ranges(&fault.ranges).unwrap();
+        again.reset(fault.episode, &mut observation).unwrap();
+        for action in fault.actions.chunks_exact(task.action_size()) {
+            assert!(again.fault().is_none());
+            again.step(action, &mut observation).unwrap();
+        }
+        assert_eq!(again.fault(), Some(fault));
+    }
+}
+
+#[test]
 fn what_cannot_adapt_is_refused_with_field_found_and_expected() {
     for (name, from, to, expected) in [
         ("moment", "start = [0.875", "start = [0.4", "within training"),
@@ -282,7 +324,7 @@ fn what_cannot_adapt_is_refused_with_field_found_and_expected() {
 fn the_task_in_words_says_what_adapts() {
     let words = load("words", TERMS).unwrap().describe();
     for expected in [
-        ", adaptive from 0.875 to 1.125 in steps of 0.125",
+        ", in training adaptive from 0.875 to 1.125 in steps of 0.125",
         "adaptive      a bound widens at a mean success of 0.75 over 2 episodes there, narrows at 0.25; 0.5 of all episodes are at one",
     ] {
         assert!(words.contains(expected), "{words}");

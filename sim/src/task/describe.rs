@@ -225,7 +225,7 @@ impl Task {
             }
             if let Some(adaptation) = term.adaptive {
                 let [low, high] = adaptation.start;
-                write!(text, ", adaptive from {low} to {high} in steps of {}", adaptation.step)?;
+                write!(text, ", in training adaptive from {low} to {high} in steps of {}", adaptation.step)?;
             }
             writeln!(text)?;
         }
