@@ -284,6 +284,7 @@ impl Env {
             environment: self.environment,
             episode: self.episode,
             difficulty: self.robot().and_then(SimulatedRobot::difficulty),
+            ranges: self.robot().map_or_else(Vec::new, |robot| robot.ranges().to_vec()),
             time_s: self.step as f64 * self.task.policy_period_s(),
             cause,
             actions: self.actions_taken.clone(),
@@ -309,6 +310,19 @@ impl Env {
     pub fn set_difficulty(&mut self, difficulty: Option<f64>) {
         if let Plant::Robot(robot) = &mut self.plant {
             robot.set_difficulty(difficulty);
+        }
+    }
+
+    /// Sets the ranges that adaptive terms draw from in the episodes to come; see [`SimulatedRobot::set_ranges`].
+    ///
+    /// A state that is restored brings its own.
+    ///
+    /// # Errors
+    /// Another number of ranges than of adaptive terms.
+    pub fn set_ranges(&mut self, ranges: &[[f64; 2]]) -> Result<(), SimError> {
+        match &mut self.plant {
+            Plant::Robot(robot) => robot.set_ranges(ranges),
+            Plant::Mechanism(_) => SimError::check_lengths(&[("adaptive ranges", 0, ranges.len())]),
         }
     }
 

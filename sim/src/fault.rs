@@ -13,8 +13,8 @@ pub const LARGEST_DISTANCE_M: f64 = 1e6;
 
 /// Where a simulation left what is physical.
 ///
-/// `Env::new` with the same task, randomization, seed and environment, the same difficulty, a reset to the episode and these
-/// actions lead back to it, bit for bit.
+/// `Env::new` with the same task, randomization, seed and environment, the same difficulty and ranges, a reset to the episode and
+/// these actions lead back to it, bit for bit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
     /// The task.
@@ -28,6 +28,9 @@ pub struct Fault {
     /// The difficulty that was set for the episode; absent where the task's range said it.
     #[serde(default)]
     pub difficulty: Option<f64>,
+    /// The adaptive ranges that were set for the episode; see [`crate::Env::set_ranges`].
+    #[serde(default)]
+    pub ranges: Vec<[f64; 2]>,
     /// Since the episode's start.
     pub time_s: f64,
     /// What was not physical.

@@ -2,14 +2,16 @@
 //!
 //! Environments never share state and each draws from its own streams, so how they are spread over threads cannot
 //! matter. Workers own their environments only while they step them: a shard of environments travels to a worker and
-//! back through a channel, which needs no lock and no unsafe code. With one thread nothing travels.
+//! back through a channel, which needs no lock and no unsafe code. With one thread nothing travels. The one thing that
+//! environments do share, adaptive ranges of randomization, changes between steps alone: see `adaptation`.
 
+mod adaptation;
 mod shard;
 
 use crate::env::{Env, EnvState, EpisodeSummary};
 use crate::error::SimError;
 use crate::fault::Fault;
-use crate::randomization::Randomization;
+use crate::randomization::{AdaptiveRanges, AdaptiveRangesState, Randomization};
 use crate::task::Task;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,8 @@ pub struct VecEnv {
     truncated: Vec<bool>,
     faulted: Vec<bool>,
     finished: Vec<Option<EpisodeSummary>>,
+    /// Absent where nothing adapts.
+    ranges: Option<AdaptiveRanges>,
 }
 
 /// Everything from which a [`VecEnv`] goes on bit for bit.
@@ -40,6 +44,7 @@ pub struct VecEnvState {
     environments: Vec<EnvState>,
     /// What the next actions answer, `[environments, observation_size]`.
     observations: Vec<f32>,
+    ranges: Option<AdaptiveRangesState>,
 }
 
 /// A thread that steps the shards that it is sent.
@@ -52,7 +57,8 @@ struct Worker {
 
 impl VecEnv {
     /// `environments` environments, of which the `i`-th depends on (`seed`, `i`, its actions) alone, stepped by `threads`
-    /// threads, the caller's included; 0 counts as 1. Call [`Self::reset`] before the first step.
+    /// threads, the caller's included; 0 counts as 1. Call [`Self::reset`] before the first step. In training, where a task
+    /// has adaptive ranges, it depends also on how the others' episodes moved them.
     ///
     /// # Errors
     /// No environment, or a thread that cannot be started.
@@ -78,6 +84,10 @@ impl VecEnv {
         }
         let workers = (1..threads).map(Worker::start).collect::<Result<_, _>>()?;
         let (observation_size, action_size) = (task.observation_size(), task.action_size());
+        let ranges = match randomization {
+            Randomization::Training => task.adaptive_ranges(),
+            Randomization::Acceptance | Randomization::Nominal => None,
+        };
         Ok(Self {
             shards,
             workers,
@@ -91,14 +101,16 @@ impl VecEnv {
             truncated: vec![false; environments],
             faulted: vec![false; environments],
             finished: vec![None; environments],
+            ranges,
         })
     }
 
-    /// Starts episode 0 of every environment.
+    /// Starts episode 0 of every environment, and adaptive ranges from their start.
     ///
     /// # Errors
     /// A worker was lost in an earlier step.
     pub fn reset(&mut self) -> Result<(), SimError> {
+        self.restart_ranges()?;
         for index in 0..self.shards.len() {
             let Some(shard) = &mut self.shards[index] else {
                 return Err(SimError::WorkerLost { worker: index });
@@ -132,7 +144,7 @@ impl VecEnv {
             }
             self.collect(index);
         }
-        Ok(())
+        self.adapt()
     }
 
     /// The present state of all environments, the same for any number of threads.
@@ -145,7 +157,8 @@ impl VecEnv {
             let shard = shard.as_ref().ok_or(SimError::WorkerLost { worker })?;
             environments.extend(shard.states());
         }
-        Ok(VecEnvState { environments, observations: self.observations.clone() })
+        let ranges = self.ranges.as_ref().map(AdaptiveRanges::state);
+        Ok(VecEnvState { environments, observations: self.observations.clone(), ranges })
     }
 
     /// Goes on from the state of as many environments of the same task and level of randomization, on any number of threads.
@@ -160,6 +173,14 @@ impl VecEnv {
             ("environments", self.environments, state.environments.len()),
             ("observations", self.observations.len(), state.observations.len()),
         ])?;
+        match (&mut self.ranges, &state.ranges) {
+            (Some(ranges), Some(saved)) => ranges.restore(saved)?,
+            (None, None) => {}
+            (_, saved) => {
+                let found = if saved.is_some() { "it has" } else { "it has no" };
+                return Err(SimError::Snapshot { reason: format!("{found} adaptive ranges") });
+            }
+        }
         for (worker, shard) in self.shards.iter_mut().enumerate() {
             let shard = shard.as_mut().ok_or(SimError::WorkerLost { worker })?;
             let rows = shard.first * self.observation_size..;

@@ -113,6 +113,7 @@ pub fn evaluate_image(
     let scratch = vec![0.0; view.scratch_len()];
     let mut executor = Executor::new(view, scratch)?;
     let mut environments = VecEnv::new(task, randomization, episodes, seed, threads)?;
+    environments.widen_ranges()?;
     let mut actions = vec![0.0; episodes * task.action_size()];
     let mut finished: Vec<Option<EpisodeSummary>> = vec![None; episodes];
     environments.reset()?;

@@ -29,6 +29,7 @@ pub mod playback;
 pub mod progress;
 pub mod proof;
 pub mod random;
+pub mod ranges;
 pub mod replay;
 pub mod report;
 pub mod run_directory;

@@ -2,10 +2,12 @@
 
 use crate::checkpoint;
 use crate::metrics::MetricsFile;
+use crate::ranges::RangesFile;
 use crate::run_directory::{RunDirectory, atomic_write};
 use crate::training::{Checkpoint, EvaluationPoint, Progress, TrainingObserver};
 use indicatif::{ProgressBar, ProgressStyle};
 use sinew_sim::Fault;
+use sinew_sim::randomization::AdaptiveRanges;
 use std::io::{self, IsTerminal};
 
 /// Without a terminal, progress is a line each time this share of the run is done.
@@ -17,6 +19,8 @@ const KEPT_FAULTS: u64 = 100;
 pub struct ConsoleObserver {
     run: RunDirectory,
     metrics: MetricsFile,
+    /// Created with the first row.
+    ranges: Option<RangesFile>,
     bar: Option<ProgressBar>,
     total_steps: u64,
     curve: Vec<EvaluationPoint>,
@@ -41,6 +45,7 @@ impl ConsoleObserver {
         Ok(Self {
             run: run.clone(),
             metrics,
+            ranges: None,
             bar,
             total_steps,
             curve: Vec::new(),
@@ -57,6 +62,14 @@ impl ConsoleObserver {
     /// The last report of progress.
     pub fn last(&self) -> Option<&Progress> {
         self.last.as_ref()
+    }
+
+    fn write_ranges(&mut self, steps: u64, ranges: &AdaptiveRanges) -> io::Result<()> {
+        let file = match &mut self.ranges {
+            Some(file) => file,
+            none => none.insert(RangesFile::create(&self.run.file("ranges.csv"), ranges)?),
+        };
+        file.append(steps, ranges)
     }
 
     /// A line above the bar.
@@ -91,6 +104,12 @@ impl TrainingObserver for ConsoleObserver {
             if before / share < progress.steps / share {
                 eprintln!("{:>8} steps  {message}", progress.steps);
             }
+        }
+    }
+
+    fn on_ranges(&mut self, steps: u64, ranges: &AdaptiveRanges) {
+        if let Err(error) = self.write_ranges(steps, ranges) {
+            self.write_error.get_or_insert(error);
         }
     }
 

@@ -14,6 +14,7 @@ use crate::random::Stream;
 use crate::replay::{Batch, Replay, Transition};
 use crate::report::undefined;
 use serde::{Deserialize, Serialize};
+use sinew_sim::randomization::AdaptiveRanges;
 use sinew_sim::{Fault, Randomization, SimError, Task, VecEnv};
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -78,6 +79,8 @@ pub struct Checkpoint {
 pub trait TrainingObserver {
     /// About every 500 environment steps.
     fn on_progress(&mut self, progress: &Progress);
+    /// After each report of progress, where the task has adaptive ranges.
+    fn on_ranges(&mut self, _steps: u64, _ranges: &AdaptiveRanges) {}
     /// When an episode's simulation broke down; `count` is how many have by now. None of it is learned from.
     fn on_fault(&mut self, count: u64, fault: &Fault);
     /// After each evaluation.
@@ -216,7 +219,7 @@ impl<'r> Run<'r> {
             let steps = self.steps;
             let passed = |interval: u64| interval > 0 && before / interval < steps / interval;
             if passed(PROGRESS_INTERVAL) {
-                observer.on_progress(&self.progress());
+                self.report(observer);
             }
             let last = steps >= self.config.training.steps;
             let interval = self.config.training.evaluation_interval;
@@ -229,8 +232,15 @@ impl<'r> Run<'r> {
                     .map_err(|source| TrainingError::Checkpoint { steps, source })?;
             }
         }
-        observer.on_progress(&self.progress());
+        self.report(observer);
         Ok(self.best_actor())
+    }
+
+    fn report(&self, observer: &mut dyn TrainingObserver) {
+        observer.on_progress(&self.progress());
+        if let Some(ranges) = self.environments.adaptive_ranges() {
+            observer.on_ranges(self.steps, ranges);
+        }
     }
 
     /// One step of every environment.

@@ -1,5 +1,6 @@
 //! The numbers that one robot has drawn: [`Draws`], and when each is drawn again.
 
+use super::adaptive::{AdaptationRule, Boundary, BoundarySampling, BoundarySamplingState};
 use super::parameter::{Components, Operation, Parameter};
 use super::term::{Moment, Targets, Term};
 use super::{Distribution, Randomization, Variation};
@@ -44,6 +45,7 @@ pub(crate) struct Draws {
     due: Vec<u64>,
     /// Where in a physics step commands arrive and samples are taken, as fractions of it.
     phases: [f64; 2],
+    sampling: BoundarySampling,
     variation: Variation,
 }
 
@@ -53,18 +55,31 @@ pub(crate) struct DrawsState {
     values: Vec<f64>,
     due: Vec<u64>,
     phases: [f64; 2],
+    sampling: BoundarySamplingState,
 }
 
 impl Draws {
-    /// Of one level; nominal until [`Self::reset`].
-    pub(crate) fn new(terms: &[Term], targets: &Targets, randomization: Randomization) -> Self {
+    /// Of one level; nominal until [`Self::reset`]. In training, adaptive terms follow the task's `rule`.
+    pub(crate) fn new(
+        terms: &[Term],
+        targets: &Targets,
+        randomization: Randomization,
+        rule: Option<AdaptationRule>,
+    ) -> Self {
         let of_level = |term: &Term| Some((term.clone(), term.distribution(randomization)?.clone()));
         let terms: Arc<[(Term, Distribution)]> = terms.iter().filter_map(of_level).collect();
         let size = terms.iter().map(|(term, _)| term.size()).sum();
+        let sampling = match rule {
+            Some(rule) if randomization == Randomization::Training => {
+                BoundarySampling::new(terms.iter().map(|(term, _)| term), rule.boundary_probability)
+            }
+            _ => BoundarySampling::none(),
+        };
         Self {
             values: vec![0.0; size],
             due: vec![0; terms.len()],
             phases: [0.0; 2],
+            sampling,
             variation: Variation::new(targets),
             terms,
         }
@@ -73,10 +88,13 @@ impl Draws {
     /// Starts an episode: everything is drawn, in the order of the file.
     pub(crate) fn reset(&mut self, seed: u64, environment: u64, stream: &mut Stream, physics_period_s: f64) {
         let mut startup = Stream::new(seed.wrapping_add(STARTUP_SEED_OFFSET), environment, 0);
+        self.sampling.begin(stream);
         let mut rest = &mut self.values[..];
-        for ((term, distribution), due) in self.terms.iter().zip(&mut self.due) {
+        for (index, ((term, distribution), due)) in self.terms.iter().zip(&mut self.due).enumerate() {
             let (own, others) = rest.split_at_mut(term.size());
             rest = others;
+            let adapted = self.sampling.distribution(index);
+            let distribution = adapted.as_ref().unwrap_or(distribution);
             if term.moment == Moment::Startup {
                 draw(term, distribution, &mut startup, own);
             } else {
@@ -108,6 +126,21 @@ impl Draws {
             self.compose();
         }
         touched
+    }
+
+    /// Sets the adaptive ranges of the episodes to come, in the order of the file; none for those of the task.
+    pub(crate) fn set_ranges(&mut self, ranges: &[[f64; 2]]) -> Result<(), SimError> {
+        self.sampling.set_ranges(ranges)
+    }
+
+    /// The adaptive ranges that this episode draws from; none where they are the task's.
+    pub(crate) fn ranges(&self) -> &[[f64; 2]] {
+        self.sampling.ranges()
+    }
+
+    /// Where this episode stands, if at the boundary of an adaptive range.
+    pub(crate) fn boundary(&self) -> Option<Boundary> {
+        self.sampling.boundary()
     }
 
     /// What the numbers amount to.
@@ -156,7 +189,12 @@ impl Draws {
     }
 
     pub(crate) fn state(&self) -> DrawsState {
-        DrawsState { values: self.values.clone(), due: self.due.clone(), phases: self.phases }
+        DrawsState {
+            values: self.values.clone(),
+            due: self.due.clone(),
+            phases: self.phases,
+            sampling: self.sampling.state(),
+        }
     }
 
     /// Goes on from the state of the same terms.
@@ -165,6 +203,7 @@ impl Draws {
             ("drawn numbers", self.values.len(), state.values.len()),
             ("randomization terms", self.due.len(), state.due.len()),
         ])?;
+        self.sampling.restore(&state.sampling)?;
         self.values.copy_from_slice(&state.values);
         self.due.copy_from_slice(&state.due);
         self.phases = state.phases;

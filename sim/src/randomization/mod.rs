@@ -1,9 +1,12 @@
 //! Domain randomization: how the robots of a task differ, and what one episode draws.
 //!
 //! A task lists terms: a [`Parameter`], whose it is, how a drawn number changes it, when it is drawn, and its
-//! [`Distribution`]. One robot's draws hold the present numbers and the variation that they amount to. By default a number is drawn once for each episode, so that the policy meets a consistent robot that it can come to
-//! know, never a mean one. What no term names is nominal.
+//! [`Distribution`]. One robot's draws hold the present numbers and the variation that they amount to. By default a
+//! number is drawn once for each episode, so that the policy meets a consistent robot that it can come to know, never a
+//! mean one. What no term names is nominal. A term may be adaptive: in training its range is one of [`AdaptiveRanges`],
+//! and starts narrow.
 
+mod adaptive;
 mod distribution;
 mod draws;
 mod parameter;
@@ -11,6 +14,8 @@ mod range;
 mod term;
 mod variation;
 
+pub(crate) use adaptive::{AdaptationRule, AdaptiveRangesState, Performance};
+pub use adaptive::{AdaptiveRanges, Boundary, Side};
 pub use distribution::Distribution;
 pub(crate) use draws::{Draws, DrawsState, Touched};
 pub use parameter::{Operation, Parameter};

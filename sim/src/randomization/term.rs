@@ -1,6 +1,7 @@
 //! One way in which robots differ: [`Term`], a parameter with its targets, operation, moment and distributions.
 
 use super::Randomization;
+use super::adaptive::{Adaptation, AdaptiveDocument};
 use super::distribution::Distribution;
 use super::parameter::{FACTORS, Operation, Parameter, TargetKind};
 use super::range::Range;
@@ -24,6 +25,8 @@ pub(crate) struct TermDocument {
     pub(crate) training: Distribution,
     /// The same as in training where absent.
     pub(crate) acceptance: Option<Distribution>,
+    /// How its range grows in training, where it does.
+    pub(crate) adaptive: Option<AdaptiveDocument>,
 }
 
 /// When a number is drawn.
@@ -53,6 +56,7 @@ pub(crate) struct Term {
     /// Places among the targets of the parameter's kind.
     pub(crate) targets: Vec<usize>,
     pub(crate) each: bool,
+    pub(crate) adaptive: Option<Adaptation>,
     training: Distribution,
     acceptance: Distribution,
 }
@@ -159,6 +163,10 @@ impl Term {
                 );
             }
         }
+        let adaptive = document.adaptive.map(|adaptive| adaptive.check(document.moment, &document.training));
+        let adaptive = adaptive
+            .transpose()
+            .map_err(|(field, found, expected)| (format!("{}: {field}", form.name), found, expected))?;
         Ok(Self {
             label: document.label(),
             parameter: document.term,
@@ -167,6 +175,7 @@ impl Term {
             every_s,
             targets: chosen,
             each: document.each,
+            adaptive,
             training: document.training.clone(),
             acceptance: acceptance.clone(),
         })

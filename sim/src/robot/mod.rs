@@ -27,7 +27,7 @@ pub(crate) use stability::{LARGEST_GAIN, Servo, servo_gain};
 
 use crate::error::SimError;
 use crate::random::Stream;
-use crate::randomization::{Draws, Parameter, Randomization, delay_steps};
+use crate::randomization::{Boundary, Draws, Parameter, Randomization, delay_steps};
 use crate::rotation;
 use crate::start;
 use crate::task::{SensorPlan, Task};
@@ -339,6 +339,25 @@ impl SimulatedRobot {
     /// The difficulty that was set for this episode; absent where the task's range said it.
     pub fn difficulty(&self) -> Option<f64> {
         self.difficulty
+    }
+
+    /// Sets the ranges that the task's adaptive terms draw from in the episodes to come, `[low, high]` in the order of the
+    /// file; none for the whole ranges of training, which count where none was ever set.
+    ///
+    /// # Errors
+    /// Another number of ranges than of adaptive terms.
+    pub fn set_ranges(&mut self, ranges: &[[f64; 2]]) -> Result<(), SimError> {
+        self.draws.set_ranges(ranges)
+    }
+
+    /// The adaptive ranges that were set for this episode.
+    pub fn ranges(&self) -> &[[f64; 2]] {
+        self.draws.ranges()
+    }
+
+    /// The bound of an adaptive range at which this episode stands, if it does.
+    pub fn boundary(&self) -> Option<Boundary> {
+        self.draws.boundary()
     }
 
     /// The ground under this episode; absent where the task has no terrain.

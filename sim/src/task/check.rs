@@ -1,5 +1,6 @@
 //! Checks of a task's document that its types cannot express.
 
+mod adaptive;
 mod discrete;
 mod equations;
 mod objective;
@@ -49,6 +50,7 @@ pub(super) fn check(
     check.start()?;
     check.terrain()?;
     check.privileged()?;
+    check.adaptive()?;
     document.sensors.iter().try_for_each(|sensor| check.errors(sensor))?;
     Ok(Checked { terms: check.terms()?, objective: check.objective()? })
 }

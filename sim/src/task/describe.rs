@@ -4,7 +4,7 @@ use super::Task;
 use super::document::{ActuatorDocument, SafeActionSpec, SampledDocument};
 use crate::objective::{RewardTerm, Shape};
 use crate::quantity::Measure;
-use crate::randomization::{Moment, Parameter, Randomization};
+use crate::randomization::{AdaptationRule, Moment, Parameter, Performance, Randomization};
 use crate::robot::{Formulation, JointKind};
 use sinew_policy_runtime::contract::{ObservationTerm, TermSource};
 use std::fmt::Write as _;
@@ -242,6 +242,10 @@ impl Task {
                 Moment::Interval => write!(text, ", every {} to {} s", term.every_s.low, term.every_s.high)?,
                 Moment::Step => write!(text, ", every policy period")?,
             }
+            if let Some(adaptation) = term.adaptive {
+                let [low, high] = adaptation.start;
+                write!(text, ", in training adaptive from {low} to {high} in steps of {}", adaptation.step)?;
+            }
             writeln!(text)?;
         }
         for sensor in &self.inner.document.sensors {
@@ -250,7 +254,21 @@ impl Task {
                 writeln!(text, "  {name:<38} {size:>24} {size:>24}")?;
             }
         }
-        Ok(())
+        self.write_adaptation(text)
+    }
+
+    fn write_adaptation(&self, text: &mut String) -> std::fmt::Result {
+        let Some(rule) = self.inner.document.adaptive_randomization else { return Ok(()) };
+        let AdaptationRule { measure, raise_above, lower_below, episodes, boundary_probability } = rule;
+        let measure = match measure {
+            Performance::Success => "success",
+            Performance::Return => "return",
+        };
+        writeln!(
+            text,
+            "adaptive      a bound widens at a mean {measure} of {raise_above} over {episodes} episodes there, narrows at \
+             {lower_below}; {boundary_probability} of all episodes are at one"
+        )
     }
 
     /// What is legal and yet probably a mistake.

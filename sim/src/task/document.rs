@@ -9,7 +9,7 @@ use super::scan::{BeamsDocument, CameraDocument, GridDocument};
 use crate::equations::Equations;
 use crate::objective::{Sample, Shape};
 use crate::quantity::Quantity;
-use crate::randomization::{Distribution, Range, TermDocument as RandomizationDocument};
+use crate::randomization::{AdaptationRule, Distribution, Range, TermDocument as RandomizationDocument};
 use crate::robot::{Base, Formulation, JointKind};
 use crate::terrain::TerrainDocument;
 use serde::Deserialize;
@@ -51,6 +51,8 @@ pub(crate) struct TaskDocument {
     pub(crate) start: StartDocument,
     #[serde(default)]
     pub(crate) randomization: Vec<RandomizationDocument>,
+    /// Present where a term of randomization is adaptive.
+    pub(crate) adaptive_randomization: Option<AdaptationRule>,
     #[serde(default)]
     pub(crate) truth: TruthDocument,
     pub(crate) terrain: Option<TerrainDocument>,

@@ -28,7 +28,9 @@ pub(crate) use scan::{BeamsDocument, CameraDocument, GridDocument};
 use crate::equations::Equations;
 use crate::objective::{CustomObjective, Objective, RewardTerm, Success, Termination};
 use crate::quantity::{Quantity, Situation};
-use crate::randomization::{Distribution, Draws, Operation, Parameter, Randomization, Targets, Term, WORLD};
+use crate::randomization::{
+    AdaptiveRanges, Distribution, Draws, Operation, Parameter, Randomization, Targets, Term, WORLD,
+};
 use crate::robot::{Attachment, JointKind, ModelFile, RayPattern, RobotModel, read_text};
 use crate::terrain::TerrainSet;
 use crate::truth::Truth;
@@ -375,7 +377,15 @@ impl Task {
     /// Numbers of a level, to be drawn.
     pub(crate) fn draws(&self, randomization: Randomization) -> Draws {
         let Inner { document, model, joints, terms, .. } = &*self.inner;
-        Draws::new(terms, &targets(document, model.as_ref(), &joints.names), randomization)
+        let targets = targets(document, model.as_ref(), &joints.names);
+        Draws::new(terms, &targets, randomization, document.adaptive_randomization)
+    }
+
+    /// The ranges of the adaptive terms, with which training starts; absent where there are none.
+    pub(crate) fn adaptive_ranges(&self) -> Option<AdaptiveRanges> {
+        let rule = self.inner.document.adaptive_randomization?;
+        let adaptive = self.terms().iter().filter_map(|term| Some((term.label.clone(), term.adaptive?)));
+        Some(AdaptiveRanges::new(rule, adaptive))
     }
 
     /// The longest action or observation delay that any actuator or sensor can draw, s.

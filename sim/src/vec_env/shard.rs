@@ -3,6 +3,8 @@
 use crate::env::{Env, EnvState, EpisodeSummary};
 use crate::error::SimError;
 use crate::fault::Fault;
+use crate::randomization::Boundary;
+use crate::robot::SimulatedRobot;
 use crate::task::Task;
 
 /// A run of consecutive environments.
@@ -22,6 +24,8 @@ pub(super) struct Shard {
     /// What broke down since [`super::VecEnv`] last took them.
     pub(super) faults: Vec<Fault>,
     pub(super) finished: Vec<Option<EpisodeSummary>>,
+    /// Where those episodes stood that ended in the last step.
+    pub(super) boundaries: Vec<Option<Boundary>>,
     /// What went wrong in the last step.
     pub(super) error: Option<SimError>,
 }
@@ -44,6 +48,7 @@ impl Shard {
             faulted: vec![false; count],
             faults: Vec::new(),
             finished: vec![None; count],
+            boundaries: vec![None; count],
             error: None,
         }
     }
@@ -58,6 +63,11 @@ impl Shard {
 
     pub(super) fn env_mut(&mut self, index: usize) -> Option<&mut Env> {
         self.envs.get_mut(index)
+    }
+
+    /// Sets the adaptive ranges of the episodes to come.
+    pub(super) fn set_ranges(&mut self, ranges: &[[f64; 2]]) -> Result<(), SimError> {
+        self.envs.iter_mut().try_for_each(|env| env.set_ranges(ranges))
     }
 
     /// Takes this shard's actions from the front of `actions`.
@@ -126,6 +136,7 @@ impl Shard {
         self.faults.extend(env.fault().cloned());
         if outcome.terminated || outcome.truncated || outcome.faulted {
             self.finished[index] = Some(env.summary());
+            self.boundaries[index] = env.robot().and_then(SimulatedRobot::boundary);
             let episode = env.episode() + 1;
             env.reset(episode, next)?;
         } else {
