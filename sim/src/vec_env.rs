@@ -28,6 +28,9 @@ pub struct VecEnv {
     environments: usize,
     observations: Vec<f32>,
     final_observations: Vec<f32>,
+    privileged_size: usize,
+    privileged: Vec<f32>,
+    final_privileged: Vec<f32>,
     rewards: Vec<f32>,
     terminated: Vec<bool>,
     truncated: Vec<bool>,
@@ -96,6 +99,9 @@ impl VecEnv {
             environments,
             observations: vec![0.0; environments * observation_size],
             final_observations: vec![0.0; environments * observation_size],
+            privileged_size: task.privileged_size(),
+            privileged: vec![0.0; environments * task.privileged_size()],
+            final_privileged: vec![0.0; environments * task.privileged_size()],
             rewards: vec![0.0; environments],
             terminated: vec![false; environments],
             truncated: vec![false; environments],
@@ -227,6 +233,9 @@ impl VecEnv {
         let values = rows.start * self.observation_size..rows.end * self.observation_size;
         self.observations[values.clone()].copy_from_slice(&shard.observations);
         self.final_observations[values].copy_from_slice(&shard.final_observations);
+        let values = rows.start * self.privileged_size..rows.end * self.privileged_size;
+        self.privileged[values.clone()].copy_from_slice(&shard.privileged);
+        self.final_privileged[values].copy_from_slice(&shard.final_privileged);
         self.rewards[rows.clone()].copy_from_slice(&shard.rewards);
         self.terminated[rows.clone()].copy_from_slice(&shard.terminated);
         self.truncated[rows.clone()].copy_from_slice(&shard.truncated);
@@ -249,6 +258,17 @@ impl VecEnv {
     /// What the last actions led to, `[environments, observation_size]`: before any reset.
     pub fn final_observations(&self) -> &[f32] {
         &self.final_observations
+    }
+
+    /// What only a critic sees beside [`Self::observations`], `[environments, privileged_size]`: true, undelayed, and what each
+    /// episode drew.
+    pub fn privileged(&self) -> &[f32] {
+        &self.privileged
+    }
+
+    /// The same beside [`Self::final_observations`].
+    pub fn final_privileged(&self) -> &[f32] {
+        &self.final_privileged
     }
 
     /// Rewards of the last step, `[environments]`.

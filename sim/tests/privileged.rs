@@ -54,7 +54,7 @@ fn environments_reveal_the_state_before_and_after_a_reset() {
         let mut environments = VecEnv::new(&task, Randomization::Training, 3, 9, threads).unwrap();
         environments.reset().unwrap();
         let (mut rows, mut finished) = (environments.privileged().to_vec(), 0);
-        for _ in 0..150 {
+        for _ in 0..250 {
             environments.step(&[0.3; 3]).unwrap();
             for (environment, summary) in environments.finished().iter().enumerate() {
                 let span = environment * size..(environment + 1) * size;

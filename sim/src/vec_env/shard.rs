@@ -6,6 +6,7 @@ use crate::fault::Fault;
 use crate::randomization::Boundary;
 use crate::robot::SimulatedRobot;
 use crate::task::Task;
+use std::ops::Range;
 
 /// A run of consecutive environments.
 pub(super) struct Shard {
@@ -14,9 +15,12 @@ pub(super) struct Shard {
     pub(super) first: usize,
     action_size: usize,
     observation_size: usize,
+    privileged_size: usize,
     actions: Vec<f32>,
     pub(super) observations: Vec<f32>,
     pub(super) final_observations: Vec<f32>,
+    pub(super) privileged: Vec<f32>,
+    pub(super) final_privileged: Vec<f32>,
     pub(super) rewards: Vec<f32>,
     pub(super) terminated: Vec<bool>,
     pub(super) truncated: Vec<bool>,
@@ -39,9 +43,12 @@ impl Shard {
             first,
             action_size,
             observation_size,
+            privileged_size: task.privileged_size(),
             actions: vec![0.0; count * action_size],
             observations: vec![0.0; count * observation_size],
             final_observations: vec![0.0; count * observation_size],
+            privileged: vec![0.0; count * task.privileged_size()],
+            final_privileged: vec![0.0; count * task.privileged_size()],
             rewards: vec![0.0; count],
             terminated: vec![false; count],
             truncated: vec![false; count],
@@ -80,8 +87,7 @@ impl Shard {
     pub(super) fn reset(&mut self) -> Result<(), SimError> {
         let rows = self.observations.chunks_exact_mut(self.observation_size);
         self.envs.iter_mut().zip(rows).try_for_each(|(env, row)| env.reset(0, row))?;
-        self.begin();
-        Ok(())
+        self.begin()
     }
 
     /// Of every environment.
@@ -94,19 +100,28 @@ impl Shard {
         self.envs.iter_mut().zip(states).try_for_each(|(env, state)| env.restore(state))?;
         let count = self.observations.len();
         self.observations.copy_from_slice(&observations[..count]);
-        self.begin();
-        Ok(())
+        self.begin()
     }
 
     /// Nothing has been stepped yet.
-    fn begin(&mut self) {
+    fn begin(&mut self) -> Result<(), SimError> {
         self.error = None;
         self.final_observations.copy_from_slice(&self.observations);
+        for index in 0..self.envs.len() {
+            let span = self.privileged_span(index);
+            self.envs[index].reveal(&mut self.privileged[span])?;
+        }
+        self.final_privileged.copy_from_slice(&self.privileged);
         self.rewards.fill(0.0);
         self.terminated.fill(false);
         self.truncated.fill(false);
         self.faulted.fill(false);
         self.finished.fill(None);
+        Ok(())
+    }
+
+    fn privileged_span(&self, index: usize) -> Range<usize> {
+        index * self.privileged_size..(index + 1) * self.privileged_size
     }
 
     /// Steps every environment, and starts the next episode of those whose episode ended.
@@ -121,13 +136,19 @@ impl Shard {
 
     fn step_one(&mut self, index: usize) -> Result<(), SimError> {
         let span = index * self.observation_size..(index + 1) * self.observation_size;
+        let seen = self.privileged_span(index);
         let env = &mut self.envs[index];
         let action = &self.actions[index * self.action_size..(index + 1) * self.action_size];
         let last = &mut self.final_observations[span.clone()];
         let next = &mut self.observations[span];
         // What a step that breaks down leaves behind: finite, and of this episode.
         last.copy_from_slice(next);
+        let (last_seen, next_seen) = (&mut self.final_privileged[seen.clone()], &mut self.privileged[seen]);
+        last_seen.copy_from_slice(next_seen);
         let outcome = env.step(action, last)?;
+        if !outcome.faulted {
+            env.reveal(last_seen)?;
+        }
         self.rewards[index] = outcome.reward;
         self.terminated[index] = outcome.terminated;
         self.truncated[index] = outcome.truncated;
@@ -139,8 +160,10 @@ impl Shard {
             self.boundaries[index] = env.robot().and_then(SimulatedRobot::boundary);
             let episode = env.episode() + 1;
             env.reset(episode, next)?;
+            env.reveal(next_seen)?;
         } else {
             next.copy_from_slice(last);
+            next_seen.copy_from_slice(last_seen);
         }
         Ok(())
     }
