@@ -5,6 +5,7 @@
 //! for, sleeping) is taken away here, and everything a task refers to by name is resolved here.
 
 mod contacts;
+mod description;
 mod hash;
 mod inertia;
 mod insertion;
@@ -12,6 +13,8 @@ mod mjcf;
 mod text;
 mod urdf;
 
+pub(crate) use description::JointLimits;
+pub(super) use description::Site;
 pub(crate) use text::read_text;
 
 use super::appearance::Appearance;
@@ -21,6 +24,9 @@ use super::landmark::{FileNames, Landmarks};
 use crate::randomization::{Parameter, Variation};
 use crate::task::{ActuatorDocument, TaskError};
 use crate::truth::JointState;
+use description::{
+    Coupling, Description, Stated, among_joints, body_name, default_pose, fits_constraints, jointed, names,
+};
 use hash::Closure;
 use insertion::{Inserted, masses};
 use rapier3d::dynamics::{
@@ -29,13 +35,14 @@ use rapier3d::dynamics::{
 };
 use rapier3d::geometry::{ColliderSet, InteractionGroups, InteractionTestMode};
 use rapier3d::math::{Matrix, Vector};
-use rapier3d_mjcf::{MjcfBody, MjcfDofKind, MjcfJoint, MjcfRobot};
+use rapier3d_mjcf::MjcfDofKind;
 use serde::Deserialize;
 use sinew_policy_runtime::interface::ActuatorMode;
 use std::path::Path;
 
 /// Of two surfaces that touch the rougher one counts, as in MuJoCo; rapier's default is their mean.
 pub(super) const FRICTION: CoefficientCombineRule = CoefficientCombineRule::Max;
+
 /// A model's file, before it is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ModelFile<'a> {
@@ -54,67 +61,6 @@ pub(crate) enum Base {
     Fixed,
     /// It moves freely.
     Floating,
-}
-
-/// What a reader makes of a file. MJCF can say all that a URDF can, so rapier's form of it serves both.
-struct Description {
-    robot: MjcfRobot,
-    appearance: Appearance,
-    /// Of each of the robot's joints, what rapier has no place for.
-    stated: Vec<Stated>,
-    sites: Vec<Site>,
-    /// By places among the robot's joints.
-    couplings: Vec<Coupling>,
-}
-
-/// What a file says about a joint and rapier has no place for.
-#[derive(Clone, Copy, Debug, Default)]
-struct Stated {
-    effort: Option<f64>,
-    velocity: Option<f64>,
-    soft_position: Option<[f64; 2]>,
-}
-
-impl Stated {
-    /// With the range that rapier knows of the joint.
-    fn limits(self, joint: &MjcfJoint, kind: JointKind) -> JointLimits {
-        let Self { effort, velocity, soft_position } = self;
-        let position = joint.joint.limits(kind.axis()).map(|limits| [limits.min.into(), limits.max.into()]);
-        JointLimits { position, soft_position, effort, velocity }
-    }
-}
-
-/// A named point of a body, with axes.
-pub(super) struct Site {
-    pub(super) name: String,
-    /// Among the robot's bodies.
-    pub(super) body: usize,
-    /// m, body frame.
-    pub(super) position: [f64; 3],
-    /// To the body's frame, w, x, y, z.
-    pub(super) orientation: [f64; 4],
-}
-
-/// What a joint's file allows it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct JointLimits {
-    /// rad or m.
-    pub(crate) position: Option<[f64; 2]>,
-    /// rad or m: where a URDF's safety controller starts to brake. Nothing in the simulation does.
-    pub(crate) soft_position: Option<[f64; 2]>,
-    /// N m or N: the largest that an actuator on it may have.
-    pub(crate) effort: Option<f64>,
-    /// rad/s or m/s. Nothing in the simulation enforces it.
-    pub(crate) velocity: Option<f64>,
-}
-
-/// One joint that another follows: position = offset + multiplier x position of the leader.
-#[derive(Clone, Copy, Debug)]
-struct Coupling {
-    leader: usize,
-    follower: usize,
-    multiplier: f64,
-    offset: f64,
 }
 
 /// A robot that worlds are cloned from.
@@ -443,92 +389,6 @@ impl RobotModel {
 /// Two surfaces touch where either one's kinds include the other, as MuJoCo's contype and conaffinity say.
 pub(super) fn either(groups: InteractionGroups) -> InteractionGroups {
     InteractionGroups::new(groups.memberships, groups.filter, InteractionTestMode::Or)
-}
-
-/// A body's name, or its place in the file.
-fn body_name(body: &MjcfBody) -> String {
-    body.name.clone().unwrap_or_else(|| format!("body{}", body.mjcf_body_id))
-}
-
-/// Joint constraints have one joint for each body and no springs, and neither armature on slides nor followers.
-fn fits_constraints(robot: &MjcfRobot, written: &[MjcfJoint]) -> Result<(), String> {
-    let name = |joint: &MjcfJoint| joint.name.clone().unwrap_or_default();
-    if let Some(spacer) = robot.bodies.iter().find(|body| body.is_intermediate) {
-        let own = |body: &&MjcfBody| !body.is_intermediate && body.mjcf_body_id == spacer.mjcf_body_id;
-        let name = robot.bodies.iter().find(own).map(body_name).unwrap_or_default();
-        return Err(format!(
-            "body {name:?}: two joints of one body, which joint constraints cannot hold; use multibody"
-        ));
-    }
-    for (index, kind) in jointed(robot) {
-        let joint = &written[index];
-        if kind == JointKind::Slide && joint.armature_per_dof > 0.0 {
-            let name = name(joint);
-            return Err(format!(
-                "joint {name:?}: a slide with armature, which joint constraints cannot have; use multibody"
-            ));
-        }
-        if joint.spring_stiffness_per_dof > 0.0 || joint.springdamper.is_some() {
-            let name = name(joint);
-            return Err(format!(
-                "joint {name:?}: a spring, which joint constraints cannot have; use multibody"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// The same couplings by places among the joints that move.
-fn among_joints(couplings: &[Coupling], jointed: &[(usize, JointKind)]) -> Vec<Coupling> {
-    let place = |joint: usize| jointed.iter().position(|(index, _)| *index == joint);
-    let coupling = couplings.iter().filter_map(|coupling| {
-        let (leader, follower) = (place(coupling.leader)?, place(coupling.follower)?);
-        Some(Coupling { leader, follower, ..*coupling })
-    });
-    coupling.collect()
-}
-
-/// Every joint's place among the robot's joints, and its kind; a floating base is none.
-fn jointed(robot: &MjcfRobot) -> impl Iterator<Item = (usize, JointKind)> {
-    robot.qpos_dofs.iter().filter_map(|dof| {
-        let kind = if dof.kind == MjcfDofKind::Slide { JointKind::Slide } else { JointKind::Hinge };
-        Some((dof.joint?, kind))
-    })
-}
-
-/// Names of the joints: tasks refer to them, so each has one of its own.
-fn names(robot: &MjcfRobot) -> Result<Vec<String>, String> {
-    let mut names: Vec<String> = Vec::new();
-    for (index, _) in jointed(robot) {
-        let name = robot.joints[index].name.clone().unwrap_or_default();
-        if name.is_empty() || names.contains(&name) {
-            return Err(format!("joint {name:?}: expected a name of its own"));
-        }
-        names.push(name);
-    }
-    Ok(names)
-}
-
-/// Each joint's position in the keyframe "default", 0 where there is none.
-fn default_pose(robot: &MjcfRobot) -> Result<Vec<f64>, String> {
-    let Some(keyframe) = robot.keyframes.iter().find(|key| key.name.as_deref() == Some("default")) else {
-        return Ok(vec![0.0; jointed(robot).count()]);
-    };
-    let expected: usize = robot.qpos_dofs.iter().map(|dof| dof.kind.qpos_width()).sum();
-    if keyframe.qpos.len() != expected {
-        let found = keyframe.qpos.len();
-        return Err(format!("the keyframe \"default\" has {found} positions, expected {expected}"));
-    }
-    let mut rest = &keyframe.qpos[..];
-    let mut pose = Vec::new();
-    for dof in &robot.qpos_dofs {
-        let (own, others) = rest.split_at(dof.kind.qpos_width());
-        rest = others;
-        if dof.joint.is_some() {
-            pose.push(own[0] - f64::from(dof.reference));
-        }
-    }
-    Ok(pose)
 }
 
 #[cfg(test)]

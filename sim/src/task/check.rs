@@ -318,7 +318,7 @@ impl Check<'_> {
     }
 
     fn terms(&self) -> Result<Vec<Term>, TaskError> {
-        let targets = super::targets(self.document, self.model, &self.joints.names);
+        let targets = super::variation::targets(self.document, self.model, &self.joints.names);
         let terms = self.document.randomization.iter().enumerate().map(|(index, document)| {
             Term::new(document, &targets, self.document.dynamics.policy_period_s).or_else(
                 |(field, found, expected)| {

@@ -13,7 +13,9 @@ mod effort;
 mod error;
 mod joints;
 mod scan;
+mod senses;
 mod servo;
+mod variation;
 mod watched;
 
 pub(crate) use contract::nobody;
@@ -24,14 +26,13 @@ pub(crate) use document::{
 };
 pub use error::TaskError;
 pub(crate) use scan::{BeamsDocument, CameraDocument, GridDocument};
+pub(crate) use senses::SensorPlan;
 
 use crate::equations::Equations;
 use crate::objective::{CustomObjective, Objective, RewardTerm, Success, Termination};
 use crate::quantity::{Quantity, Situation};
-use crate::randomization::{
-    AdaptiveRanges, Distribution, Draws, Operation, Parameter, Randomization, Targets, Term, WORLD,
-};
-use crate::robot::{Attachment, JointKind, ModelFile, RayPattern, RobotModel, read_text};
+use crate::randomization::{Randomization, Term};
+use crate::robot::{Attachment, ModelFile, RobotModel, read_text};
 use crate::terrain::TerrainSet;
 use crate::truth::Truth;
 use check::Checked;
@@ -39,7 +40,7 @@ use contract::{observation_floor, training_ranges};
 use document::{DynamicsDocument, TaskDocument};
 use joints::Joints;
 use sinew_policy_runtime::document::{nearest, read};
-use sinew_policy_runtime::interface::{Interface, Sensor};
+use sinew_policy_runtime::interface::Interface;
 use sinew_policy_runtime::safe_action::RotorMount;
 use std::path::Path;
 use std::sync::Arc;
@@ -50,25 +51,6 @@ use watched::Watched;
 pub struct Task {
     inner: Arc<Inner>,
     custom: Option<Arc<dyn CustomObjective>>,
-}
-
-/// A sensor with what its names refer to.
-#[derive(Clone, Debug)]
-pub(crate) struct SensorPlan {
-    pub(crate) quantity: SensorQuantity,
-    /// Of joints' quantities, their places among the joints.
-    pub(crate) joints: Vec<usize>,
-    /// Where it sits, among the true state's sites; absent at the base's origin.
-    pub(crate) site: Option<usize>,
-    /// Of a contact's quantity, its place among the true state's contacts.
-    pub(crate) contact: usize,
-    /// Values of a sample.
-    pub(crate) size: usize,
-    /// Of a sensor whose values are rays' lengths.
-    pub(crate) rays: Option<RayPattern>,
-    /// From one of its samples to the next, s.
-    pub(crate) period_s: Option<f64>,
-    pub(crate) errors: SensorErrors,
 }
 
 #[derive(Debug)]
@@ -372,114 +354,6 @@ impl Task {
             joints.iter().find(|joint| joint.name == *name).map(|joint| joint.speed_clip)
         };
         self.inner.joints.names.iter().map(clip).collect()
-    }
-
-    /// Numbers of a level, to be drawn.
-    pub(crate) fn draws(&self, randomization: Randomization) -> Draws {
-        let Inner { document, model, joints, terms, .. } = &*self.inner;
-        let targets = targets(document, model.as_ref(), &joints.names);
-        Draws::new(terms, &targets, randomization, document.adaptive_randomization)
-    }
-
-    /// The ranges of the adaptive terms, with which training starts; absent where there are none.
-    pub(crate) fn adaptive_ranges(&self) -> Option<AdaptiveRanges> {
-        let rule = self.inner.document.adaptive_randomization?;
-        let adaptive = self.terms().iter().filter_map(|term| Some((term.label.clone(), term.adaptive?)));
-        Some(AdaptiveRanges::new(rule, adaptive))
-    }
-
-    /// The longest action or observation delay that any actuator or sensor can draw, s.
-    pub(crate) fn longest_delay_s(&self, parameter: Parameter, randomization: Randomization) -> f64 {
-        let Inner { document, terms, .. } = &*self.inner;
-        let latencies = document.sensors.iter().map(|sensor| sensor.errors.latency_s);
-        let nominal = match parameter {
-            Parameter::ObservationDelay if randomization == Randomization::Nominal => 0.0,
-            Parameter::ObservationDelay => latencies.fold(0.0, f64::max),
-            _ => document.actuators.iter().map(|actuator| actuator.delay_s).fold(0.0, f64::max),
-        };
-        terms.iter().filter(|term| term.parameter == parameter).fold(nominal, |longest, term| {
-            let Some((_, high)) = term.distribution(randomization).map(Distribution::ends) else {
-                return longest;
-            };
-            // Whatever a term leaves out keeps what it had.
-            match term.operation {
-                Operation::Set => longest.max(high),
-                Operation::Scale => longest * high.max(1.0),
-                Operation::Add => longest + high,
-            }
-        })
-    }
-
-    /// How robots differ.
-    pub(crate) fn terms(&self) -> &[Term] {
-        &self.inner.terms
-    }
-
-    /// The sensors, with what their names refer to.
-    pub(crate) fn sensors(&self) -> impl Iterator<Item = SensorPlan> {
-        self.inner.document.sensors.iter().map(|sensor| self.plan(sensor))
-    }
-
-    /// What only the critic sees of the true state, with what its names refer to.
-    pub(crate) fn privileged_sensors(&self) -> impl Iterator<Item = SensorPlan> {
-        self.inner.document.privileged.sensors.iter().map(|sensor| self.plan(sensor))
-    }
-
-    /// Whether the critic sees what randomization drew.
-    pub(crate) fn reveals_randomization(&self) -> bool {
-        self.inner.document.privileged.randomization
-    }
-
-    /// Values that only the critic sees; see [`crate::VecEnv::privileged`].
-    pub fn privileged_size(&self) -> usize {
-        let sensed: usize = self.privileged_sensors().map(|plan| plan.size).sum();
-        let drawn: usize = self.terms().iter().map(Term::size).sum();
-        sensed + if self.reveals_randomization() { drawn } else { 0 }
-    }
-
-    fn plan(&self, sensor: &SensorDocument) -> SensorPlan {
-        let place = |names: &[String], name: Option<&str>| {
-            names.iter().position(|known| Some(known.as_str()) == name)
-        };
-        SensorPlan {
-            quantity: sensor.quantity,
-            joints: self.joints_of(sensor).collect(),
-            site: place(self.site_names(), watched::site(sensor)),
-            contact: place(self.contact_names(), sensor.geom.as_deref()).unwrap_or(0),
-            size: self.sensor(sensor).size.into(),
-            rays: RayPattern::new(sensor),
-            period_s: sensor.period_s,
-            errors: sensor.errors,
-        }
-    }
-
-    /// The places of the joints that a sensor measures.
-    fn joints_of(&self, sensor: &SensorDocument) -> impl Iterator<Item = usize> {
-        sensor.joint.iter().chain(&sensor.joints).filter_map(|name| self.inner.joints.position(name))
-    }
-
-    /// How a sensor looks from outside.
-    fn sensor<'a>(&self, sensor: &'a SensorDocument) -> Sensor<'a> {
-        let kind = self.joints_of(sensor).next().map(|joint| self.inner.joints.kinds[joint]);
-        // What is not a joint's is the same for any kind.
-        let (size, unit, frame) = sensor.quantity.form(kind.unwrap_or(JointKind::Hinge));
-        let size = sensor.rays().map_or(size, |rays| rays as u16) * sensor.joints.len().max(1) as u16;
-        Sensor { name: &sensor.name, size, unit, frame }
-    }
-}
-
-/// Everything that randomization may target.
-fn targets<'a>(
-    document: &'a TaskDocument,
-    model: Option<&'a RobotModel>,
-    joint_names: &'a [String],
-) -> Targets<'a> {
-    let bodies = model.map_or(&[][..], |model| &model.body_names);
-    Targets {
-        bodies: bodies.iter().map(String::as_str).chain([WORLD]).collect(),
-        joints: joint_names.iter().map(String::as_str).collect(),
-        actuators: document.actuators.iter().map(|actuator| actuator.name.as_str()).collect(),
-        sensors: document.sensors.iter().map(|sensor| sensor.name.as_str()).collect(),
     }
 }
 

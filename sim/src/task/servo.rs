@@ -26,7 +26,7 @@ pub(super) fn check(
         Some((actuator.name.as_str(), servo))
     });
     let (names, servos): (Vec<&str>, Vec<Servo>) = driven.unzip();
-    let nominal = Variation::new(&super::targets(document, Some(model), &joints.names));
+    let nominal = Variation::new(&super::variation::targets(document, Some(model), &joints.names));
     let dynamics = &document.dynamics;
     let step = (dynamics.physics_period_s, dynamics.solver_iterations);
     let Some(gain) = servo_gain(model, &nominal, step, &servos) else { return Ok(()) };
