@@ -246,14 +246,7 @@ fn a_simulation_that_explodes_ends_its_episode_as_a_fault_and_can_be_run_again()
     }
     assert!(!faults.is_empty());
     for fault in &faults {
-        let mut again = Env::new(&task, Randomization::Training, fault.seed, fault.environment).unwrap();
-        let mut observation = vec![0.0; task.observation_size()];
-        again.reset(fault.episode, &mut observation).unwrap();
-        for action in fault.actions.chunks_exact(task.action_size()) {
-            assert!(again.fault().is_none());
-            again.step(action, &mut observation).unwrap();
-        }
-        assert_eq!(again.fault(), Some(fault));
+        support::assert_runs_again(&task, fault);
     }
 }
 

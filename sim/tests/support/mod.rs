@@ -2,7 +2,7 @@
 
 pub(crate) mod world;
 
-use sinew_sim::Task;
+use sinew_sim::{Env, Fault, Randomization, Task};
 use std::path::PathBuf;
 
 /// The built-in task's text.
@@ -53,6 +53,20 @@ pub(crate) fn crawler(formulation: &str) -> Task {
     let placed =
         text.replace("model = \"crawler.xml\"", &format!("model = {model:?}\nformulation = {formulation:?}"));
     Task::load(&write(&format!("crawler-{formulation}"), &placed)).unwrap()
+}
+
+/// A fault's file is all that a re-run needs: it leads to the same fault, at its last action and no earlier.
+#[allow(dead_code, reason = "not every test file needs it")]
+pub(crate) fn assert_runs_again(task: &Task, fault: &Fault) {
+    let mut again = Env::new(task, Randomization::Training, fault.seed, fault.environment).unwrap();
+    let mut observation = vec![0.0; task.observation_size()];
+    again.set_ranges(&fault.ranges).unwrap();
+    again.reset(fault.episode, &mut observation).unwrap();
+    for action in fault.actions.chunks_exact(task.action_size()) {
+        assert!(again.fault().is_none());
+        again.step(action, &mut observation).unwrap();
+    }
+    assert_eq!(again.fault(), Some(fault));
 }
 
 /// Runge and Kutta's fourth order at steps of 0.1 ms.
