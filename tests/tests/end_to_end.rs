@@ -10,7 +10,7 @@ use sinew_policy_runtime::image::AlignedImage;
 use sinew_policy_runtime::onnx;
 use sinew_sim::{Fault, Randomization, Task};
 use sinew_trainer::actor::TrainedActor;
-use sinew_trainer::config::TrainingConfig;
+use sinew_trainer::config::{Algorithm, TrainingConfig};
 use sinew_trainer::proof::prove;
 use sinew_trainer::training::{Checkpoint, EvaluationPoint, Progress, TrainingObserver, train};
 
@@ -33,9 +33,9 @@ impl TrainingObserver for Silent {
 
 /// Trained just long enough to have made some updates.
 fn briefly_trained(task: &Task, threads: usize) -> TrainedActor {
-    let mut config = TrainingConfig::for_task(task.name()).unwrap();
+    let mut config = TrainingConfig::for_task(task.name(), Algorithm::Sac).unwrap();
     config.training.steps = 1_200;
-    config.training.start_steps = 800;
+    config.set("sac.start_steps=800").unwrap();
     config.training.evaluation_interval = 600;
     config.training.evaluation_episodes = 2;
     config.training.threads = threads;

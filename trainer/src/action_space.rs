@@ -1,5 +1,6 @@
 //! Which actions an algorithm can take: an algorithm and a task that do not fit are refused before anything is written.
 
+use crate::config::Algorithm;
 use sinew_sim::Task;
 
 /// An algorithm that cannot act in a task.
@@ -14,14 +15,18 @@ pub struct ActionSpaceError {
     pub algorithm: &'static str,
 }
 
-/// Refuses a task with discrete actions for an algorithm that acts in a continuous space.
+/// Refuses a task whose actions the algorithm cannot take.
 ///
 /// # Errors
 /// The task has a table of discrete actions.
-pub fn require_continuous(task: &Task, algorithm: &'static str) -> Result<(), ActionSpaceError> {
+pub fn check_action_space(task: &Task, algorithm: Algorithm) -> Result<(), ActionSpaceError> {
     match task.discrete_actions() {
         None => Ok(()),
-        Some(rows) => Err(ActionSpaceError { task: task.name().to_owned(), actions: rows.len(), algorithm }),
+        Some(rows) => Err(ActionSpaceError {
+            task: task.name().to_owned(),
+            actions: rows.len(),
+            algorithm: algorithm.name(),
+        }),
     }
 }
 
@@ -31,7 +36,7 @@ mod tests {
 
     #[test]
     fn only_a_task_with_a_table_is_refused() {
-        let check = |name| require_continuous(&Task::load(name).unwrap(), "sac");
+        let check = |name| check_action_space(&Task::load(name).unwrap(), Algorithm::Sac);
         assert_eq!(check("pendulum-v1"), Ok(()));
         let message = check("acrobot-v1").unwrap_err().to_string();
         assert_eq!(

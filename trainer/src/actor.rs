@@ -18,6 +18,8 @@ use sinew_sim::Task;
 pub struct TrainedActor {
     layers: Vec<ActorLayer>,
     normalizer: Option<ObservationStatistics>,
+    /// Whether the last layer is squashed by tanh; else it is clipped.
+    tanh: bool,
     algorithm: String,
     steps: u64,
     seed: u64,
@@ -44,6 +46,17 @@ struct ObservationStatistics {
     deviation: Vec<f32>,
 }
 
+/// Where an actor comes from, as its contract says.
+#[derive(Clone, Copy, Debug)]
+pub struct ActorOrigin {
+    /// What trained it.
+    pub algorithm: &'static str,
+    /// Environment steps trained.
+    pub steps: u64,
+    /// The run's seed.
+    pub seed: u64,
+}
+
 /// Why an actor could not be exported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -57,14 +70,14 @@ pub enum ExportError {
 }
 
 impl TrainedActor {
-    /// The deterministic actor from a SAC actor's layers: the last layer's means without its deviations.
+    /// The deterministic actor from a network's layers, of whose last the first `action_size` outputs are kept: means without
+    /// their deviations.
     pub fn new(
         layers: &[LayerParameters],
-        normalizer: &Normalizer,
-        normalize: bool,
+        normalizer: Option<&Normalizer>,
         action_size: usize,
-        steps: u64,
-        seed: u64,
+        squash: Squash,
+        origin: ActorOrigin,
     ) -> Self {
         let last = layers.len() - 1;
         let layer = |(index, layer): (usize, &LayerParameters)| {
@@ -78,13 +91,14 @@ impl TrainedActor {
         };
         Self {
             layers: layers.iter().enumerate().map(layer).collect(),
-            normalizer: normalize.then(|| ObservationStatistics {
+            normalizer: normalizer.map(|normalizer| ObservationStatistics {
                 mean: normalizer.mean().to_vec(),
                 deviation: normalizer.deviation().to_vec(),
             }),
-            algorithm: "sac".to_owned(),
-            steps,
-            seed,
+            tanh: squash == Squash::Tanh,
+            algorithm: origin.algorithm.to_owned(),
+            steps: origin.steps,
+            seed: origin.seed,
         }
     }
 
@@ -96,6 +110,7 @@ impl TrainedActor {
         let version = env!("CARGO_PKG_VERSION");
         let contract = task.contract(Provenance::new(&self.algorithm, self.steps, self.seed, version));
         let layers: Vec<_> = self.layers.iter().map(ActorLayer::dense).collect();
+        let squash = if self.tanh { Squash::Tanh } else { Squash::Clip };
         let graph = PolicyGraph {
             normalizer: self.normalizer.as_ref().map(|statistics| NormalizerConstants {
                 mean: &statistics.mean,
@@ -103,7 +118,7 @@ impl TrainedActor {
                 clip: CLIP,
             }),
             layers: &layers,
-            head: Head { squash: Squash::Tanh, scale: task.head_scale(), offset: task.head_offset() },
+            head: Head { squash, scale: task.head_scale(), offset: task.head_offset() },
             contract: &contract,
         };
         Ok(onnx::write::write(&graph)?)

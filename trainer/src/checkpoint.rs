@@ -123,19 +123,15 @@ fn list(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actor::TrainedActor;
-    use crate::algorithm::sac::Sac;
-    use crate::config::TrainingConfig;
+    use crate::algorithm::sac::{Sac, SacConfig};
     use crate::normalizer::Normalizer;
+    use crate::training::OffPolicy;
 
     fn checkpoint(steps: u64) -> Checkpoint {
-        let mut config = TrainingConfig::default();
-        config.sac.hidden = vec![4];
-        config.sac.batch_size = 2;
-        let sac = Sac::new(&config.sac, 3, 1, 7);
-        let normalizer = Normalizer::new(&[0.1; 3]);
-        let actor = TrainedActor::new(&sac.actor_layers(), &normalizer, true, 1, steps, 7);
-        Checkpoint { steps, actor, sac: sac.state(), normalizer }
+        let config = SacConfig { hidden: vec![4], batch_size: 2, ..SacConfig::default() };
+        let sac = Sac::new(&config, 3, 1, 1, 7);
+        let actor = sac.actor(Some(&Normalizer::new(&[0.1; 3])), steps);
+        Checkpoint { steps, actor, learner: postcard::to_stdvec(&sac.state()).unwrap() }
     }
 
     fn refusal(bytes: &[u8]) -> String {

@@ -90,8 +90,8 @@ impl ConsoleObserver {
 
 impl TrainingObserver for ConsoleObserver {
     fn on_progress(&mut self, progress: &Progress) {
-        let before = self.last.map_or(0, |last| last.steps);
-        self.last = Some(*progress);
+        let before = self.last.as_ref().map_or(0, |last| last.steps);
+        self.last = Some(progress.clone());
         if let Err(error) = self.metrics.append(progress) {
             self.write_error.get_or_insert(error);
         }

@@ -160,19 +160,17 @@ fn median_inference_us<S: AsMut<[f32]>>(executor: &mut Executor<'_, S>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actor::TrainedActor;
-    use crate::algorithm::sac::Sac;
-    use crate::config::TrainingConfig;
+    use crate::algorithm::sac::{Sac, SacConfig};
     use crate::normalizer::Normalizer;
+    use crate::training::OffPolicy;
     use sinew_sim::Task;
 
     fn policy() -> Vec<u8> {
         let task = Task::load("pendulum-v1").unwrap();
-        let config = TrainingConfig::for_task("pendulum-v1").unwrap();
-        let sac = Sac::new(&config.sac, task.observation_size(), task.action_size(), 3);
+        let config = SacConfig { hidden: vec![64, 64], ..SacConfig::default() };
+        let sac = Sac::new(&config, task.observation_size(), task.action_size(), 1, 3);
         let normalizer = Normalizer::new(task.observation_floor());
-        let actor = TrainedActor::new(&sac.actor_layers(), &normalizer, true, task.action_size(), 0, 3);
-        actor.export(&task).unwrap()
+        sac.actor(Some(&normalizer), 0).export(&task).unwrap()
     }
 
     #[test]

@@ -25,15 +25,76 @@
 //!
 //! The two critics never read each other within a phase: they are the shards that run in parallel.
 
-use crate::config::SacConfig;
+use crate::actor::{ActorOrigin, TrainedActor};
+use crate::config::settings::{at_least_one, positive, require, settings, share, widths};
+use crate::config::{ConfigError, NumberOrAuto};
 use crate::distribution::SquashedGaussian;
-use crate::network::mlp::{LayerParameters, Mlp, Workspace};
+use crate::network::activation::Activation;
+use crate::network::mlp::{Mlp, Workspace};
+use crate::normalizer::Normalizer;
 use crate::optimizer::{Adam, polyak};
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::replay::Batch;
+use crate::training::{Metric, OffPolicy, OffPolicySettings};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::math;
+use sinew_policy_runtime::onnx::write::Squash;
+
+settings! {
+    /// Soft actor-critic's settings.
+    pub struct SacConfig, SacDocument {
+        /// Discount per step. Nearer 1 looks farther ahead and learns more slowly.
+        gamma: f32 = 0.99,
+        /// Share of the online critic that flows into its target at each update. Smaller is steadier and slower.
+        tau: f32 = 0.005,
+        /// Adam's step size for the actor.
+        actor_learning_rate: f32 = 3e-4,
+        /// Adam's step size for the critics.
+        critic_learning_rate: f32 = 3e-4,
+        /// Adam's step size for the logarithm of the temperature.
+        alpha_learning_rate: f32 = 3e-4,
+        /// All learning rates fall linearly over the run to this share of themselves. Smaller settles the final policy, but a
+        /// longer run is then no continuation of a shorter one.
+        final_learning_rate_share: f32 = 1.0,
+        /// Environment steps with uniformly random actions before learning starts.
+        start_steps: u64 = 1_000,
+        /// Transitions in one update.
+        batch_size: usize = 256,
+        /// Transitions kept. Larger remembers older behaviour.
+        replay_capacity: usize = 1_000_000,
+        /// Widths of the hidden layers, actor and critics alike.
+        hidden: Vec<usize> = vec![256, 256],
+        /// Non-linearity between layers.
+        activation: Activation = Activation::Relu,
+        /// Updates per environment step. More learn more from each step and take longer.
+        updates_per_step: f64 = 1.0,
+        /// Entropy that the temperature aims at, in nats; `"auto"` is minus the number of actions.
+        target_entropy: NumberOrAuto = NumberOrAuto::AUTO,
+        /// Temperature at the start. Larger explores more at first.
+        initial_alpha: f32 = 1.0,
+        /// Whether observations are normalized by running statistics, which then ship inside the policy.
+        normalize_observations: bool = false,
+    }
+}
+
+impl SacConfig {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        at_least_one("sac.batch_size", self.batch_size as u64)?;
+        at_least_one("sac.replay_capacity", self.replay_capacity as u64)?;
+        widths("sac.hidden", &self.hidden)?;
+        share("sac.gamma", self.gamma)?;
+        share("sac.tau", self.tau)?;
+        share("sac.final_learning_rate_share", self.final_learning_rate_share)?;
+        positive("sac.actor_learning_rate", f64::from(self.actor_learning_rate))?;
+        positive("sac.critic_learning_rate", f64::from(self.critic_learning_rate))?;
+        positive("sac.alpha_learning_rate", f64::from(self.alpha_learning_rate))?;
+        positive("sac.updates_per_step", self.updates_per_step)?;
+        positive("sac.initial_alpha", f64::from(self.initial_alpha))?;
+        let entropy = self.target_entropy.number().unwrap_or(0.0);
+        require(entropy.is_finite(), "sac.target_entropy", entropy, "\"auto\" or a finite number")
+    }
+}
 
 /// What an update did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -79,6 +140,7 @@ struct PolicyPass {
 pub struct Sac {
     config: SacConfig,
     observation_size: usize,
+    seed: u64,
     actor: Mlp,
     actor_parameters: Vec<f32>,
     actor_gradient: Vec<f32>,
@@ -88,16 +150,19 @@ pub struct Sac {
     alpha_adam: Adam,
     target_entropy: f32,
     noise: Stream,
+    /// For exploring, one row for each environment.
+    exploring: (Workspace, SquashedGaussian),
     /// Over s' and over s.
     passes: [PolicyPass; 2],
     targets: Vec<f32>,
     critic_input: Vec<f32>,
     q_gradient: Vec<f32>,
+    metrics: SacMetrics,
 }
 
 /// Everything of [`Sac`] that learning has changed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SacState {
+pub(crate) struct SacState {
     actor_parameters: Vec<f32>,
     actor_adam: Adam,
     critics: [CriticState; 2],
@@ -157,8 +222,14 @@ fn smaller(first: f32, second: f32) -> f32 {
 }
 
 impl Sac {
-    /// Fresh networks; the same seed gives the same ones.
-    pub fn new(config: &SacConfig, observation_size: usize, action_size: usize, seed: u64) -> Self {
+    /// Fresh networks that act in so many environments; the same seed gives the same ones.
+    pub fn new(
+        config: &SacConfig,
+        observation_size: usize,
+        action_size: usize,
+        environments: usize,
+        seed: u64,
+    ) -> Self {
         let batch = config.batch_size;
         let input_size = observation_size + action_size;
         let actor = Mlp::new(observation_size, &config.hidden, 2 * action_size, config.activation);
@@ -173,6 +244,8 @@ impl Sac {
         Self {
             config: config.clone(),
             observation_size,
+            seed,
+            exploring: (actor.workspace(environments), SquashedGaussian::new(environments, action_size)),
             passes: [pass(), pass()],
             actor_gradient: vec![0.0; actor.parameter_count()],
             actor_adam: Adam::new(actor.parameter_count()),
@@ -181,96 +254,12 @@ impl Sac {
             critics: [critic("critic 1"), critic("critic 2")],
             log_alpha: math::ln(config.initial_alpha),
             alpha_adam: Adam::new(1),
-            target_entropy: config.target_entropy.unwrap_or(-(action_size as f32)),
+            target_entropy: config.target_entropy.number().unwrap_or(-(action_size as f32)),
             noise: Stream::new(seed, "update noise"),
             targets: vec![0.0; batch],
             critic_input: vec![0.0; batch * input_size],
             q_gradient: vec![0.0; batch * action_size],
-        }
-    }
-
-    /// One update on a batch of normalized observations; every learning rate is scaled by `rate_scale`.
-    pub fn update(&mut self, batch: &Batch, rate_scale: f32, workers: &Workers) -> SacMetrics {
-        let alpha = math::exp(self.log_alpha);
-        let (gamma, tau) = (self.config.gamma, self.config.tau);
-        let critic_rate = rate_scale * self.config.critic_learning_rate;
-
-        self.sample_policy(batch, workers);
-        let [next, current] = &mut self.passes;
-
-        workers.for_each(&mut self.critics, |critic| critic.evaluate_target(&next.critic_input));
-        let next_q = [self.critics[0].workspace.output(), self.critics[1].workspace.output()];
-        td_target(&mut self.targets, batch, next_q, &next.gaussian.log_probs, alpha, gamma);
-
-        concatenate(&mut self.critic_input, &batch.observations, &batch.actions, self.observation_size);
-        workers.for_each(&mut self.critics, |critic| {
-            critic.regress(&self.critic_input, &self.targets, critic_rate);
-            polyak(&mut critic.target, &critic.parameters, tau);
-        });
-        let q_mean = mean(self.critics[0].workspace.output());
-
-        workers.for_each(&mut self.critics, |critic| critic.evaluate(&current.critic_input));
-        self.split_by_lower_critic();
-        workers.for_each(&mut self.critics, Critic::differentiate);
-        let current = &self.passes[1];
-        let q = [self.critics[0].workspace.output(), self.critics[1].workspace.output()];
-        let log_probs = &current.gaussian.log_probs;
-        let metrics = SacMetrics {
-            critic_loss: 0.5 * (self.critics[0].loss + self.critics[1].loss),
-            actor_loss: actor_loss(log_probs, q, alpha),
-            alpha,
-            entropy: -mean(log_probs),
-            q_mean,
-        };
-        let alpha_gradient = temperature_gradient(log_probs, self.target_entropy);
-        self.step_actor(batch, alpha, rate_scale * self.config.actor_learning_rate);
-        let alpha_rate = rate_scale * self.config.alpha_learning_rate;
-        self.alpha_adam.step(std::slice::from_mut(&mut self.log_alpha), &[alpha_gradient], alpha_rate);
-        metrics
-    }
-
-    /// Actions for `observations [rows, observation]`, normalized, into `actions [rows, action]`: sampled with `noise`
-    /// `[rows, action]`, or the mode where there is none.
-    pub fn act(
-        &self,
-        policy: &mut Policy,
-        observations: &[f32],
-        noise: Option<&mut Stream>,
-        actions: &mut [f32],
-    ) {
-        let output = self.actor.forward(&self.actor_parameters, observations, &mut policy.workspace);
-        match noise {
-            Some(stream) => stream.fill_normal(&mut policy.gaussian.noise),
-            None => policy.gaussian.noise.fill(0.0),
-        }
-        policy.gaussian.sample(output);
-        actions.copy_from_slice(&policy.gaussian.actions);
-    }
-
-    /// Buffers for [`Self::act`] on `rows` observations.
-    pub fn policy(&self, rows: usize, action_size: usize) -> Policy {
-        Policy { workspace: self.actor.workspace(rows), gaussian: SquashedGaussian::new(rows, action_size) }
-    }
-
-    /// The actor's layers; the last puts out `[means, log_deviations]`.
-    pub fn actor_layers(&self) -> Vec<LayerParameters<'_>> {
-        self.actor.layer_parameters(&self.actor_parameters)
-    }
-
-    /// Everything that learning has changed.
-    pub fn state(&self) -> SacState {
-        let critic = |critic: &Critic| CriticState {
-            parameters: critic.parameters.clone(),
-            target: critic.target.clone(),
-            adam: critic.adam.clone(),
-        };
-        SacState {
-            actor_parameters: self.actor_parameters.clone(),
-            actor_adam: self.actor_adam.clone(),
-            critics: [critic(&self.critics[0]), critic(&self.critics[1])],
-            log_alpha: self.log_alpha,
-            alpha_adam: self.alpha_adam.clone(),
-            noise: self.noise.clone(),
+            metrics: SacMetrics::default(),
         }
     }
 
@@ -321,10 +310,104 @@ impl Sac {
     }
 }
 
-/// Buffers for acting.
-pub struct Policy {
-    workspace: Workspace,
-    gaussian: SquashedGaussian,
+impl OffPolicy for Sac {
+    type State = SacState;
+
+    fn settings(&self) -> OffPolicySettings {
+        OffPolicySettings {
+            batch_size: self.config.batch_size,
+            replay_capacity: self.config.replay_capacity,
+            start_steps: self.config.start_steps,
+            updates_per_step: self.config.updates_per_step,
+            final_learning_rate_share: self.config.final_learning_rate_share,
+            normalize_observations: self.config.normalize_observations,
+        }
+    }
+
+    fn explore(&mut self, observations: &[f32], noise: &mut Stream, actions: &mut [f32]) {
+        let (workspace, gaussian) = &mut self.exploring;
+        let output = self.actor.forward(&self.actor_parameters, observations, workspace);
+        noise.fill_normal(&mut gaussian.noise);
+        gaussian.sample(output);
+        actions.copy_from_slice(&gaussian.actions);
+    }
+
+    fn update(&mut self, batch: &Batch, rate_scale: f32, workers: &Workers) {
+        let alpha = math::exp(self.log_alpha);
+        let (gamma, tau) = (self.config.gamma, self.config.tau);
+        let critic_rate = rate_scale * self.config.critic_learning_rate;
+
+        self.sample_policy(batch, workers);
+        let [next, current] = &mut self.passes;
+
+        workers.for_each(&mut self.critics, |critic| critic.evaluate_target(&next.critic_input));
+        let next_q = [self.critics[0].workspace.output(), self.critics[1].workspace.output()];
+        td_target(&mut self.targets, batch, next_q, &next.gaussian.log_probs, alpha, gamma);
+
+        concatenate(&mut self.critic_input, &batch.observations, &batch.actions, self.observation_size);
+        workers.for_each(&mut self.critics, |critic| {
+            critic.regress(&self.critic_input, &self.targets, critic_rate);
+            polyak(&mut critic.target, &critic.parameters, tau);
+        });
+        let q_mean = mean(self.critics[0].workspace.output());
+
+        workers.for_each(&mut self.critics, |critic| critic.evaluate(&current.critic_input));
+        self.split_by_lower_critic();
+        workers.for_each(&mut self.critics, Critic::differentiate);
+        let current = &self.passes[1];
+        let q = [self.critics[0].workspace.output(), self.critics[1].workspace.output()];
+        let log_probs = &current.gaussian.log_probs;
+        self.metrics = SacMetrics {
+            critic_loss: 0.5 * (self.critics[0].loss + self.critics[1].loss),
+            actor_loss: actor_loss(log_probs, q, alpha),
+            alpha,
+            entropy: -mean(log_probs),
+            q_mean,
+        };
+        let alpha_gradient = temperature_gradient(log_probs, self.target_entropy);
+        self.step_actor(batch, alpha, rate_scale * self.config.actor_learning_rate);
+        let alpha_rate = rate_scale * self.config.alpha_learning_rate;
+        self.alpha_adam.step(std::slice::from_mut(&mut self.log_alpha), &[alpha_gradient], alpha_rate);
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        let SacMetrics { critic_loss, actor_loss, alpha, entropy, q_mean } = self.metrics;
+        vec![
+            Metric::new("critic_loss", critic_loss),
+            Metric::new("actor_loss", actor_loss),
+            Metric::new("alpha", alpha),
+            Metric::new("entropy", entropy),
+            Metric::new("q_mean", q_mean),
+        ]
+    }
+
+    fn is_finite(&self) -> bool {
+        self.metrics.critic_loss.is_finite() && self.metrics.actor_loss.is_finite()
+    }
+
+    /// The means, without their deviations.
+    fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor {
+        let layers = self.actor.layer_parameters(&self.actor_parameters);
+        let action_size = self.q_gradient.len() / self.targets.len();
+        let origin = ActorOrigin { algorithm: "sac", steps, seed: self.seed };
+        TrainedActor::new(&layers, normalizer, action_size, Squash::Tanh, origin)
+    }
+
+    fn state(&self) -> SacState {
+        let critic = |critic: &Critic| CriticState {
+            parameters: critic.parameters.clone(),
+            target: critic.target.clone(),
+            adam: critic.adam.clone(),
+        };
+        SacState {
+            actor_parameters: self.actor_parameters.clone(),
+            actor_adam: self.actor_adam.clone(),
+            critics: [critic(&self.critics[0]), critic(&self.critics[1])],
+            log_alpha: self.log_alpha,
+            alpha_adam: self.alpha_adam.clone(),
+            noise: self.noise.clone(),
+        }
+    }
 }
 
 impl Critic {

@@ -11,7 +11,7 @@ use sinew_firmware_host::rt::RtPolicy;
 use sinew_policy_runtime::image::AlignedImage;
 use sinew_policy_runtime::onnx;
 use sinew_sim::{Randomization, Task};
-use sinew_trainer::config::TrainingConfig;
+use sinew_trainer::config::{Algorithm, TrainingConfig};
 use sinew_trainer::progress::ConsoleObserver;
 use sinew_trainer::proof;
 use sinew_trainer::report::{FaultLine, FlightReport, PolicyReport, RunReport, TracePoint};
@@ -51,7 +51,7 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) fn run(self) -> Outcome {
         let task = Task::load("quadrotor").map_err(unusable)?;
-        let mut config = TrainingConfig::for_task(task.name()).map_err(unusable)?;
+        let mut config = TrainingConfig::for_task(task.name(), Algorithm::Sac).map_err(unusable)?;
         config.training.seed = self.seed;
         config.training.threads = self.threads;
         let run = match &self.out {

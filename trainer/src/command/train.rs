@@ -6,8 +6,8 @@ use super::tasks::warn;
 use sinew_firmware_host::exit::{Failure, Outcome, failed, unusable};
 use sinew_policy_runtime::onnx;
 use sinew_sim::{Randomization, Task};
-use sinew_trainer::action_space::require_continuous;
-use sinew_trainer::config::TrainingConfig;
+use sinew_trainer::action_space::check_action_space;
+use sinew_trainer::config::{Algorithm, TrainingConfig};
 use sinew_trainer::evaluation::{Evaluation, evaluate_image};
 use sinew_trainer::progress::ConsoleObserver;
 use sinew_trainer::report::{EvaluationReport, RunReport};
@@ -20,9 +20,9 @@ use std::path::PathBuf;
 pub(crate) struct Train {
     /// A built-in task, or the path of a task.toml.
     task: String,
-    /// The algorithm.
-    #[arg(long, value_enum, default_value_t = Algorithm::Sac)]
-    algo: Algorithm,
+    /// The algorithm; by default the one that --config names, else sac.
+    #[arg(long, value_enum)]
+    algo: Option<Algorithm>,
     /// A TOML file laid over the task's tuned defaults.
     #[arg(long, value_name = "F")]
     config: Option<String>,
@@ -49,19 +49,12 @@ pub(crate) struct Train {
     json: bool,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Algorithm {
-    /// Soft actor-critic.
-    Sac,
-}
-
 impl Train {
     pub(crate) fn run(self) -> Outcome {
         let task = Task::load(&self.task).map_err(unusable)?;
         warn(&task);
-        let Algorithm::Sac = self.algo;
-        require_continuous(&task, "sac").map_err(unusable)?;
         let config = self.configure(&task)?;
+        check_action_space(&task, config.algorithm.algorithm()).map_err(unusable)?;
         let run = self.run_directory(&task, &config)?;
         let mut observer = ConsoleObserver::new(&run, config.training.steps).map_err(failed)?;
         let trained = record_run(&task, &config, &run, &mut observer, EVALUATION_EPISODES);
@@ -75,7 +68,7 @@ impl Train {
     }
 
     fn configure(&self, task: &Task) -> Result<TrainingConfig, Failure> {
-        let mut config = TrainingConfig::for_task(task.name()).map_err(unusable)?;
+        let mut config = TrainingConfig::for_task(task.name(), self.algorithm()?).map_err(unusable)?;
         if let Some(path) = &self.config {
             config.merge_file(path).map_err(unusable)?;
         }
@@ -92,10 +85,16 @@ impl Train {
         Ok(config)
     }
 
+    fn algorithm(&self) -> Result<Algorithm, Failure> {
+        let named = self.config.as_deref().map(TrainingConfig::algorithm_of).transpose().map_err(unusable)?;
+        Ok(self.algo.or(named.flatten()).unwrap_or(Algorithm::Sac))
+    }
+
     fn run_directory(&self, task: &Task, config: &TrainingConfig) -> Result<RunDirectory, Failure> {
+        let (algorithm, seed) = (config.algorithm.algorithm().name(), config.training.seed);
         match &self.out {
             Some(path) => RunDirectory::create(path),
-            None => RunDirectory::create_unique(&format!("{}-sac-seed{}", task.name(), config.training.seed)),
+            None => RunDirectory::create_unique(&format!("{}-{algorithm}-seed{seed}", task.name())),
         }
         .map_err(unusable)
     }
@@ -120,7 +119,7 @@ impl Summary {
     ) -> RunReport {
         RunReport {
             task: task.name().to_owned(),
-            algorithm: "SAC".to_owned(),
+            algorithm: config.algorithm.algorithm().name().to_uppercase(),
             seed: config.training.seed,
             steps: self.steps,
             seconds: self.seconds,
@@ -165,7 +164,7 @@ pub(crate) fn record_run(
         TrainingError::Simulation(_) => unusable(error),
         _ => failed(error),
     })?;
-    let last = observer.last().copied();
+    let last = observer.last();
     let policy = actor.export(task).map_err(failed)?;
     run.write("policy.onnx", &policy).map_err(failed)?;
     let image = onnx::load(&policy).map_err(failed)?;

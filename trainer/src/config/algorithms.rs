@@ -1,0 +1,101 @@
+//! The table of algorithms: a line here gives one its name on the command line and its section in a file.
+
+use super::ConfigError;
+use super::run::RunDocument;
+use crate::algorithm::sac::{SacConfig, SacDocument};
+use serde::{Deserialize, Serialize};
+
+macro_rules! algorithms {
+    ($($(#[$doc:meta])* $name:ident: $variant:ident($config:ident, $document:ident),)+) => {
+        /// An algorithm, as the command line and files name it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+        #[serde(rename_all = "lowercase")]
+        #[value(rename_all = "lower")]
+        pub enum Algorithm {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Algorithm {
+            /// The name, which is that of its section in a file.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($name),)+
+                }
+            }
+        }
+
+        /// The settings of the algorithm that a run uses.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
+        pub enum AlgorithmConfig {
+            $($(#[$doc])* $variant($config),)+
+        }
+
+        impl AlgorithmConfig {
+            /// An algorithm's own defaults.
+            pub fn new(algorithm: Algorithm) -> Self {
+                match algorithm {
+                    $(Algorithm::$variant => Self::$variant($config::default()),)+
+                }
+            }
+
+            /// Whose settings they are.
+            pub fn algorithm(&self) -> Algorithm {
+                match self {
+                    $(Self::$variant(_) => Algorithm::$variant,)+
+                }
+            }
+
+            /// Lays a file's sections over these settings; none may be another algorithm's.
+            pub(super) fn merge(&mut self, sections: AlgorithmSections) -> Result<(), ConfigError> {
+                let algorithm = self.algorithm();
+                $(
+                    if let Some(section) = sections.$name {
+                        match self {
+                            Self::$variant(config) => config.merge(section),
+                            #[allow(unreachable_patterns, reason = "reachable from the second algorithm on")]
+                            _ => return Err(ConfigError::Section {
+                                found: stringify!($name),
+                                algorithm: algorithm.name(),
+                            }),
+                        }
+                    }
+                )+
+                Ok(())
+            }
+
+            pub(super) fn check(&self) -> Result<(), ConfigError> {
+                match self {
+                    $(Self::$variant(config) => config.check(),)+
+                }
+            }
+        }
+
+        /// What a file may say; every section and key is optional.
+        #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct ConfigDocument {
+            /// Whose settings the file holds.
+            pub(super) algorithm: Option<Algorithm>,
+            #[serde(default)]
+            pub(super) training: RunDocument,
+            $($name: Option<$document>,)+
+        }
+
+        /// Of a file, the algorithms' sections.
+        pub(super) struct AlgorithmSections {
+            $($name: Option<$document>,)+
+        }
+
+        impl ConfigDocument {
+            pub(super) fn split(self) -> (Option<Algorithm>, RunDocument, AlgorithmSections) {
+                (self.algorithm, self.training, AlgorithmSections { $($name: self.$name,)+ })
+            }
+        }
+    };
+}
+
+algorithms! {
+    /// Soft actor-critic.
+    sac: Sac(SacConfig, SacDocument),
+}

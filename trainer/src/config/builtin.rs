@@ -1,0 +1,22 @@
+//! The tuned settings that come with Sinew, by task and algorithm: files that users copy.
+
+use super::Algorithm;
+
+const FILES: [(&str, Algorithm, &str); 5] = [
+    ("pendulum-v1", Algorithm::Sac, include_str!("../../configs/pendulum-v1-sac.toml")),
+    ("pendulum", Algorithm::Sac, include_str!("../../configs/pendulum-sac.toml")),
+    ("cart-pole", Algorithm::Sac, include_str!("../../configs/cart_pole-sac.toml")),
+    ("quadrotor", Algorithm::Sac, include_str!("../../configs/quadrotor-sac.toml")),
+    ("quadrotor-waypoints", Algorithm::Sac, include_str!("../../configs/quadrotor_waypoints-sac.toml")),
+];
+
+/// The tuned settings for a task, where there are any.
+pub(super) fn file(task: &str, algorithm: Algorithm) -> Option<&'static str> {
+    let mut files = FILES.iter();
+    files.find(|(name, whose, _)| *name == task && *whose == algorithm).map(|(_, _, text)| *text)
+}
+
+/// Tasks and algorithms with tuned settings.
+pub fn tuned() -> impl Iterator<Item = (&'static str, Algorithm)> {
+    FILES.iter().map(|(task, algorithm, _)| (*task, *algorithm))
+}
