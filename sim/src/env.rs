@@ -13,7 +13,7 @@ pub use snapshot::EnvState;
 use crate::command::Goals;
 use crate::error::SimError;
 use crate::fault::{self, Fault};
-use crate::objective::{Sample, reward};
+use crate::objective::{Sample, Statistic, reward};
 use crate::quantity::Situation;
 use crate::randomization::Randomization;
 use crate::robot::SimulatedRobot;
@@ -231,15 +231,14 @@ impl Env {
         let mut metrics = BTreeMap::new();
         let mut succeeded = None;
         if let Some(success) = self.task.success() {
-            let Window { count, largest, squares } = self.window;
-            if count > 0 {
+            if self.window.count > 0 {
                 let (name, unit) = (success.measure.quantity.name(), success.measure.quantity.unit_suffix());
-                metrics.insert(format!("{name}_max{unit}"), largest);
-                metrics.insert(format!("{name}_rms{unit}"), libm::sqrt(squares / f64::from(count)));
+                metrics.insert(format!("{name}_max{unit}"), self.window.value(Statistic::Max));
+                metrics.insert(format!("{name}_rms{unit}"), self.window.value(Statistic::Rms));
             }
             if self.window_steps(success.window_s) < self.episode_steps {
                 let complete = !self.terminated && self.fault.is_none() && self.step >= self.episode_steps;
-                succeeded = Some(complete && largest < success.limit);
+                succeeded = Some(complete && self.window.value(success.statistic) < success.limit);
             }
         }
         EpisodeSummary {
@@ -401,6 +400,13 @@ impl Window {
         // A height may be negative throughout.
         self.largest = if self.count == 1 || value > self.largest { value } else { self.largest };
         self.squares += value * value;
+    }
+
+    fn value(&self, statistic: Statistic) -> f64 {
+        match statistic {
+            Statistic::Max => self.largest,
+            Statistic::Rms => libm::sqrt(self.squares / f64::from(self.count)),
+        }
     }
 }
 

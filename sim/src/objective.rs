@@ -105,10 +105,23 @@ impl Termination {
 pub struct Success {
     /// What is judged.
     pub measure: Measure,
-    /// The largest value in the window must stay below it, in the quantity's unit.
+    /// What of the values in the window must stay below `limit`.
+    pub statistic: Statistic,
+    /// In the quantity's unit.
     pub limit: f64,
     /// Length of the window at the episode's end, s.
     pub window_s: f64,
+}
+
+/// One number for the values of a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Statistic {
+    /// The largest.
+    #[default]
+    Max,
+    /// The root of the mean square.
+    Rms,
 }
 
 impl Success {

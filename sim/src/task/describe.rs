@@ -2,7 +2,7 @@
 
 use super::Task;
 use super::document::{ActuatorDocument, SafeActionSpec, SampledDocument};
-use crate::objective::{RewardTerm, Shape};
+use crate::objective::{RewardTerm, Shape, Statistic};
 use crate::quantity::Measure;
 use crate::randomization::{AdaptationRule, Moment, Parameter, Performance, Randomization};
 use crate::robot::{Formulation, JointKind};
@@ -207,8 +207,10 @@ impl Task {
             let measure = self.measured(success.measure);
             writeln!(
                 text,
-                "success       {measure} < {} for the last {} s",
-                success.limit, success.window_s
+                "success       {measure}{} < {} for the last {} s",
+                if success.statistic == Statistic::Rms { " (RMS)" } else { "" },
+                success.limit,
+                success.window_s
             )?;
         }
         Ok(())

@@ -10,7 +10,7 @@ pub(crate) use sensor::{SensorDocument, SensorErrors, SensorQuantity};
 use super::discrete::DiscreteDocument;
 use super::error::TaskError;
 use crate::equations::Equations;
-use crate::objective::{Sample, Shape};
+use crate::objective::{Sample, Shape, Statistic};
 use crate::quantity::Quantity;
 use crate::randomization::{AdaptationRule, Distribution, Range, TermDocument as RandomizationDocument};
 use crate::robot::{Base, Formulation};
@@ -307,6 +307,8 @@ pub(crate) struct SuccessDocument {
     /// Taken from the quantity; its distance from it counts.
     #[serde(default)]
     pub(crate) target: f64,
+    #[serde(default)]
+    pub(crate) statistic: Statistic,
     pub(crate) limit: f64,
     pub(crate) window_s: f64,
 }

@@ -42,14 +42,16 @@ impl Check<'_> {
             let field = format!("termination {}", index + 1);
             objective.terminations.push(self.termination(&field, termination, &watched)?);
         }
-        if let Some(SuccessDocument { quantity, joint, site, target, limit, window_s }) = &document.success {
+        if let Some(success) = &document.success {
+            let SuccessDocument { quantity, joint, site, target, statistic, limit, window_s } = success;
             self.within("success: limit", *limit, 0.0, f64::MAX)?;
             let shortest_s = document.dynamics.policy_period_s;
             self.within("success: window_s", *window_s, shortest_s, document.episode.acceptance_s)?;
             let (joint, site) = (joint.as_ref(), site.as_ref());
             let named = Named { quantity: *quantity, joint, site, contacts: &[], target: *target };
             let measure = self.measure("success", &named, &watched)?;
-            objective.success = Some(Success { measure, limit: *limit, window_s: *window_s });
+            let (statistic, limit, window_s) = (*statistic, *limit, *window_s);
+            objective.success = Some(Success { measure, statistic, limit, window_s });
         }
         Ok(objective)
     }
