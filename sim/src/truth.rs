@@ -102,10 +102,10 @@ impl Truth {
     pub(crate) fn copy_from(&mut self, other: &Self) {
         let Self { base, joints, efforts, sites, contacts } = other;
         self.base = *base;
-        self.joints.clone_from(joints);
-        self.efforts.clone_from(efforts);
-        self.sites.clone_from(sites);
-        self.contacts.clone_from(contacts);
+        copy(&mut self.joints, joints);
+        copy(&mut self.efforts, efforts);
+        copy(&mut self.sites, sites);
+        copy(&mut self.contacts, contacts);
     }
 
     /// Whether every number is finite.
@@ -126,6 +126,16 @@ impl Truth {
             nothing += 0.0 * effort;
         }
         nothing == 0.0
+    }
+}
+
+/// Of as many values as there are, at the cost of moving them.
+fn copy<T: Copy>(values: &mut Vec<T>, others: &[T]) {
+    if values.len() == others.len() {
+        values.copy_from_slice(others);
+    } else {
+        values.clear();
+        values.extend_from_slice(others);
     }
 }
 

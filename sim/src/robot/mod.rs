@@ -161,7 +161,7 @@ impl SimulatedRobot {
         self.physics_steps = 0;
         self.next_period = 0;
         for (index, motor) in self.motors.iter_mut().enumerate() {
-            motor.vary(variation, index, period_s);
+            motor.vary(model, variation, index, period_s);
             motor.reset();
         }
         self.history.reset(&self.truth);
@@ -215,7 +215,7 @@ impl SimulatedRobot {
         if !touched.is_empty() {
             self.world.vary(model, variation, touched);
             for (index, motor) in self.motors.iter_mut().enumerate() {
-                motor.vary(variation, index, period_s);
+                motor.vary(model, variation, index, period_s);
             }
             self.sensors.vary(variation);
         }
@@ -259,8 +259,8 @@ impl SimulatedRobot {
                     truth.efforts[joint] += effort;
                     world.add_joint_effort(model, joint, effort);
                 }
-                Attachment::Base(arm) => {
-                    let wrench = motor.rotor_wrench(model.rotor_arm(arm, variation), air);
+                Attachment::Base(_) => {
+                    let wrench = motor.rotor_wrench(air);
                     force.iter_mut().zip(wrench.force).for_each(|(sum, value)| *sum += value);
                     torque.iter_mut().zip(wrench.torque).for_each(|(sum, value)| *sum += value);
                 }

@@ -64,7 +64,7 @@ impl SimulatedRobot {
         self.world.restore(model, self.draws.variation(), &state.world)?;
         let period_s = self.task.physics_period_s();
         for (index, (motor, saved)) in self.motors.iter_mut().zip(&state.motors).enumerate() {
-            motor.vary(self.draws.variation(), index, period_s);
+            motor.vary(model, self.draws.variation(), index, period_s);
             motor.restore(saved)?;
         }
         self.stream = state.stream.clone();

@@ -11,6 +11,8 @@ use std::ops::Range;
 /// A run of consecutive environments.
 pub(super) struct Shard {
     envs: Vec<Env>,
+    /// Its place among the shards.
+    pub(super) index: usize,
     /// Index of the first of them among all.
     pub(super) first: usize,
     action_size: usize,
@@ -35,11 +37,12 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    pub(super) fn new(envs: Vec<Env>, first: usize, task: &Task) -> Self {
+    pub(super) fn new(envs: Vec<Env>, index: usize, first: usize, task: &Task) -> Self {
         let (count, observation_size, action_size) =
             (envs.len(), task.observation_size(), task.action_size());
         Self {
             envs,
+            index,
             first,
             action_size,
             observation_size,
@@ -77,10 +80,11 @@ impl Shard {
         self.envs.iter_mut().try_for_each(|env| env.set_ranges(ranges))
     }
 
-    /// Takes this shard's actions from the front of `actions`.
+    /// Takes this shard's actions from those of all environments.
     pub(super) fn take_actions(&mut self, actions: &[f32]) {
+        let start = self.first * self.action_size;
         let count = self.actions.len();
-        self.actions.copy_from_slice(&actions[..count]);
+        self.actions.copy_from_slice(&actions[start..start + count]);
     }
 
     /// Starts episode 0 of every environment.

@@ -44,6 +44,9 @@ impl World {
 
     /// Takes the changes that were drawn anew within an episode.
     pub(crate) fn vary(&mut self, model: &RobotModel, variation: &Variation, touched: Touched) {
+        if touched.any_of(&MASSES) || touched.any_of(&SURFACES) || touched.contains(Parameter::Push) {
+            self.announce();
+        }
         if touched.any_of(&MASSES) {
             self.vary_masses(model, variation);
         }
