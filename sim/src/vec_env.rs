@@ -1,21 +1,27 @@
 //! Many environments, stepped together: [`VecEnv`], with the same results for any number of threads.
 //!
 //! Environments never share state and each draws from its own streams, so how they are spread over threads cannot
-//! matter. They are stepped in shards by a crew of threads, see `crew`; with one thread nothing travels. The one thing that
-//! environments do share, adaptive ranges of randomization, changes between steps alone: see `adaptation`.
+//! matter. They are stepped in shards by a crew of threads, see `crew`; with one thread nothing travels. What
+//! environments do share, adaptive ranges of randomization and a curriculum, changes between steps alone: see `adaptation`
+//! and `teaching`.
 
 mod adaptation;
 mod crew;
+mod levels;
 mod shard;
+mod teaching;
 
+use crate::curriculum::{Curriculum, CurriculumState};
 use crate::env::{Env, EnvState, EpisodeSummary};
 use crate::error::SimError;
 use crate::fault::Fault;
 use crate::randomization::{AdaptiveRanges, AdaptiveRangesState, Randomization};
 use crate::task::Task;
 use crew::Crew;
+use levels::Levels;
 use serde::{Deserialize, Serialize};
 use shard::Shard;
+use std::sync::Arc;
 
 /// Many environments of one task.
 pub struct VecEnv {
@@ -37,6 +43,8 @@ pub struct VecEnv {
     finished: Vec<Option<EpisodeSummary>>,
     /// Absent where nothing adapts.
     ranges: Option<AdaptiveRanges>,
+    /// Absent where nothing that all environments share grows harder.
+    curriculum: Option<Curriculum>,
 }
 
 /// Everything from which a [`VecEnv`] goes on bit for bit.
@@ -47,12 +55,15 @@ pub struct VecEnvState {
     /// What the next actions answer, `[environments, observation_size]`.
     observations: Vec<f32>,
     ranges: Option<AdaptiveRangesState>,
+    curriculum: Option<CurriculumState>,
+    /// Of the ground of each environment, where it grows harder.
+    levels: Vec<u32>,
 }
 
 impl VecEnv {
     /// `environments` environments, of which the `i`-th depends on (`seed`, `i`, its actions) alone, stepped by `threads`
     /// threads, the caller's included; 0 counts as 1. Call [`Self::reset`] before the first step. In training, where a task
-    /// has adaptive ranges, it depends also on how the others' episodes moved them.
+    /// has adaptive ranges or a curriculum, it depends also on how the others' episodes moved them.
     ///
     /// # Errors
     /// No environment, or a thread that cannot be started.
@@ -67,6 +78,9 @@ impl VecEnv {
             return Err(SimError::NoEnvironment);
         }
         let threads = threads.clamp(1, environments);
+        let course = task.course();
+        let learns = randomization == Randomization::Training;
+        let terrain = course.terrain.filter(|_| learns);
         let count = crew::shards(environments, threads);
         let mut shards = Vec::with_capacity(count);
         for index in 0..count {
@@ -75,7 +89,8 @@ impl VecEnv {
                 .clone()
                 .map(|environment| Env::new(task, randomization, seed, environment as u64))
                 .collect();
-            shards.push(Some(Box::new(Shard::new(envs?, index, span.start, task))));
+            let levels = terrain.map(|course| Levels::new(course, seed, span.start, span.len()));
+            shards.push(Some(Box::new(Shard::new(envs?, index, span.start, task, levels))));
         }
         let crew = Crew::new(threads, count)?;
         let (observation_size, action_size) = (task.observation_size(), task.action_size());
@@ -100,15 +115,17 @@ impl VecEnv {
             faulted: vec![false; environments],
             finished: vec![None; environments],
             ranges,
+            curriculum: (learns && course.is_shared()).then(|| Curriculum::new(Arc::clone(course))),
         })
     }
 
-    /// Starts episode 0 of every environment, and adaptive ranges from their start.
+    /// Starts episode 0 of every environment, and adaptive ranges and curriculum from their start.
     ///
     /// # Errors
     /// A worker was lost in an earlier step.
     pub fn reset(&mut self) -> Result<(), SimError> {
         self.restart_ranges()?;
+        self.restart_curriculum()?;
         for index in 0..self.shards.len() {
             let Some(shard) = &mut self.shards[index] else {
                 return Err(SimError::WorkerLost { worker: index });
@@ -139,7 +156,8 @@ impl VecEnv {
             }
             self.collect(index);
         }
-        self.adapt()
+        self.adapt()?;
+        self.teach()
     }
 
     /// The present state of all environments, the same for any number of threads.
@@ -152,8 +170,13 @@ impl VecEnv {
             let shard = shard.as_ref().ok_or(SimError::WorkerLost { worker })?;
             environments.extend(shard.states());
         }
-        let ranges = self.ranges.as_ref().map(AdaptiveRanges::state);
-        Ok(VecEnvState { environments, observations: self.observations.clone(), ranges })
+        Ok(VecEnvState {
+            environments,
+            observations: self.observations.clone(),
+            ranges: self.ranges.as_ref().map(AdaptiveRanges::state),
+            curriculum: self.curriculum.as_ref().map(Curriculum::state),
+            levels: self.terrain_levels().collect(),
+        })
     }
 
     /// Goes on from the state of as many environments of the same task and level of randomization, on any number of threads.
@@ -176,10 +199,12 @@ impl VecEnv {
                 return Err(SimError::Snapshot { reason: format!("{found} adaptive ranges") });
             }
         }
+        self.restore_curriculum(state.curriculum.as_ref(), state.levels.len())?;
         for (worker, shard) in self.shards.iter_mut().enumerate() {
             let shard = shard.as_mut().ok_or(SimError::WorkerLost { worker })?;
             let rows = shard.first * self.observation_size..;
-            shard.restore(&state.environments[shard.first..], &state.observations[rows])?;
+            let levels = state.levels.get(shard.first..).unwrap_or_default();
+            shard.restore(&state.environments[shard.first..], levels, &state.observations[rows])?;
         }
         (0..self.shards.len()).for_each(|index| self.collect(index));
         Ok(())

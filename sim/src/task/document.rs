@@ -9,6 +9,7 @@ pub(crate) use sensor::{SensorDocument, SensorErrors, SensorQuantity};
 
 use super::discrete::DiscreteDocument;
 use super::error::TaskError;
+use crate::curriculum::CurriculumDocument;
 use crate::equations::Equations;
 use crate::objective::{Sample, Shape};
 use crate::quantity::Quantity;
@@ -59,6 +60,8 @@ pub(crate) struct TaskDocument {
     #[serde(default)]
     pub(crate) truth: TruthDocument,
     pub(crate) terrain: Option<TerrainDocument>,
+    #[serde(default)]
+    pub(crate) curriculum: CurriculumDocument,
 }
 
 fn term_major() -> Layout {
@@ -259,6 +262,8 @@ pub(crate) struct PrivilegedDocument {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RewardDocument {
+    /// What a curriculum calls it; its quantity where absent.
+    name: Option<String>,
     pub(crate) quantity: Quantity,
     /// The joint, for a joint's quantity; all joints where absent.
     pub(crate) joint: Option<String>,
@@ -276,6 +281,12 @@ pub(crate) struct RewardDocument {
     pub(crate) scale: f64,
     #[serde(default)]
     pub(crate) sample: Sample,
+}
+
+impl RewardDocument {
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.quantity.name())
+    }
 }
 
 fn one() -> f64 {
