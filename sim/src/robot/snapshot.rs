@@ -55,6 +55,7 @@ impl SimulatedRobot {
             ("joints", self.truth.joints.len(), state.truth.joints.len()),
             ("sites", self.truth.sites.len(), state.truth.sites.len()),
             ("contacts", self.truth.contacts.len(), state.truth.contacts.len()),
+            ("objects", self.truth.objects.len(), state.truth.objects.len()),
         ])?;
         let Some(model) = self.task.model() else { return Ok(()) };
         self.draws.restore(&state.draws)?;

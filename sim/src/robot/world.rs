@@ -5,6 +5,7 @@
 
 mod force;
 mod joints;
+mod objects;
 mod scene;
 mod sight;
 mod touch;
@@ -53,6 +54,8 @@ pub(crate) struct World {
     physics_period_s: f64,
     /// What rays can meet beside the terrain.
     scenery: Vec<ColliderHandle>,
+    /// The task's objects, which rays meet too.
+    objects: Vec<ColliderHandle>,
     /// Whether forces are set without rapier's noticing: `force`.
     hides_forces: bool,
     /// Whether rapier's list of changed bodies counts in the step to come.
@@ -76,6 +79,7 @@ impl World {
             sites: model.landmarks.watched_sites.clone(),
             physics_period_s,
             scenery: model.scenery(),
+            objects: model.objects.iter().map(|object| object.collider).collect(),
             hides_forces: model.impulse_joints.is_empty(),
             announced: true,
         }

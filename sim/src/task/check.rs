@@ -162,6 +162,9 @@ impl Check<'_> {
         if let Some(equations) = dynamics.equations {
             self.equations(equations.mechanism())?;
         }
+        if dynamics.model.is_none() && !self.document.objects.is_empty() {
+            return self.fail("objects", "present", "none: equations know of nothing else");
+        }
         if dynamics.model.is_some() && self.document.safe_action.is_none() {
             return self.fail("safe_action", "absent", "\"zero_torque\" or [safe_action.level_descent]");
         }

@@ -3,8 +3,10 @@
 //! Parsing has no side effects, and a key that the format does not have is an error that names the nearest one: a
 //! misspelt range that was silently ignored would train the wrong policy.
 
+mod object;
 mod sensor;
 
+pub(crate) use object::{ObjectDocument, Solid};
 pub(crate) use sensor::{SensorDocument, SensorErrors, SensorQuantity};
 
 use super::discrete::DiscreteDocument;
@@ -60,6 +62,9 @@ pub(crate) struct TaskDocument {
     #[serde(default)]
     pub(crate) truth: TruthDocument,
     pub(crate) terrain: Option<TerrainDocument>,
+    /// What lies beside the robot.
+    #[serde(default)]
+    pub(crate) objects: Vec<ObjectDocument>,
     #[serde(default)]
     pub(crate) curriculum: CurriculumDocument,
 }

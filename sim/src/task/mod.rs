@@ -12,6 +12,7 @@ mod document;
 mod effort;
 mod error;
 mod joints;
+mod objects;
 mod scan;
 mod senses;
 mod servo;
@@ -21,8 +22,8 @@ mod watched;
 pub(crate) use contract::nobody;
 pub use document::SafeActionSpec;
 pub(crate) use document::{
-    ActuatorDocument, CommandDocument, DcMotorDocument, RotorDocument, SensorDocument, SensorErrors,
-    SensorQuantity, Spin, StartDocument,
+    ActuatorDocument, CommandDocument, DcMotorDocument, ObjectDocument, RotorDocument, SensorDocument,
+    SensorErrors, SensorQuantity, Solid, Spin, StartDocument,
 };
 pub use error::TaskError;
 pub(crate) use scan::{BeamsDocument, CameraDocument, GridDocument};
@@ -112,6 +113,7 @@ impl Task {
                 if document.dynamics.floor {
                     model.add_floor();
                 }
+                objects::place(&document.objects, &mut model, file)?;
                 Some(model)
             }
         };
