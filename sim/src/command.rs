@@ -25,10 +25,11 @@ impl Goals {
         }
     }
 
-    /// Starts an episode.
+    /// Starts an episode; `ranges` stand in for the file's, where there are any.
     pub(crate) fn reset(
         &mut self,
         commands: &[CommandDocument],
+        ranges: &[[f32; 2]],
         seed: u64,
         environment: u64,
         episode: u64,
@@ -36,21 +37,32 @@ impl Goals {
     ) {
         self.stream = Stream::new(seed.wrapping_add(SEED_OFFSET), environment, episode);
         self.due.fill(0);
-        self.advance(commands, 0, period_s);
+        self.advance(commands, ranges, 0, period_s);
     }
 
     /// Draws the goals that are due at the beginning of policy period `period`.
-    pub(crate) fn advance(&mut self, commands: &[CommandDocument], period: u64, period_s: f64) {
+    pub(crate) fn advance(
+        &mut self,
+        commands: &[CommandDocument],
+        ranges: &[[f32; 2]],
+        period: u64,
+        period_s: f64,
+    ) {
         let mut values = &mut self.values[..];
+        let mut first = 0;
         for (command, due) in commands.iter().zip(&mut self.due) {
             let (own, rest) = values.split_at_mut(command.value.len());
             values = rest;
+            let ranges = ranges.get(first..first + own.len());
+            first += own.len();
             let Some(sampled) = &command.sampled else { continue };
             if period < *due {
                 continue;
             }
-            for (value, (low, high)) in own.iter_mut().zip(sampled.low.iter().zip(&sampled.high)) {
-                *value = self.stream.uniform(f64::from(*low), f64::from(*high)) as f32;
+            for (component, value) in own.iter_mut().enumerate() {
+                let [low, high] = ranges
+                    .map_or([sampled.low[component], sampled.high[component]], |ranges| ranges[component]);
+                *value = self.stream.uniform(f64::from(low), f64::from(high)) as f32;
             }
             let lasts_s = sampled.every_s.draw(&mut self.stream);
             *due = period + (libm::round(lasts_s / period_s) as u64).max(1);

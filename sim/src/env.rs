@@ -11,6 +11,7 @@ mod snapshot;
 pub use snapshot::EnvState;
 
 use crate::command::Goals;
+use crate::curriculum::{Lesson, Progress};
 use crate::error::SimError;
 use crate::fault::{self, Fault};
 use crate::objective::{Sample, Statistic, reward};
@@ -83,6 +84,11 @@ pub struct Env {
     episode_return: f64,
     terminated: bool,
     window: Window,
+    /// What this episode is asked for, and those to come.
+    lesson: Lesson,
+    next_lesson: Lesson,
+    /// What this episode showed of it.
+    progress: Progress,
     /// The state before the step, where anything asks for it.
     before: Option<Truth>,
     /// Of the present episode, for a re-run; room for all of them is made at the start.
@@ -140,6 +146,10 @@ impl Env {
             episode_return: 0.0,
             terminated: false,
             window: Window::default(),
+            // Room for any, and nothing in it.
+            lesson: Lesson::with_room_for(&task.course().first_lesson()),
+            next_lesson: Lesson::with_room_for(&task.course().first_lesson()),
+            progress: Progress::default(),
             actions_taken: Vec::with_capacity(task.episode_steps_of(randomization) * actions),
             fault: None,
             task: task.clone(),
@@ -158,10 +168,13 @@ impl Env {
         self.window = Window::default();
         self.actions_taken.clear();
         self.fault = None;
+        self.progress = Progress::default();
+        self.lesson.copy_from(&self.next_lesson);
         self.builder.reset();
         self.map.reset();
         self.goals.reset(
             self.task.commands(),
+            &self.lesson.commands,
             self.seed,
             self.environment,
             episode,
@@ -185,7 +198,8 @@ impl Env {
         if let Some(before) = &mut self.before {
             before.copy_from(self.plant.truth());
         }
-        let before = reward(self.task.reward_terms(), Sample::Before, &self.situation());
+        let (terms, factors) = (self.task.reward_terms(), &self.lesson.rewards);
+        let before = reward(terms, factors, Sample::Before, &self.situation());
         self.plant.step(&self.task, &self.command, &mut self.setpoints)?;
         self.step += 1;
         if let Some(cause) = fault::cause(self.truth()) {
@@ -193,11 +207,18 @@ impl Env {
         }
         let situation = self.situation();
         let (total, terminated) = self.judge(before, &situation);
+        let shown = self.task.has_curriculum().then(|| {
+            let period_s = self.task.policy_period_s();
+            Progress::of_step(self.task.course(), self.task.reward_terms(), &situation, period_s)
+        });
         let reward = total as f32;
         if !reward.is_finite() {
             return Ok(self.break_down(format!("the reward is {reward}")));
         }
         let judged = self.task.success().map(|success| (success, success.value(&situation)));
+        if let Some(shown) = shown {
+            self.progress.add(&shown);
+        }
         self.terminated = terminated;
         if let Some((success, value)) = judged
             && self.step + self.window_steps(success.window_s) > self.episode_steps
@@ -207,7 +228,8 @@ impl Env {
         self.previous_action.copy_from_slice(&self.action);
         self.episode_return += total;
         // What was earned was earned for the goal that the action knew.
-        self.goals.advance(self.task.commands(), self.step as u64, self.task.policy_period_s());
+        let (step, period_s) = (self.step as u64, self.task.policy_period_s());
+        self.goals.advance(self.task.commands(), &self.lesson.commands, step, period_s);
         self.observe(observation)?;
         Ok(Outcome {
             reward,
@@ -259,7 +281,8 @@ impl Env {
 
     /// Reward and end of a step whose terms on the state before it came to `before`.
     fn judge(&self, before: f64, situation: &Situation) -> (f64, bool) {
-        let terms = before + reward(self.task.reward_terms(), Sample::After, situation);
+        let factors = &self.lesson.rewards;
+        let terms = before + reward(self.task.reward_terms(), factors, Sample::After, situation);
         let ended = self.task.terminations().iter().find(|termination| termination.applies(situation));
         let (total, terminated) = (terms + ended.map_or(0.0, |end| end.reward), ended.is_some());
         match self.task.custom_objective() {
@@ -284,6 +307,7 @@ impl Env {
             episode: self.episode,
             difficulty: self.robot().and_then(SimulatedRobot::difficulty),
             ranges: self.robot().map_or_else(Vec::new, |robot| robot.ranges().to_vec()),
+            lesson: self.lesson.clone(),
             time_s: self.step as f64 * self.task.policy_period_s(),
             cause,
             actions: self.actions_taken.clone(),
@@ -323,6 +347,36 @@ impl Env {
             Plant::Robot(robot) => robot.set_ranges(ranges),
             Plant::Mechanism(_) => SimError::check_lengths(&[("adaptive ranges", 0, ranges.len())]),
         }
+    }
+
+    /// What the episodes to come are asked for; the default where the task's file alone says it.
+    ///
+    /// A state that is restored brings its own.
+    ///
+    /// # Errors
+    /// The lesson of another task.
+    pub fn set_lesson(&mut self, lesson: &Lesson) -> Result<(), SimError> {
+        let Lesson { commands, rewards } = lesson;
+        for (what, expected, found) in [
+            ("ranges of commands", self.goals.values().len(), commands.len()),
+            ("factors on rewards", self.task.reward_terms().len(), rewards.len()),
+        ] {
+            if found != 0 {
+                SimError::check_lengths(&[(what, expected, found)])?;
+            }
+        }
+        self.next_lesson.copy_from(lesson);
+        Ok(())
+    }
+
+    /// What the present episode is asked for.
+    pub fn lesson(&self) -> &Lesson {
+        &self.lesson
+    }
+
+    /// What the present episode showed of what its curriculum asks, as if it had lasted to its end.
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress.whole(self.step, self.episode_steps)
     }
 
     /// The present episode, from 0.

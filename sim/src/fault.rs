@@ -3,6 +3,7 @@
 //! Stiff contacts, a bad model or a huge gain can blow a simulation up. Such an episode ends there: it is no
 //! experience, it is counted, and its actions are kept, so that the same seed replays it to the same instant.
 
+use crate::curriculum::Lesson;
 use crate::truth::Truth;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ pub const LARGEST_DISTANCE_M: f64 = 1e6;
 
 /// Where a simulation left what is physical.
 ///
-/// `Env::new` with the same task, randomization, seed and environment, the same difficulty and ranges, a reset to the episode and
+/// `Env::new` with the same task, randomization, seed and environment, the same difficulty, ranges and lesson, a reset to the episode and
 /// these actions lead back to it, bit for bit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
@@ -31,6 +32,9 @@ pub struct Fault {
     /// The adaptive ranges that were set for the episode; see [`crate::Env::set_ranges`].
     #[serde(default)]
     pub ranges: Vec<[f64; 2]>,
+    /// What the curriculum asked of the episode; see [`crate::Env::set_lesson`].
+    #[serde(default)]
+    pub lesson: Lesson,
     /// Since the episode's start.
     pub time_s: f64,
     /// What was not physical.

@@ -8,6 +8,7 @@
 //! - [`terrain`]: the uneven ground that it stands on;
 //! - [`equations`]: Gymnasium's classics without a physics engine, for comparing algorithms;
 //! - [`objective`] and [`quantity`]: rewards, terminations and success, from the true state;
+//! - [`curriculum`]: how a task grows harder as its robots cope;
 //! - [`mod@env`]: one robot, one policy period at a time, through the control path that robots run;
 //! - [`vec_env`]: many of them, with the same results on any number of threads.
 //!
@@ -25,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod command;
+pub mod curriculum;
 pub mod env;
 pub mod equations;
 mod error;
@@ -41,6 +43,7 @@ pub mod terrain;
 mod truth;
 pub mod vec_env;
 
+pub use curriculum::{Curriculum, Lesson};
 pub use env::{Env, EnvState, EpisodeSummary, Outcome};
 pub use error::SimError;
 pub use fault::Fault;

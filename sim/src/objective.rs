@@ -61,22 +61,26 @@ pub enum Shape {
 }
 
 impl RewardTerm {
-    fn value(&self, situation: &Situation) -> f64 {
+    /// The reward before its weight.
+    pub(crate) fn shaped(&self, situation: &Situation) -> f64 {
         let x = self.measure.value(situation) / self.scale;
-        let shaped = match self.shape {
+        match self.shape {
             Shape::Linear => x,
             Shape::Squared => x * x,
             Shape::Gaussian => libm::exp(-x * x),
             Shape::Rational => 1.0 / (1.0 + x * x),
             Shape::Constant => 1.0,
-        };
-        self.weight * shaped
+        }
     }
 }
 
-/// The sum of the terms that `sample` selects.
-pub(crate) fn reward(terms: &[RewardTerm], sample: Sample, situation: &Situation) -> f64 {
-    terms.iter().filter(|term| term.sample == sample).fold(0.0, |sum, term| sum + term.value(situation))
+/// The sum of the terms that `sample` selects; `factors` are on their weights, 1 where there are none.
+pub(crate) fn reward(terms: &[RewardTerm], factors: &[f64], sample: Sample, situation: &Situation) -> f64 {
+    let selected = terms.iter().enumerate().filter(|(_, term)| term.sample == sample);
+    selected.fold(0.0, |sum, (index, term)| {
+        let value = term.weight * term.shaped(situation);
+        sum + factors.get(index).map_or(value, |factor| factor * value)
+    })
 }
 
 /// Ends an episode when a quantity leaves its bounds.
@@ -157,8 +161,9 @@ mod tests {
             (Shape::Rational, 0.4),
             (Shape::Constant, 2.0),
         ] {
-            assert_eq!(reward(&[term(shape)], Sample::After, &situation), expected);
-            assert_eq!(reward(&[term(shape)], Sample::Before, &situation), 0.0);
+            assert_eq!(reward(&[term(shape)], &[], Sample::After, &situation), expected);
+            assert_eq!(reward(&[term(shape)], &[0.5], Sample::After, &situation), 0.5 * expected);
+            assert_eq!(reward(&[term(shape)], &[], Sample::Before, &situation), 0.0);
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct Truth {
     pub sites: Vec<SiteState>,
     /// The geoms and bodies whose contacts the task names, in the order of [`crate::Task::contact_names`].
     pub contacts: Vec<ContactState>,
+    /// The objects that the task places, in the order of its file.
+    pub objects: Vec<BaseState>,
 }
 
 /// Motion of a floating base, or of any point with axes.
@@ -100,12 +102,13 @@ impl ContactState {
 impl Truth {
     /// Takes on another state of as many joints; nothing is allocated.
     pub(crate) fn copy_from(&mut self, other: &Self) {
-        let Self { base, joints, efforts, sites, contacts } = other;
+        let Self { base, joints, efforts, sites, contacts, objects } = other;
         self.base = *base;
-        self.joints.clone_from(joints);
-        self.efforts.clone_from(efforts);
-        self.sites.clone_from(sites);
-        self.contacts.clone_from(contacts);
+        copy(&mut self.joints, joints);
+        copy(&mut self.efforts, efforts);
+        copy(&mut self.sites, sites);
+        copy(&mut self.contacts, contacts);
+        copy(&mut self.objects, objects);
     }
 
     /// Whether every number is finite.
@@ -122,10 +125,23 @@ impl Truth {
         for contact in &self.contacts {
             nothing += 0.0 * contact.normal_force_n;
         }
+        for object in &self.objects {
+            nothing += object.nothing();
+        }
         for effort in &self.efforts {
             nothing += 0.0 * effort;
         }
         nothing == 0.0
+    }
+}
+
+/// Of as many values as there are, at the cost of moving them.
+fn copy<T: Copy>(values: &mut Vec<T>, others: &[T]) {
+    if values.len() == others.len() {
+        values.copy_from_slice(others);
+    } else {
+        values.clear();
+        values.extend_from_slice(others);
     }
 }
 

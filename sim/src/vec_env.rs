@@ -1,28 +1,33 @@
 //! Many environments, stepped together: [`VecEnv`], with the same results for any number of threads.
 //!
 //! Environments never share state and each draws from its own streams, so how they are spread over threads cannot
-//! matter. Workers own their environments only while they step them: a shard of environments travels to a worker and
-//! back through a channel, which needs no lock and no unsafe code. With one thread nothing travels. The one thing that
-//! environments do share, adaptive ranges of randomization, changes between steps alone: see `adaptation`.
+//! matter. They are stepped in shards by a crew of threads, see `crew`; with one thread nothing travels. What
+//! environments do share, adaptive ranges of randomization and a curriculum, changes between steps alone: see `adaptation`
+//! and `teaching`.
 
 mod adaptation;
+mod crew;
+mod levels;
 mod shard;
+mod teaching;
 
+use crate::curriculum::{Curriculum, CurriculumState};
 use crate::env::{Env, EnvState, EpisodeSummary};
 use crate::error::SimError;
 use crate::fault::Fault;
 use crate::randomization::{AdaptiveRanges, AdaptiveRangesState, Randomization};
 use crate::task::Task;
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crew::Crew;
+use levels::Levels;
 use serde::{Deserialize, Serialize};
 use shard::Shard;
-use std::thread::JoinHandle;
+use std::sync::Arc;
 
 /// Many environments of one task.
 pub struct VecEnv {
-    /// Each a run of consecutive environments; `None` only while a worker steps it.
+    /// Each a run of consecutive environments; `None` only while a thread steps it.
     shards: Vec<Option<Box<Shard>>>,
-    workers: Vec<Worker>,
+    crew: Crew,
     action_size: usize,
     observation_size: usize,
     environments: usize,
@@ -38,6 +43,8 @@ pub struct VecEnv {
     finished: Vec<Option<EpisodeSummary>>,
     /// Absent where nothing adapts.
     ranges: Option<AdaptiveRanges>,
+    /// Absent where nothing that all environments share grows harder.
+    curriculum: Option<Curriculum>,
 }
 
 /// Everything from which a [`VecEnv`] goes on bit for bit.
@@ -48,20 +55,15 @@ pub struct VecEnvState {
     /// What the next actions answer, `[environments, observation_size]`.
     observations: Vec<f32>,
     ranges: Option<AdaptiveRangesState>,
-}
-
-/// A thread that steps the shards that it is sent.
-struct Worker {
-    /// Taken on drop, which ends the thread.
-    work: Option<Sender<Box<Shard>>>,
-    done: Receiver<Box<Shard>>,
-    thread: Option<JoinHandle<()>>,
+    curriculum: Option<CurriculumState>,
+    /// Of the ground of each environment, where it grows harder.
+    levels: Vec<u32>,
 }
 
 impl VecEnv {
     /// `environments` environments, of which the `i`-th depends on (`seed`, `i`, its actions) alone, stepped by `threads`
     /// threads, the caller's included; 0 counts as 1. Call [`Self::reset`] before the first step. In training, where a task
-    /// has adaptive ranges, it depends also on how the others' episodes moved them.
+    /// has adaptive ranges or a curriculum, it depends also on how the others' episodes moved them.
     ///
     /// # Errors
     /// No environment, or a thread that cannot be started.
@@ -76,16 +78,21 @@ impl VecEnv {
             return Err(SimError::NoEnvironment);
         }
         let threads = threads.clamp(1, environments);
-        let mut shards = Vec::with_capacity(threads);
-        for index in 0..threads {
-            let span = environments * index / threads..environments * (index + 1) / threads;
+        let course = task.course();
+        let learns = randomization == Randomization::Training;
+        let terrain = course.terrain.filter(|_| learns);
+        let count = crew::shards(environments, threads);
+        let mut shards = Vec::with_capacity(count);
+        for index in 0..count {
+            let span = environments * index / count..environments * (index + 1) / count;
             let envs: Result<Vec<Env>, SimError> = span
                 .clone()
                 .map(|environment| Env::new(task, randomization, seed, environment as u64))
                 .collect();
-            shards.push(Some(Box::new(Shard::new(envs?, span.start, task))));
+            let levels = terrain.map(|course| Levels::new(course, seed, span.start, span.len()));
+            shards.push(Some(Box::new(Shard::new(envs?, index, span.start, task, levels))));
         }
-        let workers = (1..threads).map(Worker::start).collect::<Result<_, _>>()?;
+        let crew = Crew::new(threads, count)?;
         let (observation_size, action_size) = (task.observation_size(), task.action_size());
         let ranges = match randomization {
             Randomization::Training => task.adaptive_ranges(),
@@ -93,7 +100,7 @@ impl VecEnv {
         };
         Ok(Self {
             shards,
-            workers,
+            crew,
             action_size,
             observation_size,
             environments,
@@ -108,15 +115,17 @@ impl VecEnv {
             faulted: vec![false; environments],
             finished: vec![None; environments],
             ranges,
+            curriculum: (learns && course.is_shared()).then(|| Curriculum::new(Arc::clone(course))),
         })
     }
 
-    /// Starts episode 0 of every environment, and adaptive ranges from their start.
+    /// Starts episode 0 of every environment, and adaptive ranges and curriculum from their start.
     ///
     /// # Errors
     /// A worker was lost in an earlier step.
     pub fn reset(&mut self) -> Result<(), SimError> {
         self.restart_ranges()?;
+        self.restart_curriculum()?;
         for index in 0..self.shards.len() {
             let Some(shard) = &mut self.shards[index] else {
                 return Err(SimError::WorkerLost { worker: index });
@@ -140,17 +149,15 @@ impl VecEnv {
         if actions.len() != expected {
             return Err(SimError::Length { what: "actions", expected, found: actions.len() });
         }
-        self.dispatch(actions)?;
-        let own = self.step_own(actions);
-        let others = self.gather();
-        own.and(others)?;
+        self.crew.step(&mut self.shards, actions)?;
         for index in 0..self.shards.len() {
             if let Some(error) = self.shards[index].as_mut().and_then(|shard| shard.error.take()) {
                 return Err(error);
             }
             self.collect(index);
         }
-        self.adapt()
+        self.adapt()?;
+        self.teach()
     }
 
     /// The present state of all environments, the same for any number of threads.
@@ -163,8 +170,13 @@ impl VecEnv {
             let shard = shard.as_ref().ok_or(SimError::WorkerLost { worker })?;
             environments.extend(shard.states());
         }
-        let ranges = self.ranges.as_ref().map(AdaptiveRanges::state);
-        Ok(VecEnvState { environments, observations: self.observations.clone(), ranges })
+        Ok(VecEnvState {
+            environments,
+            observations: self.observations.clone(),
+            ranges: self.ranges.as_ref().map(AdaptiveRanges::state),
+            curriculum: self.curriculum.as_ref().map(Curriculum::state),
+            levels: self.terrain_levels().collect(),
+        })
     }
 
     /// Goes on from the state of as many environments of the same task and level of randomization, on any number of threads.
@@ -187,42 +199,14 @@ impl VecEnv {
                 return Err(SimError::Snapshot { reason: format!("{found} adaptive ranges") });
             }
         }
+        self.restore_curriculum(state.curriculum.as_ref(), state.levels.len())?;
         for (worker, shard) in self.shards.iter_mut().enumerate() {
             let shard = shard.as_mut().ok_or(SimError::WorkerLost { worker })?;
             let rows = shard.first * self.observation_size..;
-            shard.restore(&state.environments[shard.first..], &state.observations[rows])?;
+            let levels = state.levels.get(shard.first..).unwrap_or_default();
+            shard.restore(&state.environments[shard.first..], levels, &state.observations[rows])?;
         }
         (0..self.shards.len()).for_each(|index| self.collect(index));
-        Ok(())
-    }
-
-    /// Sends every shard but the first to its worker.
-    fn dispatch(&mut self, actions: &[f32]) -> Result<(), SimError> {
-        for (index, worker) in self.workers.iter().enumerate() {
-            let lost = SimError::WorkerLost { worker: index + 1 };
-            let Some(mut shard) = self.shards[index + 1].take() else { return Err(lost) };
-            let first = shard.first * self.action_size;
-            shard.take_actions(&actions[first..]);
-            let Some(work) = &worker.work else { return Err(lost) };
-            if work.send(shard).is_err() {
-                return Err(lost);
-            }
-        }
-        Ok(())
-    }
-
-    fn step_own(&mut self, actions: &[f32]) -> Result<(), SimError> {
-        let Some(shard) = &mut self.shards[0] else { return Err(SimError::WorkerLost { worker: 0 }) };
-        shard.take_actions(actions);
-        shard.step();
-        Ok(())
-    }
-
-    fn gather(&mut self) -> Result<(), SimError> {
-        for (index, worker) in self.workers.iter().enumerate() {
-            let shard = worker.done.recv().map_err(|_| SimError::WorkerLost { worker: index + 1 })?;
-            self.shards[index + 1] = Some(shard);
-        }
         Ok(())
     }
 
@@ -313,33 +297,5 @@ impl VecEnv {
     /// One of the environments; absent if there are fewer.
     pub fn env(&self, environment: usize) -> Option<&Env> {
         self.shards.iter().flatten().find_map(|shard| shard.env(environment.checked_sub(shard.first)?))
-    }
-}
-
-impl Worker {
-    fn start(index: usize) -> Result<Self, SimError> {
-        let (work, inbox) = bounded::<Box<Shard>>(1);
-        let (outbox, done) = bounded(1);
-        let body = move || {
-            for mut shard in inbox {
-                shard.step();
-                if outbox.send(shard).is_err() {
-                    return;
-                }
-            }
-        };
-        let builder = std::thread::Builder::new().name(format!("environments-{index}"));
-        let thread = builder.spawn(body).map_err(|source| SimError::Spawn { worker: index, source })?;
-        Ok(Self { work: Some(work), done, thread: Some(thread) })
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.work = None;
-        if let Some(thread) = self.thread.take() {
-            // A worker's panic has already been reported as a lost worker.
-            let _ = thread.join();
-        }
     }
 }

@@ -3,6 +3,7 @@
 use super::plant::PlantState;
 use super::{Env, Window};
 use crate::command::Goals;
+use crate::curriculum::{Lesson, Progress};
 use crate::error::SimError;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,9 @@ pub struct EnvState {
     window: Window,
     actions_taken: Vec<f32>,
     goals: Goals,
+    lesson: Lesson,
+    next_lesson: Lesson,
+    progress: Progress,
 }
 
 impl Env {
@@ -43,6 +47,9 @@ impl Env {
             window: self.window,
             actions_taken: self.actions_taken.clone(),
             goals: self.goals.clone(),
+            lesson: self.lesson.clone(),
+            next_lesson: self.next_lesson.clone(),
+            progress: self.progress,
         }
     }
 
@@ -74,6 +81,10 @@ impl Env {
         self.actions_taken.extend_from_slice(&state.actions_taken);
         self.fault = None;
         self.goals.clone_from(&state.goals);
+        self.set_lesson(&state.lesson)?;
+        self.lesson.copy_from(&state.lesson);
+        self.set_lesson(&state.next_lesson)?;
+        self.progress = state.progress;
         Ok(())
     }
 }

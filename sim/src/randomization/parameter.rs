@@ -68,6 +68,18 @@ pub enum Parameter {
     SensorSaturation,
     /// Probability that a sample of a sensor is lost and the one before it stays.
     SensorDropout,
+    /// Where an object starts, m, world frame; each axis is drawn apart.
+    ObjectPosition,
+    /// How an object is turned about the vertical, rad.
+    ObjectYaw,
+    /// Size of an object, as a factor; its mass stays.
+    ObjectSize,
+    /// Where a depth camera sits, m, in the axes of its site or the base; each axis is drawn apart.
+    CameraPosition,
+    /// A rotation of a depth camera, rad, about a random axis.
+    CameraRotation,
+    /// A depth camera's field of view from left to right, rad.
+    CameraFieldOfView,
 }
 
 /// What a parameter belongs to.
@@ -77,6 +89,7 @@ pub(crate) enum TargetKind {
     Joint,
     Actuator,
     Sensor,
+    Object,
     /// The world or the robot as a whole: there is but one.
     World,
 }
@@ -141,7 +154,7 @@ impl Form {
 
 impl Parameter {
     /// Every parameter, in the order of the declaration.
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 37] = [
         Self::Mass,
         Self::Inertia,
         Self::CenterOfMass,
@@ -173,12 +186,18 @@ impl Parameter {
         Self::SensorQuantization,
         Self::SensorSaturation,
         Self::SensorDropout,
+        Self::ObjectPosition,
+        Self::ObjectYaw,
+        Self::ObjectSize,
+        Self::CameraPosition,
+        Self::CameraRotation,
+        Self::CameraFieldOfView,
     ];
 
     /// Name, target, components, operations and limits.
     pub(crate) const fn form(self) -> Form {
         use Components::{Axes, Direction, Horizontal, Scalar};
-        use TargetKind::{Actuator, Body, Joint, Sensor, World};
+        use TargetKind::{Actuator, Body, Joint, Object, Sensor, World};
         const ANY: [bool; 3] = [true; 3];
         const SCALE: [bool; 3] = [false, true, false];
         const SET_OR_ADD: [bool; 3] = [true, false, true];
@@ -216,13 +235,19 @@ impl Parameter {
             Self::SensorQuantization => ("sensor_quantization", Sensor, Scalar, ANY, (0.0, 1e6)),
             Self::SensorSaturation => ("sensor_saturation", Sensor, Scalar, ANY, (0.0, 1e9)),
             Self::SensorDropout => ("sensor_dropout", Sensor, Scalar, ANY, (0.0, 1.0)),
+            Self::ObjectPosition => ("object_position", Object, Axes, ADD, (-1e3, 1e3)),
+            Self::ObjectYaw => ("object_yaw", Object, Scalar, ADD, (-10.0, 10.0)),
+            Self::ObjectSize => ("object_size", Object, Scalar, SCALE, (0.0, 0.0)),
+            Self::CameraPosition => ("camera_position", Sensor, Axes, ADD, (-1e3, 1e3)),
+            Self::CameraRotation => ("camera_rotation", Sensor, Direction, ADD, (0.0, 3.2)),
+            Self::CameraFieldOfView => ("camera_field_of_view", Sensor, Scalar, ANY, (-3.0, 3.0)),
         };
         Form { name, target, components, operations, limits }
     }
 
     /// Whether it can change within an episode; what it touches is otherwise built at the episode's start.
     pub(crate) const fn changes_within_an_episode(self) -> bool {
-        !matches!(self, Self::BodySize)
+        !matches!(self, Self::BodySize | Self::ObjectPosition | Self::ObjectYaw | Self::ObjectSize)
     }
 }
 

@@ -63,11 +63,17 @@ pub(crate) struct Term {
 
 /// Names of everything that a term may target; a name's place is the target's number.
 pub(crate) struct Targets<'a> {
-    /// The moving bodies, and last the world: floor, terrain and what else is fixed.
+    /// The moving bodies, the robot's first, then free objects, and last the world: floor, terrain and what else is fixed.
     pub(crate) bodies: Vec<&'a str>,
+    /// How many of them are the robot's.
+    pub(crate) robot_bodies: usize,
+    /// All objects, fixed ones too.
+    pub(crate) objects: Vec<&'a str>,
     pub(crate) joints: Vec<&'a str>,
     pub(crate) actuators: Vec<&'a str>,
     pub(crate) sensors: Vec<&'a str>,
+    /// Which of the sensors are cameras.
+    pub(crate) cameras: Vec<bool>,
 }
 
 /// What a surface that belongs to no moving body is called.
@@ -77,14 +83,30 @@ impl<'a> Targets<'a> {
     /// The legal targets of a parameter.
     fn of(&self, parameter: Parameter) -> &[&'a str] {
         match parameter.form().target {
+            // An object has a size of its own.
+            TargetKind::Body if matches!(parameter, Parameter::BodySize) => &self.bodies[..self.robot_bodies],
             // Only the surfaces of the world can be changed.
             TargetKind::Body if !parameter.is_of_surfaces() => &self.bodies[..self.bodies.len() - 1],
             TargetKind::Body => &self.bodies,
             TargetKind::Joint => &self.joints,
             TargetKind::Actuator => &self.actuators,
+            TargetKind::Object => &self.objects,
             TargetKind::Sensor => &self.sensors,
             TargetKind::World => &[],
         }
+    }
+
+    /// Whether a target is one of those that a term without names means.
+    fn means(&self, parameter: Parameter, place: usize) -> bool {
+        match parameter.form().target {
+            TargetKind::Body if !parameter.is_of_surfaces() => place < self.robot_bodies,
+            _ => self.has(parameter, place),
+        }
+    }
+
+    /// Whether a target of the right kind has the parameter.
+    fn has(&self, parameter: Parameter, place: usize) -> bool {
+        !parameter.is_of_cameras() || self.cameras.get(place).is_some_and(|camera| *camera)
     }
 
     /// How many targets there are of a kind.
@@ -93,6 +115,7 @@ impl<'a> Targets<'a> {
             TargetKind::Body => self.bodies.len(),
             TargetKind::Joint => self.joints.len(),
             TargetKind::Actuator => self.actuators.len(),
+            TargetKind::Object => self.objects.len(),
             TargetKind::Sensor => self.sensors.len(),
             TargetKind::World => 1,
         }
@@ -120,15 +143,20 @@ impl Term {
         let legal = targets.of(document.term);
         let chosen = match &document.target {
             None if form.target == TargetKind::World => vec![0],
-            None => (0..legal.len()).collect(),
+            None => (0..legal.len()).filter(|place| targets.means(document.term, *place)).collect(),
             Some(_) if form.target == TargetKind::World => {
                 return refuse("target", "present".to_owned(), "none: there is but one".to_owned());
             }
             Some(names) => {
                 let mut chosen = Vec::with_capacity(names.len());
                 for name in names {
-                    let Some(place) = legal.iter().position(|known| known == name) else {
-                        return refuse("target", format!("{name:?}"), format!("one of {}", legal.join(", ")));
+                    let place = legal.iter().position(|known| known == name);
+                    let Some(place) = place.filter(|place| targets.has(document.term, *place)) else {
+                        let has = |place: &usize| targets.has(document.term, *place);
+                        let names: Vec<&str> =
+                            (0..legal.len()).filter(has).map(|place| legal[place]).collect();
+                        let expected = format!("one of {}", names.join(", "));
+                        return refuse("target", format!("{name:?}"), expected);
                     };
                     chosen.push(place);
                 }
@@ -231,6 +259,11 @@ impl TermDocument {
 }
 
 impl Parameter {
+    /// Whether only depth cameras have it.
+    pub(crate) const fn is_of_cameras(self) -> bool {
+        matches!(self, Self::CameraPosition | Self::CameraRotation | Self::CameraFieldOfView)
+    }
+
     /// Whether the surfaces of what is fixed have it too.
     pub(crate) const fn is_of_surfaces(self) -> bool {
         matches!(self, Self::ContactFriction | Self::Restitution)

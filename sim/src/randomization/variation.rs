@@ -34,6 +34,8 @@ pub(crate) struct Variation {
     starts: [usize; Parameter::ALL.len()],
     /// Whether any term covers a target, in the same places.
     covered: Vec<bool>,
+    /// Whether any term is a parameter's.
+    present: [bool; Parameter::ALL.len()],
 }
 
 impl Variation {
@@ -46,7 +48,8 @@ impl Variation {
             let form = parameter.form();
             end += targets.count(form.target) * form.components.count();
         }
-        Self { changes: vec![NOTHING; end], starts, covered: vec![false; end] }
+        let present = [false; Parameter::ALL.len()];
+        Self { changes: vec![NOTHING; end], starts, covered: vec![false; end], present }
     }
 
     /// Composes the terms' present numbers, `values`, one term's after the other's.
@@ -56,6 +59,7 @@ impl Variation {
         for term in terms {
             let (own, others) = rest.split_at(term.size());
             rest = others;
+            self.present[term.parameter as usize] = true;
             let form = term.parameter.form();
             let count = form.components.count();
             for (index, target) in term.targets.iter().enumerate() {
@@ -84,6 +88,11 @@ impl Variation {
             change.factor * nominal[axis] + change.offset
         });
         [x, y, z]
+    }
+
+    /// Whether any term is the parameter's, whatever it covers.
+    pub(crate) fn has(&self, parameter: Parameter) -> bool {
+        self.present[parameter as usize]
     }
 
     /// Whether any term covers a target's number.

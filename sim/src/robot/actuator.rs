@@ -4,7 +4,7 @@
 //! with [`sinew_policy_runtime::interface::JointSetpoint::servo_torque`], the very code that a host runs.
 
 use super::delay::DelayLine;
-use super::model::Attachment;
+use super::model::{Attachment, RobotModel};
 use crate::error::SimError;
 use crate::randomization::{Parameter, Variation, delay_steps};
 use crate::rotation;
@@ -47,6 +47,8 @@ struct Nominal {
 
 #[derive(Clone, Copy, Debug)]
 struct Present {
+    /// Where a rotor sits, m, from the base's centre of mass, body frame.
+    arm: [f64; 3],
     delay_s: f64,
     /// What remains of a deviation after one physics step.
     remainder: f64,
@@ -99,6 +101,7 @@ impl Motor {
             output: 0.0,
             applied: 0.0,
             present: Present {
+                arm: [0.0; 3],
                 delay_s: 0.0,
                 remainder: 0.0,
                 strength: 1.0,
@@ -122,7 +125,13 @@ impl Motor {
     }
 
     /// Takes this moment's deviations; `index` is the motor's place.
-    pub(crate) fn vary(&mut self, variation: &Variation, index: usize, physics_period_s: f64) {
+    pub(crate) fn vary(
+        &mut self,
+        model: &RobotModel,
+        variation: &Variation,
+        index: usize,
+        physics_period_s: f64,
+    ) {
         let Nominal { lag_s, delay_s, stiffness, damping } = self.nominal;
         let number = |parameter, nominal| variation.apply(parameter, index, nominal);
         let lag_s = number(Parameter::MotorLag, lag_s);
@@ -131,6 +140,10 @@ impl Motor {
             if nominal > 0.0 { (number(parameter, nominal) / nominal) as f32 } else { 1.0 }
         };
         self.present = Present {
+            arm: match self.attachment {
+                Attachment::Base(arm) => model.rotor_arm(arm, variation),
+                Attachment::Joint(_) => [0.0; 3],
+            },
             delay_s: number(Parameter::ActionDelay, delay_s),
             remainder: if lag_s > 0.0 { libm::exp(-physics_period_s / lag_s) } else { 0.0 },
             strength: number(Parameter::MotorStrength, 1.0),
@@ -222,14 +235,14 @@ impl Motor {
 
     /// A rotor's thrust, reaction torque and drag over the next physics step, as a wrench on the base.
     ///
-    /// `arm` is where it sits and `air` its velocity through the air, m/s, both body frame. Thrust and reaction grow with
-    /// the square of the speed; drag grows with the speed and the air's.
-    pub(crate) fn rotor_wrench(&mut self, arm: [f64; 3], air: [f64; 3]) -> Wrench {
+    /// `air` is the base's velocity through the air, m/s, body frame. Thrust and reaction grow with the square of the speed;
+    /// drag grows with the speed and the air's.
+    pub(crate) fn rotor_wrench(&mut self, air: [f64; 3]) -> Wrench {
         let (Setpoint::Rotor(speed), Some(rotor)) = (self.setpoint, self.rotor) else {
             return Wrench::default();
         };
         let speed = self.follow(speed.into(), self.limit);
-        let Present { strength, air_drag, .. } = self.present;
+        let Present { arm, strength, air_drag, .. } = self.present;
         let thrust = rotor.thrust_n_s2_per_rad2 * speed * speed * strength;
         let reaction = rotor.torque_n_m_s2_per_rad2 * speed * speed * strength;
         let across = rotor.drag_across_n_s2_per_m_rad * speed * air_drag;

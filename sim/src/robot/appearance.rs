@@ -46,6 +46,20 @@ impl Look {
     pub(super) const PLAIN: Self = Self { color: None, shown: true };
 }
 
+impl BodyAppearance {
+    /// Of an object that a task places.
+    pub(super) fn of_object(name: &str, handle: RigidBodyHandle, look: Look) -> Self {
+        Self {
+            name: name.to_owned(),
+            parent: Some(0),
+            handle: Some(handle),
+            colliders: vec![look],
+            visuals: Vec::new(),
+            index: usize::MAX,
+        }
+    }
+}
+
 impl Appearance {
     /// Reads what the loader and, where it is kept, the file's document say.
     pub(super) fn read(robot: &MjcfRobot, document: Option<&Model>) -> Self {

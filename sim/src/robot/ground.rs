@@ -57,7 +57,7 @@ impl RobotModel {
         self.ground = Some(Ground { collider, shapes, around });
     }
 
-    /// The colliders that stand fast, but for the terrain and the level ground around it.
+    /// The colliders that stand fast, but for the terrain, the level ground around it and the task's objects.
     pub(crate) fn scenery(&self) -> Vec<ColliderHandle> {
         let ground = self.ground.as_ref();
         let is_ground = |handle| {
@@ -67,7 +67,9 @@ impl RobotModel {
             let body = collider.parent().and_then(|parent| self.bodies.get(parent));
             body.is_none_or(rapier3d::dynamics::RigidBody::is_fixed)
         });
-        fixed.map(|(handle, _)| handle).filter(|handle| !is_ground(*handle)).collect()
+        let is_object = |handle| self.objects.iter().any(|object| object.collider == handle);
+        let fixed = fixed.map(|(handle, _)| handle);
+        fixed.filter(|handle| !is_ground(*handle) && !is_object(*handle)).collect()
     }
 
     /// A level box whose top is at height 0.

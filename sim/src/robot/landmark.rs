@@ -86,6 +86,13 @@ impl FileNames {
     }
 }
 
+impl Landmarks {
+    /// Names one more surface.
+    pub(crate) fn add_surface(&mut self, name: &str, collider: ColliderHandle) {
+        self.surfaces.insert(name.to_owned(), vec![collider]);
+    }
+}
+
 impl RobotModel {
     /// Names of the sites.
     pub(crate) fn site_names(&self) -> impl Iterator<Item = &str> {

@@ -11,6 +11,7 @@ mod history;
 mod joint;
 mod landmark;
 mod model;
+mod object;
 mod rays;
 pub mod scene;
 mod sensors;
@@ -32,7 +33,7 @@ use crate::rotation;
 use crate::start;
 use crate::task::{SensorPlan, Task};
 use crate::terrain::Terrain;
-use crate::truth::{ContactState, JointState, SiteState, Truth};
+use crate::truth::{BaseState, ContactState, JointState, SiteState, Truth};
 use actuator::Motor;
 use history::History;
 use rays::Scene;
@@ -89,6 +90,7 @@ impl SimulatedRobot {
             efforts: vec![0.0; model.joints.len()],
             sites: vec![SiteState::default(); model.landmarks.watched_sites.len()],
             contacts: vec![ContactState::default(); model.landmarks.watched_surfaces.len()],
+            objects: vec![BaseState::default(); model.objects.len()],
             ..Truth::default()
         };
         let perfect = randomization == Randomization::Nominal;
@@ -152,6 +154,9 @@ impl SimulatedRobot {
         let mut joints = truth.joints.clone();
         model.follow(&mut joints);
         self.world.reset(model, self.terrain, variation);
+        let terrains = self.task.terrains().and_then(|terrains| terrains.terrains().get(self.terrain));
+        let ground = |x, y| terrains.map_or(0.0, |terrain| terrain.height(x, y));
+        self.world.place_objects(model, variation, ground);
         self.world.set_base(model, &truth.base);
         self.world.set_joints(model, &joints);
         self.world.read(model, &mut self.truth);
@@ -161,7 +166,7 @@ impl SimulatedRobot {
         self.physics_steps = 0;
         self.next_period = 0;
         for (index, motor) in self.motors.iter_mut().enumerate() {
-            motor.vary(variation, index, period_s);
+            motor.vary(model, variation, index, period_s);
             motor.reset();
         }
         self.history.reset(&self.truth);
@@ -215,7 +220,7 @@ impl SimulatedRobot {
         if !touched.is_empty() {
             self.world.vary(model, variation, touched);
             for (index, motor) in self.motors.iter_mut().enumerate() {
-                motor.vary(variation, index, period_s);
+                motor.vary(model, variation, index, period_s);
             }
             self.sensors.vary(variation);
         }
@@ -259,8 +264,8 @@ impl SimulatedRobot {
                     truth.efforts[joint] += effort;
                     world.add_joint_effort(model, joint, effort);
                 }
-                Attachment::Base(arm) => {
-                    let wrench = motor.rotor_wrench(model.rotor_arm(arm, variation), air);
+                Attachment::Base(_) => {
+                    let wrench = motor.rotor_wrench(air);
                     force.iter_mut().zip(wrench.force).for_each(|(sum, value)| *sum += value);
                     torque.iter_mut().zip(wrench.torque).for_each(|(sum, value)| *sum += value);
                 }
@@ -298,7 +303,7 @@ impl SimulatedRobot {
         ])?;
         let Self { task, draws, world, terrain, sensors, history, stream, physics_steps, .. } = self;
         let terrain = task.terrains().and_then(|terrains| terrains.terrains().get(*terrain));
-        let scene = Scene { terrain: terrain.map(AsRef::as_ref), world };
+        let scene = Scene { terrain: terrain.map(AsRef::as_ref), world, objects: &[] };
         sensors.sense(*physics_steps, history, scene, draws, stream, values);
         ages_us.fill(0);
         Ok(())
@@ -312,7 +317,7 @@ impl SimulatedRobot {
         SimError::check_lengths(&[("privileged values", self.revealed.len(), values.len())])?;
         let Self { task, world, terrain, privileged, revealed, truth, draws, .. } = self;
         let terrain = task.terrains().and_then(|terrains| terrains.terrains().get(*terrain));
-        let scene = Scene { terrain: terrain.map(AsRef::as_ref), world };
+        let scene = Scene { terrain: terrain.map(AsRef::as_ref), world, objects: &[] };
         let mut rest = &mut revealed[..];
         for plan in privileged {
             let (own, others) = rest.split_at_mut(plan.size);

@@ -21,6 +21,7 @@ use super::appearance::Appearance;
 use super::ground::Ground;
 use super::joint::{Formulation, Holder, JointKind, Link, ModelJoint};
 use super::landmark::{FileNames, Landmarks};
+use super::object::ModelObject;
 use crate::randomization::{Parameter, Variation};
 use crate::task::{ActuatorDocument, TaskError};
 use crate::truth::JointState;
@@ -86,6 +87,10 @@ pub(crate) struct RobotModel {
     pub(crate) attachments: Vec<Attachment>,
     /// Named sites and surfaces, and those that the task watches.
     pub(crate) landmarks: Landmarks,
+    /// What the task places beside the robot.
+    pub(crate) objects: Vec<ModelObject>,
+    /// Those of them that move, in the order of `masses`.
+    pub(super) free_objects: Vec<usize>,
     /// Absent without terrains.
     pub(crate) ground: Option<Ground>,
     joint_names: Vec<String>,
@@ -285,6 +290,8 @@ impl RobotModel {
             base,
             attachments: Vec::new(),
             landmarks,
+            objects: Vec::new(),
+            free_objects: Vec::new(),
             ground: None,
             joint_names,
             limits,

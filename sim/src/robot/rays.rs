@@ -6,6 +6,7 @@
 //! first step.
 
 use super::world::World;
+use crate::randomization::{Parameter, Variation};
 use crate::rotation;
 use crate::task::{BeamsDocument, CameraDocument, GridDocument, SensorDocument};
 use crate::terrain::Terrain;
@@ -17,6 +18,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) terrain: Option<&'a Terrain>,
     /// What else stands fast.
     pub(crate) world: &'a World,
+    /// Where the task's objects are.
+    pub(crate) objects: &'a [BaseState],
 }
 
 /// The rays of a sensor in its own axes.
@@ -31,13 +34,59 @@ pub(crate) enum RayPattern {
     /// Distances along unit vectors.
     Beams { directions: Vec<[f64; 3]>, largest_m: f64 },
     /// Distances along a camera's axis.
-    Camera {
-        position_m: [f64; 3],
-        /// Unit vectors, and how much of each lies along the camera's axis.
-        pixels: Vec<([f64; 3], f64)>,
-        near_m: f64,
-        far_m: f64,
-    },
+    Camera(Camera),
+}
+
+/// A pinhole camera as it is mounted at present.
+#[derive(Clone, Debug)]
+pub(crate) struct Camera {
+    /// As the file has it.
+    document: CameraDocument,
+    position_m: [f64; 3],
+    /// Unit vectors, and how much of each lies along the camera's axis.
+    pixels: Vec<([f64; 3], f64)>,
+}
+
+/// Fields of view that a camera can have, rad.
+const FIELDS_OF_VIEW_RAD: [f64; 2] = [1e-3, 3.0];
+
+impl Camera {
+    fn new(document: &CameraDocument) -> Self {
+        let count = usize::from(document.columns) * usize::from(document.rows);
+        let mut camera =
+            Self { document: document.clone(), position_m: [0.0; 3], pixels: vec![([0.0; 3], 0.0); count] };
+        camera.aim([0.0; 3], [0.0; 3], document.field_of_view_rad);
+        camera
+    }
+
+    /// Mounts it by a shift, m, and a rotation vector, rad, beside where the file has it.
+    fn aim(&mut self, shift_m: [f64; 3], turn_rad: [f64; 3], field_of_view_rad: f64) {
+        let CameraDocument { columns, rows, position_m, orientation, .. } = self.document;
+        let [narrowest, widest] = FIELDS_OF_VIEW_RAD;
+        let orientation = rotation::multiply(rotation::from_rotation_vector(turn_rad), orientation);
+        // Of an image plane at distance 1.
+        let half_angle = 0.5 * clipped(field_of_view_rad, narrowest, widest);
+        let pixel = 2.0 * libm::tan(half_angle) / f64::from(columns);
+        let offset = |index: u16, count: u16| (0.5 * f64::from(count) - 0.5 - f64::from(index)) * pixel;
+        let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (column, row)));
+        for (slot, (column, row)) in self.pixels.iter_mut().zip(places) {
+            let direction = unit([1.0, offset(column, columns), offset(row, rows)]);
+            *slot = (rotation::to_world(orientation, direction), direction[0]);
+        }
+        self.position_m = [0, 1, 2].map(|axis| position_m[axis] + shift_m[axis]);
+    }
+
+    fn measure(&self, scene: Scene, motion: &BaseState, values: &mut [f64]) {
+        let (position, orientation) = (motion.position_m, motion.orientation);
+        let CameraDocument { near_m, far_m, .. } = self.document;
+        let arm = rotation::to_world(orientation, self.position_m);
+        let eye = [0, 1, 2].map(|axis| position[axis] + arm[axis]);
+        for (value, (direction, along)) in values.iter_mut().zip(&self.pixels) {
+            let direction = rotation::to_world(orientation, *direction);
+            let depth = scene.cast(eye, direction, far_m / along).map_or(far_m, |distance| distance * along);
+            *value = clipped(depth, near_m, far_m);
+        }
+    }
 }
 
 impl RayPattern {
@@ -45,7 +94,7 @@ impl RayPattern {
     pub(crate) fn new(sensor: &SensorDocument) -> Option<Self> {
         let grid = sensor.grid.as_ref().map(Self::grid);
         let beams = sensor.beams.as_ref().map(Self::beams);
-        grid.or(beams).or_else(|| sensor.camera.as_ref().map(Self::camera))
+        grid.or(beams).or_else(|| Some(Self::Camera(Camera::new(sensor.camera.as_ref()?))))
     }
 
     fn grid(document: &GridDocument) -> Self {
@@ -66,17 +115,19 @@ impl RayPattern {
         Self::Beams { directions, largest_m: document.largest_m }
     }
 
-    fn camera(document: &CameraDocument) -> Self {
-        let CameraDocument { columns, rows, field_of_view_rad, near_m, far_m, .. } = *document;
-        // Of an image plane at distance 1.
-        let pixel = 2.0 * libm::tan(0.5 * field_of_view_rad) / f64::from(columns);
-        let offset = |index: u16, count: u16| (0.5 * f64::from(count) - 0.5 - f64::from(index)) * pixel;
-        let line = |row| (0..columns).map(move |column| (column, row));
-        let pixels = (0..rows).flat_map(line).map(|(column, row)| {
-            let direction = unit([1.0, offset(column, columns), offset(row, rows)]);
-            (rotation::to_world(document.orientation, direction), direction[0])
-        });
-        Self::Camera { position_m: document.position_m, pixels: pixels.collect(), near_m, far_m }
+    /// Mounts a camera as this moment has it; `index` is the sensor's place.
+    pub(crate) fn vary(&mut self, variation: &Variation, index: usize) {
+        let Self::Camera(camera) = self else { return };
+        let covers = |parameter: &Parameter| variation.covers(*parameter, index);
+        if [Parameter::CameraPosition, Parameter::CameraRotation, Parameter::CameraFieldOfView]
+            .iter()
+            .any(covers)
+        {
+            let shift = variation.apply_vector(Parameter::CameraPosition, index, [0.0; 3]);
+            let turn = variation.apply_vector(Parameter::CameraRotation, index, [0.0; 3]);
+            let nominal = camera.document.field_of_view_rad;
+            camera.aim(shift, turn, variation.apply(Parameter::CameraFieldOfView, index, nominal));
+        }
     }
 
     /// Measures from where a sensor is.
@@ -95,16 +146,7 @@ impl RayPattern {
                     *value = scene.cast(position, direction, *largest_m).unwrap_or(*largest_m);
                 }
             }
-            Self::Camera { position_m, pixels, near_m, far_m } => {
-                let arm = rotation::to_world(orientation, *position_m);
-                let eye = [0, 1, 2].map(|axis| position[axis] + arm[axis]);
-                for (value, (direction, along)) in values.iter_mut().zip(pixels) {
-                    let direction = rotation::to_world(orientation, *direction);
-                    let depth =
-                        scene.cast(eye, direction, far_m / along).map_or(*far_m, |distance| distance * along);
-                    *value = clipped(depth, *near_m, *far_m);
-                }
-            }
+            Self::Camera(camera) => camera.measure(scene, motion, values),
         }
     }
 }
@@ -113,7 +155,7 @@ impl Scene<'_> {
     /// The distance at which a ray first meets anything, m.
     fn cast(&self, origin: [f64; 3], direction: [f64; 3], range_m: f64) -> Option<f64> {
         let ground = self.terrain.and_then(|terrain| terrain.cast(origin, direction, range_m));
-        let things = self.world.cast(origin, direction, ground.unwrap_or(range_m));
+        let things = self.world.cast(origin, direction, ground.unwrap_or(range_m), self.objects);
         things.or(ground)
     }
 
@@ -124,7 +166,7 @@ impl Scene<'_> {
         let ground = clipped(ground, clip_m[0], clip_m[1]);
         // Whatever is higher than the smallest value can tell is as high.
         let top = [x, y, position[2] - clip_m[0]];
-        let things = self.world.cast(top, [0.0, 0.0, -1.0], ground - clip_m[0]);
+        let things = self.world.cast(top, [0.0, 0.0, -1.0], ground - clip_m[0], self.objects);
         things.map_or(ground, |distance| clipped(clip_m[0] + distance, clip_m[0], clip_m[1]))
     }
 }

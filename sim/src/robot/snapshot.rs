@@ -55,6 +55,7 @@ impl SimulatedRobot {
             ("joints", self.truth.joints.len(), state.truth.joints.len()),
             ("sites", self.truth.sites.len(), state.truth.sites.len()),
             ("contacts", self.truth.contacts.len(), state.truth.contacts.len()),
+            ("objects", self.truth.objects.len(), state.truth.objects.len()),
         ])?;
         let Some(model) = self.task.model() else { return Ok(()) };
         self.draws.restore(&state.draws)?;
@@ -64,7 +65,7 @@ impl SimulatedRobot {
         self.world.restore(model, self.draws.variation(), &state.world)?;
         let period_s = self.task.physics_period_s();
         for (index, (motor, saved)) in self.motors.iter_mut().zip(&state.motors).enumerate() {
-            motor.vary(self.draws.variation(), index, period_s);
+            motor.vary(model, self.draws.variation(), index, period_s);
             motor.restore(saved)?;
         }
         self.stream = state.stream.clone();

@@ -3,7 +3,9 @@
 //! No type of rapier leaves this module. A reset clones the model's sets into a fresh pipeline, so an episode cannot
 //! depend on the one before it. Each episode's masses and frictions take effect before its first step.
 
+mod force;
 mod joints;
+mod objects;
 mod scene;
 mod sight;
 mod touch;
@@ -17,7 +19,7 @@ use super::joint::Link;
 use super::landmark::Site;
 use super::model::RobotModel;
 use crate::error::SimError;
-use crate::randomization::{Parameter, Variation};
+use crate::randomization::Variation;
 use crate::rotation;
 use crate::truth::{BaseState, Truth};
 use rapier3d::dynamics::{
@@ -39,6 +41,7 @@ pub(crate) struct WorldState {
     colliders: ColliderSet,
     impulse_joints: ImpulseJointSet,
     multibody_joints: MultibodyJointSet,
+    announced: bool,
 }
 
 /// One robot in one rapier world.
@@ -51,6 +54,12 @@ pub(crate) struct World {
     physics_period_s: f64,
     /// What rays can meet beside the terrain.
     scenery: Vec<ColliderHandle>,
+    /// The task's objects, which rays meet too.
+    objects: Vec<ColliderHandle>,
+    /// Whether forces are set without rapier's noticing: `force`.
+    hides_forces: bool,
+    /// Whether rapier's list of changed bodies counts in the step to come.
+    announced: bool,
 }
 
 impl World {
@@ -70,6 +79,9 @@ impl World {
             sites: model.landmarks.watched_sites.clone(),
             physics_period_s,
             scenery: model.scenery(),
+            objects: model.objects.iter().map(|object| object.collider).collect(),
+            hides_forces: model.impulse_joints.is_empty(),
+            announced: true,
         }
     }
 
@@ -83,6 +95,7 @@ impl World {
             colliders: physics.colliders.clone(),
             impulse_joints: physics.impulse_joints.clone(),
             multibody_joints: physics.multibody_joints.clone(),
+            announced: self.announced,
         }
     }
 
@@ -109,12 +122,15 @@ impl World {
         physics.multibody_joints.clone_from(&state.multibody_joints);
         physics.ccd_solver = CCDSolver::new();
         physics.physics_pipeline = PhysicsPipeline::new();
+        self.announced = state.announced;
         Ok(())
     }
 
     /// The model at rest in its file's pose on a terrain, with all that this episode drew.
     pub(crate) fn reset(&mut self, model: &RobotModel, terrain: usize, variation: &Variation) {
         let physics = &mut self.physics;
+        // Every body of a model is new.
+        self.announced = true;
         physics.bodies.clone_from(&model.bodies);
         physics.colliders.clone_from(&model.colliders);
         physics.impulse_joints.clone_from(&model.impulse_joints);
@@ -162,41 +178,6 @@ impl World {
         multibody.update_rigid_bodies(&mut physics.bodies, false);
     }
 
-    /// Forgets the forces of the last step; rapier would keep applying them.
-    pub(crate) fn clear_forces(&mut self, model: &RobotModel) {
-        let bodies = &mut self.physics.bodies;
-        for handle in &model.moving {
-            // rapier rebuilds its solver's tables after any mutable access to a body.
-            if bodies[*handle].user_force() != Vector::ZERO || bodies[*handle].user_torque() != Vector::ZERO {
-                let body = &mut bodies[*handle];
-                body.reset_forces(false);
-                body.reset_torques(false);
-            }
-        }
-        self.clear_joint_efforts(model);
-    }
-
-    /// Adds a force in N through the base's centre of mass and a torque in N m, world frame.
-    pub(crate) fn add_base_wrench(&mut self, model: &RobotModel, force: [f64; 3], torque: [f64; 3]) {
-        let Some(base) = model.base else { return };
-        if force == [0.0; 3] && torque == [0.0; 3] {
-            return;
-        }
-        let body = &mut self.physics.bodies[base];
-        body.add_force(vector(force), false);
-        body.add_torque(vector(torque), false);
-    }
-
-    /// Adds forces in N through the centres of mass of bodies, world frame.
-    pub(crate) fn add_forces(&mut self, model: &RobotModel, variation: &Variation) {
-        for (index, (handle, _)) in model.masses.iter().enumerate() {
-            if variation.covers(Parameter::Force, index) {
-                let force = variation.apply_vector(Parameter::Force, index, [0.0; 3]);
-                self.physics.bodies[*handle].add_force(vector(force), false);
-            }
-        }
-    }
-
     /// Changes the base's velocity, m/s, world frame.
     fn push_base(&mut self, model: &RobotModel, change: [f64; 3]) {
         let Some(base) = model.base else { return };
@@ -216,6 +197,7 @@ impl World {
     /// Advances by one physics step.
     pub(crate) fn step(&mut self) {
         self.physics.step();
+        self.announced = false;
     }
 
     /// Present gravity, world frame.

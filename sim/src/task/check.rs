@@ -1,6 +1,7 @@
 //! Checks of a task's document that its types cannot express.
 
 mod adaptive;
+mod curriculum;
 mod discrete;
 mod equations;
 mod objective;
@@ -9,6 +10,7 @@ mod senses;
 use super::document::{ActuatorDocument, BaseStart, CommandDocument, SampledDocument, TaskDocument};
 use super::error::TaskError;
 use super::joints::Joints;
+use crate::curriculum::Course;
 use crate::objective::Objective;
 use crate::randomization::{Distribution, Term};
 use crate::robot::{JointKind, RobotModel};
@@ -32,6 +34,7 @@ struct Check<'a> {
 pub(super) struct Checked {
     pub(super) objective: Objective,
     pub(super) terms: Vec<Term>,
+    pub(super) course: Course,
 }
 
 /// Checks everything but what the contract's own validation checks, and resolves the names in objective and randomization.
@@ -52,7 +55,7 @@ pub(super) fn check(
     check.privileged()?;
     check.adaptive()?;
     document.sensors.iter().try_for_each(|sensor| check.errors(sensor))?;
-    Ok(Checked { terms: check.terms()?, objective: check.objective()? })
+    Ok(Checked { terms: check.terms()?, objective: check.objective()?, course: check.curriculum()? })
 }
 
 impl Check<'_> {
@@ -158,6 +161,9 @@ impl Check<'_> {
         }
         if let Some(equations) = dynamics.equations {
             self.equations(equations.mechanism())?;
+        }
+        if dynamics.model.is_none() && !self.document.objects.is_empty() {
+            return self.fail("objects", "present", "none: equations know of nothing else");
         }
         if dynamics.model.is_some() && self.document.safe_action.is_none() {
             return self.fail("safe_action", "absent", "\"zero_torque\" or [safe_action.level_descent]");

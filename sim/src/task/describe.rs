@@ -2,6 +2,7 @@
 
 use super::Task;
 use super::document::{ActuatorDocument, SafeActionSpec, SampledDocument};
+use crate::curriculum::{CommandCourse, RewardCourse, Span, TerrainCourse};
 use crate::objective::{RewardTerm, Shape, Statistic};
 use crate::quantity::Measure;
 use crate::randomization::{AdaptationRule, Moment, Parameter, Performance, Randomization};
@@ -61,7 +62,9 @@ impl Task {
         self.write_robot(text)?;
         self.write_discrete(text)?;
         self.write_policy(text)?;
+        self.write_objects(text)?;
         self.write_objective(text)?;
+        self.write_curriculum(text)?;
         self.write_randomization(text)
     }
 
@@ -171,6 +174,56 @@ impl Task {
                 write!(text, ", drawn from {low:?} to {high:?} every {} to {} s", every_s.low, every_s.high)?;
             }
             writeln!(text)?;
+        }
+        Ok(())
+    }
+
+    fn write_objects(&self, text: &mut String) -> std::fmt::Result {
+        let objects = &self.inner.document.objects;
+        if !objects.is_empty() {
+            writeln!(text, "\nobjects")?;
+        }
+        for object in objects {
+            write!(text, "  {:<24} {:?} at {:?} m", object.name, object.solid(), object.position_m)?;
+            match object.mass_kg {
+                Some(mass) => writeln!(text, ", {mass} kg, free")?,
+                None => writeln!(text, ", fixed")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write_curriculum(&self, text: &mut String) -> std::fmt::Result {
+        let course = self.course();
+        if self.has_curriculum() {
+            writeln!(text, "\ncurriculum, in training")?;
+        }
+        if let Some(terrain) = &course.terrain {
+            let TerrainCourse { levels, highest_start, raise_above, lower_below } = terrain;
+            writeln!(
+                text,
+                "  ground from level 0 to {highest_start} of {}, a level up at {raise_above} of the commanded distance, down \
+                 below {lower_below}",
+                levels - 1
+            )?;
+        }
+        for command in &course.commands {
+            let CommandCourse { label, start, step, raise_above, lower_below, episodes, .. } = command;
+            write!(
+                text,
+                "  {label} from {start:?} in steps of {step:?} at a mean tracking of {raise_above} over {episodes} episodes"
+            )?;
+            match lower_below {
+                Some(least) => writeln!(text, ", back at {least}")?,
+                None => writeln!(text)?,
+            }
+        }
+        for RewardCourse { label, start, span, .. } in &course.rewards {
+            let (begin, end, unit) = match span {
+                Span::Steps(begin, end) => (begin, end, "steps"),
+                Span::Episodes(begin, end) => (begin, end, "episodes"),
+            };
+            writeln!(text, "  {label} from {start} to 1 times its weight, {unit} {begin} to {end}")?;
         }
         Ok(())
     }

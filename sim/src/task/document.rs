@@ -3,12 +3,15 @@
 //! Parsing has no side effects, and a key that the format does not have is an error that names the nearest one: a
 //! misspelt range that was silently ignored would train the wrong policy.
 
+mod object;
 mod sensor;
 
+pub(crate) use object::{ObjectDocument, Solid};
 pub(crate) use sensor::{SensorDocument, SensorErrors, SensorQuantity};
 
 use super::discrete::DiscreteDocument;
 use super::error::TaskError;
+use crate::curriculum::CurriculumDocument;
 use crate::equations::Equations;
 use crate::objective::{Sample, Shape, Statistic};
 use crate::quantity::Quantity;
@@ -59,6 +62,11 @@ pub(crate) struct TaskDocument {
     #[serde(default)]
     pub(crate) truth: TruthDocument,
     pub(crate) terrain: Option<TerrainDocument>,
+    /// What lies beside the robot.
+    #[serde(default)]
+    pub(crate) objects: Vec<ObjectDocument>,
+    #[serde(default)]
+    pub(crate) curriculum: CurriculumDocument,
 }
 
 fn term_major() -> Layout {
@@ -259,6 +267,8 @@ pub(crate) struct PrivilegedDocument {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RewardDocument {
+    /// What a curriculum calls it; its quantity where absent.
+    name: Option<String>,
     pub(crate) quantity: Quantity,
     /// The joint, for a joint's quantity; all joints where absent.
     pub(crate) joint: Option<String>,
@@ -276,6 +286,12 @@ pub(crate) struct RewardDocument {
     pub(crate) scale: f64,
     #[serde(default)]
     pub(crate) sample: Sample,
+}
+
+impl RewardDocument {
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.quantity.name())
+    }
 }
 
 fn one() -> f64 {

@@ -12,6 +12,7 @@ mod document;
 mod effort;
 mod error;
 mod joints;
+mod objects;
 mod scan;
 mod senses;
 mod servo;
@@ -21,13 +22,14 @@ mod watched;
 pub(crate) use contract::nobody;
 pub use document::SafeActionSpec;
 pub(crate) use document::{
-    ActuatorDocument, CommandDocument, DcMotorDocument, RotorDocument, SensorDocument, SensorErrors,
-    SensorQuantity, Spin, StartDocument,
+    ActuatorDocument, CommandDocument, DcMotorDocument, ObjectDocument, RotorDocument, SensorDocument,
+    SensorErrors, SensorQuantity, Solid, Spin, StartDocument,
 };
 pub use error::TaskError;
 pub(crate) use scan::{BeamsDocument, CameraDocument, GridDocument};
 pub(crate) use senses::SensorPlan;
 
+use crate::curriculum::Course;
 use crate::equations::Equations;
 use crate::objective::{CustomObjective, Objective, RewardTerm, Success, Termination};
 use crate::quantity::{Quantity, Situation};
@@ -68,6 +70,7 @@ struct Inner {
     terms: Vec<Term>,
     watched: Watched,
     terrains: Option<TerrainSet>,
+    course: Arc<Course>,
     /// Names and ranges of the training level, as the contract lists them.
     training_ranges: Vec<(String, f64, f64)>,
 }
@@ -110,11 +113,12 @@ impl Task {
                 if document.dynamics.floor {
                     model.add_floor();
                 }
+                objects::place(&document.objects, &mut model, file)?;
                 Some(model)
             }
         };
         let joints = Joints::new(model.as_ref(), document.dynamics.equations);
-        let Checked { objective, terms } = check::check(&document, model.as_ref(), &joints, file)?;
+        let Checked { objective, terms, course } = check::check(&document, model.as_ref(), &joints, file)?;
         if let Some(model) = &model {
             servo::check(&document, model, &joints, &terms, file)?;
         }
@@ -128,6 +132,7 @@ impl Task {
         }
         let inner = Inner {
             objective,
+            course: Arc::new(course),
             training_ranges: training_ranges(&terms, &document.sensors),
             terms,
             head_scale: document.actuators.iter().map(|actuator| actuator.head_scale).collect(),
@@ -329,6 +334,16 @@ impl Task {
 
     pub(crate) fn reward_terms(&self) -> &[RewardTerm] {
         &self.inner.objective.rewards
+    }
+
+    /// How it grows harder.
+    pub(crate) fn course(&self) -> &Arc<Course> {
+        &self.inner.course
+    }
+
+    /// Whether anything grows harder as robots cope.
+    pub(crate) fn has_curriculum(&self) -> bool {
+        self.course().terrain.is_some() || self.course().is_shared()
     }
 
     pub(crate) fn terminations(&self) -> &[Termination] {

@@ -1,6 +1,6 @@
 //! How the robots of a task differ: its terms, and the numbers that a robot draws from them.
 
-use super::document::TaskDocument;
+use super::document::{SensorDocument, SensorQuantity, TaskDocument};
 use super::{Inner, Task};
 use crate::randomization::{
     AdaptiveRanges, Distribution, Draws, Operation, Parameter, Randomization, Targets, Term, WORLD,
@@ -57,7 +57,11 @@ pub(super) fn targets<'a>(
     joint_names: &'a [String],
 ) -> Targets<'a> {
     let bodies = model.map_or(&[][..], |model| &model.body_names);
+    let is_camera = |sensor: &SensorDocument| sensor.quantity == SensorQuantity::DepthCamera;
     Targets {
+        robot_bodies: model.map_or(0, RobotModel::robot_bodies),
+        objects: document.objects.iter().map(|object| object.name.as_str()).collect(),
+        cameras: document.sensors.iter().map(is_camera).collect(),
         bodies: bodies.iter().map(String::as_str).chain([WORLD]).collect(),
         joints: joint_names.iter().map(String::as_str).collect(),
         actuators: document.actuators.iter().map(|actuator| actuator.name.as_str()).collect(),

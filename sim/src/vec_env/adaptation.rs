@@ -16,16 +16,16 @@ impl VecEnv {
         self.ranges.as_ref()
     }
 
-    /// Draws the episodes to come from the whole `training` ranges and adapts nothing: for evaluations, whose result must
-    /// not depend on how far their own ranges have come.
+    /// Draws the episodes to come from the whole `training` ranges, asks them for all that the file does, and adapts nothing: for
+    /// evaluations, whose result must not depend on how far their own ranges and curriculum have come.
     ///
     /// # Errors
     /// A worker was lost in an earlier step.
     pub fn widen_ranges(&mut self) -> Result<(), SimError> {
         if self.ranges.take().is_some() {
-            return self.hand_out(&[]);
+            self.hand_out(&[])?;
         }
-        Ok(())
+        self.end_curriculum()
     }
 
     /// Puts the ranges back to where training starts.

@@ -1,5 +1,7 @@
 //! A run of consecutive environments with their inputs and outputs: what one thread steps.
 
+use super::levels::Levels;
+use crate::curriculum::{Lesson, Progress};
 use crate::env::{Env, EnvState, EpisodeSummary};
 use crate::error::SimError;
 use crate::fault::Fault;
@@ -11,6 +13,8 @@ use std::ops::Range;
 /// A run of consecutive environments.
 pub(super) struct Shard {
     envs: Vec<Env>,
+    /// Its place among the shards.
+    pub(super) index: usize,
     /// Index of the first of them among all.
     pub(super) first: usize,
     action_size: usize,
@@ -30,16 +34,27 @@ pub(super) struct Shard {
     pub(super) finished: Vec<Option<EpisodeSummary>>,
     /// Where those episodes stood that ended in the last step.
     pub(super) boundaries: Vec<Option<Boundary>>,
+    /// What those episodes showed of what their curriculum asks.
+    pub(super) progress: Vec<Progress>,
+    /// Present where the ground of each environment grows harder by itself.
+    levels: Option<Levels>,
     /// What went wrong in the last step.
     pub(super) error: Option<SimError>,
 }
 
 impl Shard {
-    pub(super) fn new(envs: Vec<Env>, first: usize, task: &Task) -> Self {
+    pub(super) fn new(
+        envs: Vec<Env>,
+        index: usize,
+        first: usize,
+        task: &Task,
+        levels: Option<Levels>,
+    ) -> Self {
         let (count, observation_size, action_size) =
             (envs.len(), task.observation_size(), task.action_size());
         Self {
             envs,
+            index,
             first,
             action_size,
             observation_size,
@@ -56,6 +71,8 @@ impl Shard {
             faults: Vec::new(),
             finished: vec![None; count],
             boundaries: vec![None; count],
+            progress: vec![Progress::default(); count],
+            levels,
             error: None,
         }
     }
@@ -77,14 +94,35 @@ impl Shard {
         self.envs.iter_mut().try_for_each(|env| env.set_ranges(ranges))
     }
 
-    /// Takes this shard's actions from the front of `actions`.
+    /// Sets what the episodes to come are asked for.
+    pub(super) fn set_lesson(&mut self, lesson: &Lesson) -> Result<(), SimError> {
+        self.envs.iter_mut().try_for_each(|env| env.set_lesson(lesson))
+    }
+
+    /// From now on the ground is what the task's file says.
+    pub(super) fn forget_levels(&mut self) {
+        self.levels = None;
+        self.envs.iter_mut().for_each(|env| env.set_difficulty(None));
+    }
+
+    /// How hard the ground of each environment's episodes to come is; nothing where the file says it.
+    pub(super) fn levels(&self) -> &[u32] {
+        self.levels.as_ref().map_or(&[], Levels::levels)
+    }
+
+    /// Takes this shard's actions from those of all environments.
     pub(super) fn take_actions(&mut self, actions: &[f32]) {
+        let start = self.first * self.action_size;
         let count = self.actions.len();
-        self.actions.copy_from_slice(&actions[..count]);
+        self.actions.copy_from_slice(&actions[start..start + count]);
     }
 
     /// Starts episode 0 of every environment.
     pub(super) fn reset(&mut self) -> Result<(), SimError> {
+        if let Some(levels) = &mut self.levels {
+            levels.reset();
+            levels.tell(&mut self.envs);
+        }
         let rows = self.observations.chunks_exact_mut(self.observation_size);
         self.envs.iter_mut().zip(rows).try_for_each(|(env, row)| env.reset(0, row))?;
         self.begin()
@@ -95,8 +133,16 @@ impl Shard {
         self.envs.iter().map(Env::state)
     }
 
-    /// Goes on from the states and observations at the front of those given.
-    pub(super) fn restore(&mut self, states: &[EnvState], observations: &[f32]) -> Result<(), SimError> {
+    /// Goes on from the states, levels and observations at the front of those given.
+    pub(super) fn restore(
+        &mut self,
+        states: &[EnvState],
+        levels: &[u32],
+        observations: &[f32],
+    ) -> Result<(), SimError> {
+        if let Some(own) = &mut self.levels {
+            own.restore(levels);
+        }
         self.envs.iter_mut().zip(states).try_for_each(|(env, state)| env.restore(state))?;
         let count = self.observations.len();
         self.observations.copy_from_slice(&observations[..count]);
@@ -157,6 +203,10 @@ impl Shard {
         self.faults.extend(env.fault().cloned());
         if outcome.terminated || outcome.truncated || outcome.faulted {
             self.finished[index] = Some(env.summary());
+            self.progress[index] = env.progress();
+            if let Some(levels) = self.levels.as_mut().filter(|_| !outcome.faulted) {
+                levels.advance(index, env, &self.progress[index]);
+            }
             self.boundaries[index] = env.robot().and_then(SimulatedRobot::boundary);
             let episode = env.episode() + 1;
             env.reset(episode, next)?;

@@ -85,6 +85,9 @@ impl Channel {
 
     /// Takes the present size of each error; `index` is the sensor's place.
     pub(super) fn vary(&mut self, variation: &Variation, index: usize) {
+        if let Some(rays) = &mut self.plan.rays {
+            rays.vary(variation, index);
+        }
         let nominal = &self.plan.errors;
         let present = |parameter, nominal: f64| {
             let value = variation.apply(parameter, index, nominal);
@@ -191,6 +194,7 @@ impl SensorPlan {
             SensorQuantity::ContactForce => values[0] = truth.contacts[self.contact].normal_force_n,
             SensorQuantity::HeightScan | SensorQuantity::Range | SensorQuantity::DepthCamera => {
                 if let Some(rays) = &self.rays {
+                    let scene = Scene { objects: &truth.objects, ..scene };
                     rays.measure(scene, &motion, values);
                 }
             }

@@ -26,6 +26,7 @@ impl World {
         for (site, state) in self.sites.iter().zip(&mut truth.sites) {
             self.read_site(site, since, state);
         }
+        self.read_objects(model, since == Since::Start, truth);
         for (surface, state) in model.landmarks.watched_surfaces.iter().zip(&mut truth.contacts) {
             match since {
                 Since::Start => *state = ContactState::default(),

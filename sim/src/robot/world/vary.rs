@@ -44,6 +44,9 @@ impl World {
 
     /// Takes the changes that were drawn anew within an episode.
     pub(crate) fn vary(&mut self, model: &RobotModel, variation: &Variation, touched: Touched) {
+        if touched.any_of(&MASSES) || touched.any_of(&SURFACES) || touched.contains(Parameter::Push) {
+            self.announce();
+        }
         if touched.any_of(&MASSES) {
             self.vary_masses(model, variation);
         }
@@ -93,7 +96,7 @@ impl World {
 
     fn vary_masses(&mut self, model: &RobotModel, variation: &Variation) {
         for (index, (handle, nominal)) in model.masses.iter().enumerate() {
-            let properties = mass_properties(nominal, index, variation);
+            let properties = mass_properties(model, nominal, index, variation);
             let armature = |joint: usize, of: &crate::robot::joint::ModelJoint| {
                 variation.apply(Parameter::JointArmature, joint, of.armature)
             };
@@ -219,12 +222,20 @@ impl World {
 }
 
 /// A body's present mass properties, without rotors.
-fn mass_properties(nominal: &MassProperties, body: usize, variation: &Variation) -> MassProperties {
+fn mass_properties(
+    model: &RobotModel,
+    nominal: &MassProperties,
+    body: usize,
+    variation: &Variation,
+) -> MassProperties {
     let file_mass = f64::from(nominal.mass());
     let drawn = variation.apply(Parameter::Mass, body, file_mass);
     let least = LEAST_MASS * file_mass;
     let mass = if drawn < least { least } else { drawn };
-    let size = variation.apply(Parameter::BodySize, body, 1.0);
+    let size = match model.object_of(body) {
+        Some(object) => variation.apply(Parameter::ObjectSize, object, 1.0),
+        None => variation.apply(Parameter::BodySize, body, 1.0),
+    };
     // A heavier body of the same shape is denser; unless its inertia has a term of its own.
     let inertia = if variation.covers(Parameter::Inertia, body) {
         variation.apply(Parameter::Inertia, body, 1.0)
@@ -250,7 +261,7 @@ fn surface_target(model: &RobotModel, parent: Option<RigidBodyHandle>) -> usize 
 }
 
 /// Grows a shape and its distance from its body's origin.
-fn grow(collider: &mut Collider, factor: f32) {
+pub(super) fn grow(collider: &mut Collider, factor: f32) {
     let all = Vector::splat(factor);
     let shape = collider.shape();
     let grown = if let Some(cuboid) = shape.as_cuboid() {

@@ -28,8 +28,9 @@ impl Check<'_> {
         }
         for (index, term) in document.reward.iter().enumerate() {
             let field = format!("reward {}", index + 1);
-            let RewardDocument { quantity, joint, site, contacts, target, shape, weight, scale, sample } =
-                term;
+            let RewardDocument {
+                quantity, joint, site, contacts, target, shape, weight, scale, sample, ..
+            } = term;
             self.within(format!("{field}: weight"), *weight, -1e6, 1e6)?;
             self.within(format!("{field}: scale"), *scale, 1e-9, 1e9)?;
             let (joint, site) = (joint.as_ref(), site.as_ref());
