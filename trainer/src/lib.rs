@@ -4,7 +4,8 @@
 //!
 //! - [`config`]: what to train and how, from TOML;
 //! - [`training`]: collects transitions and learns from them;
-//! - [`algorithm`]: one readable file for each algorithm, on [`replay`], [`normalizer`], [`distribution`] and [`optimizer`];
+//! - [`algorithm`]: one readable file for each algorithm, on [`replay`], [`normalizer`], [`distribution`] and [`optimizer`],
+//!   or on [`rollout`], [`advantage`], [`stochastic_actor`], [`value_function`] and [`minibatch`];
 //! - [`network`]: multilayer perceptrons with hand-written gradients, on faer's matrix products;
 //! - [`evaluation`]: runs the exported policy, as a robot would, and scores it;
 //! - [`playback`]: an episode to look at, as a page or as a log;
@@ -15,12 +16,15 @@
 
 pub mod action_space;
 pub mod actor;
+pub mod advantage;
 pub mod algorithm;
 pub mod checkpoint;
 pub mod config;
+pub mod diagonal_gaussian;
 pub mod distribution;
 pub mod evaluation;
 pub mod metrics;
+pub mod minibatch;
 pub mod network;
 pub mod normalizer;
 pub mod optimizer;
@@ -32,5 +36,8 @@ pub mod random;
 pub mod ranges;
 pub mod replay;
 pub mod report;
+pub mod rollout;
 pub mod run_directory;
+pub mod stochastic_actor;
 pub mod training;
+pub mod value_function;

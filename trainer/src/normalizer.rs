@@ -20,6 +20,22 @@ pub struct Normalizer {
     deviation: Vec<f32>,
 }
 
+/// How normalized values change with the statistics: what was `x` becomes `x'` with `x = scale · x' + shift`.
+#[derive(Clone, Debug)]
+pub struct Rescaling {
+    /// `[observation]`.
+    pub scales: Vec<f32>,
+    /// `[observation]`.
+    pub shifts: Vec<f32>,
+}
+
+impl Rescaling {
+    /// Room for so many values; it changes nothing.
+    pub fn new(size: usize) -> Self {
+        Self { scales: vec![1.0; size], shifts: vec![0.0; size] }
+    }
+}
+
 impl Normalizer {
     /// Mean 0 and deviation 1 until statistics are [refreshed](Self::refresh).
     pub fn new(floors: &[f32]) -> Self {
@@ -52,6 +68,18 @@ impl Normalizer {
             let deviation = (self.squares[index] / self.count.max(1.0)).sqrt() as f32;
             self.mean[index] = self.means[index] as f32;
             self.deviation[index] = if deviation > *floor { deviation } else { *floor };
+        }
+    }
+
+    /// As [`Self::refresh`], and says how normalized values change by it.
+    pub fn refresh_with(&mut self, change: &mut Rescaling) {
+        change.shifts.copy_from_slice(&self.mean);
+        change.scales.copy_from_slice(&self.deviation);
+        self.refresh();
+        for (index, (scale, shift)) in change.scales.iter_mut().zip(&mut change.shifts).enumerate() {
+            let (mean, deviation) = (*shift, *scale);
+            *scale = self.deviation[index] / deviation;
+            *shift = (self.mean[index] - mean) / deviation;
         }
     }
 

@@ -53,6 +53,34 @@ impl Adam {
     }
 }
 
+/// Scales a gradient down to the length `largest` where it is longer, and returns the length that it had.
+pub fn clip_norm(gradient: &mut [f32], largest: f32) -> f32 {
+    let norm = norm(gradient);
+    if norm > largest {
+        let scale = largest / norm;
+        gradient.iter_mut().for_each(|value| *value *= scale);
+    }
+    norm
+}
+
+/// `√(Σ g²)`, summed in sixteen lanes.
+fn norm(gradient: &[f32]) -> f32 {
+    let (lanes, rest) = gradient.as_chunks::<16>();
+    let mut sums = [0.0_f32; 16];
+    vectorized(
+        #[inline(always)]
+        || {
+            for lane in lanes {
+                for (sum, value) in sums.iter_mut().zip(lane) {
+                    *sum += value * value;
+                }
+            }
+        },
+    );
+    let rest: f32 = rest.iter().map(|value| value * value).sum();
+    (sums.iter().sum::<f32>() + rest).sqrt()
+}
+
 /// `target = (1 - tau) target + tau online`, the slow copy that bootstrapping reads.
 pub fn polyak(target: &mut [f32], online: &[f32], tau: f32) {
     vectorized(
@@ -80,6 +108,16 @@ mod tests {
         adam.step(&mut parameters, &[-2.0], 0.1);
         let expected = 0.9 - 0.1 * (0.16 / 0.19) / (0.019_984_f64 / 0.001_999).sqrt();
         assert!((f64::from(parameters[0]) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_long_gradient_is_shortened_and_a_short_one_kept() {
+        let mut gradient = [0.0; 18];
+        (gradient[1], gradient[17]) = (3.0, 4.0);
+        assert_eq!(clip_norm(&mut gradient, 10.0), 5.0);
+        assert_eq!((gradient[1], gradient[17]), (3.0, 4.0));
+        assert_eq!(clip_norm(&mut gradient, 1.0), 5.0);
+        assert!((gradient[1] - 0.6).abs() < 1e-6 && (gradient[17] - 0.8).abs() < 1e-6);
     }
 
     #[test]

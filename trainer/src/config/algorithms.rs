@@ -2,6 +2,7 @@
 
 use super::ConfigError;
 use super::run::RunDocument;
+use crate::algorithm::ppo::{PpoConfig, PpoDocument};
 use crate::algorithm::sac::{SacConfig, SacDocument};
 use serde::{Deserialize, Serialize};
 
@@ -98,4 +99,6 @@ macro_rules! algorithms {
 algorithms! {
     /// Soft actor-critic.
     sac: Sac(SacConfig, SacDocument),
+    /// Proximal policy optimization.
+    ppo: Ppo(PpoConfig, PpoDocument),
 }

@@ -2,12 +2,17 @@
 
 use super::Algorithm;
 
-const FILES: [(&str, Algorithm, &str); 5] = [
+const FILES: [(&str, Algorithm, &str); 10] = [
     ("pendulum-v1", Algorithm::Sac, include_str!("../../configs/pendulum-v1-sac.toml")),
     ("pendulum", Algorithm::Sac, include_str!("../../configs/pendulum-sac.toml")),
     ("cart-pole", Algorithm::Sac, include_str!("../../configs/cart_pole-sac.toml")),
     ("quadrotor", Algorithm::Sac, include_str!("../../configs/quadrotor-sac.toml")),
     ("quadrotor-waypoints", Algorithm::Sac, include_str!("../../configs/quadrotor_waypoints-sac.toml")),
+    ("pendulum-v1", Algorithm::Ppo, include_str!("../../configs/pendulum-v1-ppo.toml")),
+    ("pendulum", Algorithm::Ppo, include_str!("../../configs/pendulum-ppo.toml")),
+    ("cart-pole", Algorithm::Ppo, include_str!("../../configs/cart_pole-ppo.toml")),
+    ("quadrotor", Algorithm::Ppo, include_str!("../../configs/quadrotor-ppo.toml")),
+    ("quadruped", Algorithm::Ppo, include_str!("../../configs/quadruped-ppo.toml")),
 ];
 
 /// The tuned settings for a task, where there are any.

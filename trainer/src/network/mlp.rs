@@ -2,6 +2,7 @@
 
 use super::activation::{Activation, add_bias};
 use super::matrix::{product, product_transposed_left, product_transposed_right, sum_rows};
+use super::orthogonal;
 use crate::random::Stream;
 
 /// One dense layer: `a = activation(x W + b)`.
@@ -113,6 +114,33 @@ impl Mlp {
         parameters
     }
 
+    /// Orthogonal weights with gain √2, and `last_gain` in the last layer; biases 0. The usual start of on-policy learning: a
+    /// small last gain makes an actor begin near 0 in every state.
+    pub fn orthogonal_parameters(&self, stream: &mut Stream, last_gain: f32) -> Vec<f32> {
+        let mut parameters = vec![0.0; self.parameter_count()];
+        for (index, layer) in self.layers.iter().enumerate() {
+            let last = index + 1 == self.layers.len();
+            let gain = if last { last_gain } else { core::f32::consts::SQRT_2 };
+            let weights = &mut parameters[layer.offset..layer.offset + layer.inputs * layer.outputs];
+            orthogonal::fill(weights, [layer.inputs, layer.outputs], gain, stream);
+        }
+        parameters
+    }
+
+    /// Keeps the network's function while its inputs from `first` on change: each is from now on the `x'` of
+    /// `x = scale · x' + shift`.
+    pub fn absorb(&self, parameters: &mut [f32], first: usize, scales: &[f32], shifts: &[f32]) {
+        let Some(layer) = self.layers.first() else { return };
+        let (weights, rest) = parameters[layer.offset..].split_at_mut(layer.inputs * layer.outputs);
+        let rows = weights.chunks_exact_mut(layer.outputs).skip(first);
+        for ((row, scale), shift) in rows.zip(scales).zip(shifts) {
+            for (weight, bias) in row.iter_mut().zip(&mut rest[..layer.outputs]) {
+                *bias += *shift * *weight;
+                *weight *= *scale;
+            }
+        }
+    }
+
     /// Buffers for passes over `batch` rows.
     pub fn workspace(&self, batch: usize) -> Workspace {
         let buffers = || self.layers.iter().map(|layer| vec![0.0; batch * layer.outputs]).collect();
@@ -196,6 +224,20 @@ mod tests {
         let mut workspace = network.workspace(3);
         let output = network.forward(parameters, input, &mut workspace);
         output.iter().zip(weights).map(|(o, w)| f64::from(*o) * f64::from(*w)).sum()
+    }
+
+    #[test]
+    fn a_change_of_inputs_that_is_absorbed_changes_no_output() {
+        let network = Mlp::new(3, &[5], 2, Activation::Tanh);
+        let mut parameters = network.orthogonal_parameters(&mut Stream::new(2, "absorb test"), 1.0);
+        let mut workspace = network.workspace(1);
+        let before = network.forward(&parameters, &[0.3, -0.5, 0.8], &mut workspace).to_vec();
+        network.absorb(&mut parameters, 1, &[2.0, 0.5], &[0.1, -0.2]);
+        // -0.5 = 2 x' + 0.1 and 0.8 = x' / 2 - 0.2.
+        let after = network.forward(&parameters, &[0.3, -0.3, 2.0], &mut workspace);
+        for (before, after) in before.iter().zip(after) {
+            assert!((before - after).abs() < 1e-6, "{before} {after}");
+        }
     }
 
     #[test]

@@ -1,23 +1,28 @@
 //! A training run: lets an algorithm collect and learn, scores it now and then, and shows how it goes.
 //!
 //! [`train`] drives a `Loop`, one algorithm's way of collecting experience and learning from it: `off_policy` learns from
-//! all that was ever collected. What a person sees goes through a [`TrainingObserver`], so nothing here prints or writes.
+//! all that was ever collected, `on_policy` from what the present policy just did. What a person sees goes through a [`TrainingObserver`], so nothing here prints or writes.
 
 mod episodes;
 mod metric;
 mod off_policy;
+mod on_policy;
 
 pub use metric::Metric;
 pub(crate) use off_policy::{OffPolicy, OffPolicySettings};
+pub(crate) use on_policy::{OnPolicy, OnPolicySettings};
 
 use crate::action_space::{ActionSpaceError, check_action_space};
 use crate::actor::TrainedActor;
+use crate::algorithm::ppo::Ppo;
 use crate::algorithm::sac::Sac;
-use crate::config::{AlgorithmConfig, TrainingConfig};
+use crate::config::{AlgorithmConfig, RunConfig, TrainingConfig};
 use crate::evaluation::{Evaluation, EvaluationError, evaluate_image};
 use crate::report::undefined;
+use crate::rollout::RolloutShape;
 use episodes::Episodes;
 use off_policy::OffPolicyLoop;
+use on_policy::OnPolicyLoop;
 use serde::{Deserialize, Serialize};
 use sinew_sim::randomization::AdaptiveRanges;
 use sinew_sim::{Fault, Randomization, SimError, Task, VecEnv};
@@ -190,6 +195,23 @@ fn start<'r>(task: &Task, config: &'r TrainingConfig) -> Result<Box<dyn Loop + '
                 Sac::new(sac, task.observation_size(), task.action_size(), run.environments, run.seed);
             Ok(Box::new(OffPolicyLoop::new(task, run, learner)?))
         }
+        AlgorithmConfig::Ppo(ppo) => {
+            let shape = rollout_shape(task, run, ppo.steps_per_environment);
+            let learner = Ppo::new(ppo, shape, task.action_size(), run.seed);
+            Ok(Box::new(OnPolicyLoop::new(task, run, learner)?))
+        }
+    }
+}
+
+/// What an on-policy algorithm collects between two rounds of learning.
+fn rollout_shape(task: &Task, run: &RunConfig, steps: usize) -> RolloutShape {
+    RolloutShape {
+        steps,
+        environments: run.environments,
+        observation_size: task.observation_size(),
+        privileged_size: task.privileged_size(),
+        sample_size: task.action_size(),
+        output_size: task.action_size(),
     }
 }
 

@@ -1,0 +1,171 @@
+//! The critic of on-policy learning: a network that says what a state is worth.
+//!
+//! Where targets are normalized, the network's outputs have mean 0 and deviation 1 over all targets seen, and when those
+//! statistics move, the last layer is rescaled so that no value changes (van Hasselt et al. 2016, arXiv 1602.07714).
+
+use crate::network::activation::Activation;
+use crate::network::mlp::{Mlp, Workspace};
+use crate::normalizer::Rescaling;
+use crate::optimizer::{Adam, clip_norm};
+use crate::random::Stream;
+use serde::{Deserialize, Serialize};
+
+/// Deviation of the targets below which they are not magnified further.
+const SMALLEST_DEVIATION: f64 = 1e-2;
+
+/// A value function and its optimizer.
+#[derive(Clone, Debug)]
+pub struct ValueFunction {
+    network: Mlp,
+    parameters: Vec<f32>,
+    adam: Adam,
+    scale: ValueScale,
+}
+
+/// Everything of a [`ValueFunction`] that learning has changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ValueState {
+    parameters: Vec<f32>,
+    adam: Adam,
+    scale: ValueScale,
+}
+
+/// Values are `mean + deviation · output`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct ValueScale {
+    count: f64,
+    mean: f64,
+    squares: f64,
+    deviation: f64,
+}
+
+/// The critic's pass over some rows, and its gradient.
+#[derive(Clone, Debug)]
+pub struct ValuePass {
+    /// Its output is not rescaled.
+    pub workspace: Workspace,
+    /// The loss's derivative by the parameters.
+    pub gradient: Vec<f32>,
+}
+
+impl ValueFunction {
+    /// A fresh value function of `inputs` values.
+    pub fn new(inputs: usize, hidden: &[usize], activation: Activation, stream: &mut Stream) -> Self {
+        let network = Mlp::new(inputs, hidden, 1, activation);
+        let parameters = network.orthogonal_parameters(stream, 1.0);
+        let scale = ValueScale { count: 0.0, mean: 0.0, squares: 0.0, deviation: 1.0 };
+        Self { adam: Adam::new(parameters.len()), parameters, network, scale }
+    }
+
+    /// Buffers for `rows` rows.
+    pub fn pass(&self, rows: usize) -> ValuePass {
+        ValuePass { workspace: self.network.workspace(rows), gradient: vec![0.0; self.parameters.len()] }
+    }
+
+    /// Values of `inputs [rows, inputs]`.
+    pub fn values(&self, inputs: &[f32], workspace: &mut Workspace, values: &mut [f32]) {
+        let (mean, deviation) = (self.scale.mean as f32, self.scale.deviation as f32);
+        let outputs = self.network.forward(&self.parameters, inputs, workspace);
+        for (value, output) in values.iter_mut().zip(outputs) {
+            *value = mean + deviation * output;
+        }
+    }
+
+    /// Outputs of `inputs [rows, inputs]` in the pass's workspace.
+    pub fn evaluate(&self, inputs: &[f32], pass: &mut ValuePass) {
+        self.network.forward(&self.parameters, inputs, &mut pass.workspace);
+    }
+
+    /// The gradient of a loss whose derivative by the outputs is in the pass's workspace. Follows [`Self::evaluate`].
+    pub fn backward(&self, inputs: &[f32], pass: &mut ValuePass) {
+        let ValuePass { workspace, gradient } = pass;
+        self.network.backward(&self.parameters, inputs, workspace, Some(gradient), None);
+    }
+
+    /// Keeps all values while the normalization of the inputs from `first` on changes.
+    pub fn absorb(&mut self, first: usize, change: &Rescaling) {
+        self.network.absorb(&mut self.parameters, first, &change.scales, &change.shifts);
+    }
+
+    /// Values as the network's outputs should be.
+    pub fn to_outputs(&self, values: &mut [f32]) {
+        let (mean, scale) = (self.scale.mean as f32, (1.0 / self.scale.deviation) as f32);
+        values.iter_mut().for_each(|value| *value = (*value - mean) * scale);
+    }
+
+    /// Takes the targets of `rows` into the statistics, and from the second time on rescales the last layer so that all values
+    /// stay.
+    pub fn rescale(&mut self, targets: &[f32], rows: &[usize]) {
+        let before = self.scale.clone();
+        let scale = &mut self.scale;
+        for row in rows {
+            scale.count += 1.0;
+            let difference = f64::from(targets[*row]) - scale.mean;
+            scale.mean += difference / scale.count;
+            scale.squares += difference * (f64::from(targets[*row]) - scale.mean);
+        }
+        scale.deviation = (scale.squares / scale.count.max(1.0)).sqrt().max(SMALLEST_DEVIATION);
+        if before.count == 0.0 {
+            // A fresh network's outputs are right in scale already; its values before this meant nothing.
+            return;
+        }
+        let ratio = before.deviation / scale.deviation;
+        let shift = (before.mean - scale.mean) / scale.deviation;
+        // The last layer has one output: its weights and its bias are the last parameters.
+        let Some(inputs) =
+            self.network.layer_parameters(&self.parameters).last().map(|layer| layer.weights.len())
+        else {
+            return;
+        };
+        let first = self.parameters.len() - 1 - inputs;
+        for parameter in &mut self.parameters[first..] {
+            *parameter = (f64::from(*parameter) * ratio) as f32;
+        }
+        if let Some(bias) = self.parameters.last_mut() {
+            *bias += shift as f32;
+        }
+    }
+
+    /// One step of Adam against `gradient`, shortened to `largest_norm`.
+    pub fn step(&mut self, gradient: &mut [f32], largest_norm: f32, learning_rate: f32) {
+        clip_norm(gradient, largest_norm);
+        self.adam.step(&mut self.parameters, gradient, learning_rate);
+    }
+
+    /// The network's.
+    #[cfg(test)]
+    pub(crate) fn parameters_mut(&mut self) -> &mut [f32] {
+        &mut self.parameters
+    }
+
+    /// Everything that learning has changed.
+    pub fn state(&self) -> ValueState {
+        ValueState { parameters: self.parameters.clone(), adam: self.adam.clone(), scale: self.scale.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rescaling_changes_no_value_and_gives_targets_mean_0_and_deviation_1() {
+        let mut stream = Stream::new(5, "value test");
+        let mut function = ValueFunction::new(2, &[8], Activation::Tanh, &mut stream);
+        let inputs = [0.3, -0.4, 1.0, 0.2];
+        let mut workspace = function.network.workspace(2);
+        let (mut before, mut after) = ([0.0; 2], [0.0; 2]);
+        let mut targets = [-300.0, -100.0, 1e9, 5.0, 7.0];
+        function.rescale(&targets, &[3, 4]);
+        function.values(&inputs, &mut workspace, &mut before);
+        function.rescale(&targets, &[0, 1]);
+        function.values(&inputs, &mut workspace, &mut after);
+        for (before, after) in before.iter().zip(&after) {
+            assert!((before - after).abs() < 1e-4, "{before} {after}");
+        }
+        function.to_outputs(&mut targets);
+        let seen = [targets[0], targets[1], targets[3], targets[4]].map(f64::from);
+        assert!(seen.iter().sum::<f64>().abs() < 1e-5, "{seen:?}");
+        assert!((seen.iter().map(|value| value * value).sum::<f64>() - 4.0).abs() < 1e-5, "{seen:?}");
+    }
+}
