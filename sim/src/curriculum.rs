@@ -1,10 +1,10 @@
 //! Tasks that begin easy: [`Curriculum`], what all environments are asked for at present, and how that grows.
 //!
-//! After legged_gym (Rudin et al., "Learning to Walk in Minutes Using Massively Parallel Deep Reinforcement Learning", 2021):
+//! After `legged_gym` (Rudin et al., "Learning to Walk in Minutes Using Massively Parallel Deep Reinforcement Learning", 2021):
 //! an environment's ground gets harder when its robot walked as far as it was told and easier when it did not, commands
 //! widen once they are tracked, and rewards that would keep a beginner from trying anything come in later.
 //!
-//! | legged_gym | here |
+//! | `legged_gym` | here |
 //! |---|---|
 //! | `_update_terrain_curriculum` | [`TerrainCourse`], one level for each environment |
 //! | `update_command_curriculum` | [`CommandCourse`], one range for all environments |

@@ -151,9 +151,9 @@ fn ground_gets_harder_where_a_robot_walked_as_told_and_easier_where_it_did_not()
                 assert_eq!(difficulty, f64::from(before[environment]) / 3.0);
                 let base = env.truth().base;
                 let [w, _, _, z] = base.orientation;
-                let heading = 2.0 * z.atan2(w);
+                let heading = 2.0 * libm::atan2(z, w);
                 let [vx, vy, _] = base.velocity_m_per_s;
-                (heading.cos() * vx + heading.sin() * vy).min(0.5) / 0.5
+                (libm::cos(heading) * vx + libm::sin(heading) * vy).min(0.5) / 0.5
             })
             .collect();
         run(&mut environments, STEPS - 1);

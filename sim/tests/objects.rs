@@ -129,10 +129,10 @@ fn objects_start_where_and_as_they_were_drawn() {
         for axis in 0..3 {
             assert!((wall.position_m[axis] - [2.0, 0.0, 1.0][axis] - shift[axis]).abs() < 1e-6);
         }
-        assert!((2.0 * wall.orientation[3].atan2(wall.orientation[0]) - yaw[0]).abs() < 1e-6);
+        assert!((2.0 * libm::atan2(wall.orientation[3], wall.orientation[0]) - yaw[0]).abs() < 1e-6);
         // Along x to the near face: its plane is turned by the yaw, half a thickness before the centre.
         let [dx, dy] = [2.0 + shift[0], shift[1]];
-        let expected = dx + dy * yaw[0].tan() - 0.1 * size[0] / yaw[0].cos();
+        let expected = dx + dy * libm::tan(yaw[0]) - 0.1 * size[0] / libm::cos(yaw[0]);
         let found = read(&mut robot, &task, "ahead")[0];
         assert!((found - expected).abs() < 1e-4, "{found}, expected {expected}");
         robot.advance(5);
@@ -257,26 +257,26 @@ fn a_camera_sees_what_the_pose_and_the_field_of_view_that_were_drawn_let_it_see(
     let angle = turn.iter().map(|along| along * along).sum::<f64>().sqrt();
     assert!((angle - 0.2).abs() < 1e-9, "{turn:?}");
     let axis = [turn[0] / angle, turn[1] / angle, turn[2] / angle];
-    let pixel = 2.0 * 0.5_f64.tan() / 64.0;
+    let pixel = 2.0 * libm::tan(0.5) / 64.0;
     for (index, found) in depths.iter().enumerate() {
         let (column, row) = ((index % 64) as f64, (index / 64) as f64);
         let ray = [1.0, (31.5 - column) * pixel, (3.5 - row) * pixel];
         // Rodrigues: the part of the turned ray that runs along x.
         let along = axis[0] * ray[0] + axis[1] * ray[1] + axis[2] * ray[2];
-        let turned = ray[0] * angle.cos()
-            + (axis[1] * ray[2] - axis[2] * ray[1]) * angle.sin()
-            + axis[0] * along * (1.0 - angle.cos());
+        let turned = ray[0] * libm::cos(angle)
+            + (axis[1] * ray[2] - axis[2] * ray[1]) * libm::sin(angle)
+            + axis[0] * along * (1.0 - libm::cos(angle));
         assert!((found - 3.0 / turned).abs() < 1e-3, "pixel {index}: {found}, expected {}", 3.0 / turned);
     }
     // A post of 0.8 m at 2 m covers 0.4 of an image plane at 1 m, whose width the field of view says.
-    for factor in [0.5_f64, 1.0, 2.0] {
+    for factor in [0.5, 1.0, 2.0] {
         let (depths, _) = image(
             "view",
             &(wall.clone() + &post),
             &term("camera_field_of_view", "scale", &format!("{factor:?}")),
         );
         let covered = depths[..64].iter().filter(|depth| **depth < 2.5).count() as f64;
-        let expected = 64.0 * (0.4 / (2.0 * (0.5 * factor).tan())).min(1.0);
+        let expected = 64.0 * (0.4 / (2.0 * libm::tan(0.5 * factor))).min(1.0);
         assert!((covered - expected).abs() <= 1.0, "{factor}: {covered} columns, expected {expected}");
     }
 }

@@ -22,7 +22,7 @@ pub(super) enum Plant {
 pub(super) enum PlantState {
     // A robot's world is many times larger than a mechanism's few numbers.
     Robot(Box<RobotState>),
-    Mechanism(Truth),
+    Mechanism(Box<Truth>),
 }
 
 impl Plant {
@@ -98,7 +98,7 @@ impl Plant {
     pub(super) fn state(&self) -> PlantState {
         match self {
             Self::Robot(robot) => PlantState::Robot(Box::new(robot.state())),
-            Self::Mechanism(mechanism) => PlantState::Mechanism(mechanism.truth().clone()),
+            Self::Mechanism(mechanism) => PlantState::Mechanism(Box::new(mechanism.truth().clone())),
         }
     }
 

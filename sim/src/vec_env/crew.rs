@@ -143,9 +143,9 @@ fn polled<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
             return Some(found);
         }
         if poll.is_multiple_of(POLLS_BEFORE_YIELD) {
-            std::thread::yield_now()
+            std::thread::yield_now();
         } else {
-            std::hint::spin_loop()
+            std::hint::spin_loop();
         }
     }
     None

@@ -14,8 +14,8 @@ impl Check<'_> {
     /// The curriculum with its names resolved; nothing where the file has none.
     pub(super) fn curriculum(&self) -> Result<Course, TaskError> {
         let CurriculumDocument { terrain, commands, rewards } = &self.document.curriculum;
-        let mut course = Course::default();
-        course.terrain = terrain.as_ref().map(|terrain| self.terrain_course(terrain)).transpose()?;
+        let terrain = terrain.as_ref().map(|terrain| self.terrain_course(terrain)).transpose()?;
+        let mut course = Course { terrain, ..Course::default() };
         for (index, command) in commands.iter().enumerate() {
             let field = |key: &str| format!("curriculum.commands {}: {key}", index + 1);
             if commands[..index].iter().any(|other| other.command == command.command) {
