@@ -47,7 +47,9 @@ pub fn normalize(advantages: &mut [f32], rows: &[usize]) {
     let square = |row: &usize| (f64::from(advantages[*row]) - mean) * (f64::from(advantages[*row]) - mean);
     let variance = rows.iter().map(square).sum::<f64>() / count;
     let (mean, scale) = (mean as f32, (1.0 / (variance.sqrt() + 1e-8)) as f32);
-    rows.iter().for_each(|row| advantages[*row] = (advantages[*row] - mean) * scale);
+    for row in rows {
+        advantages[*row] = (advantages[*row] - mean) * scale;
+    }
 }
 
 /// Share of the targets' variance that the values explain: 1 is perfect, 0 no better than a constant.

@@ -58,7 +58,9 @@ pub fn clip_norm(gradient: &mut [f32], largest: f32) -> f32 {
     let norm = norm(gradient);
     if norm > largest {
         let scale = largest / norm;
-        gradient.iter_mut().for_each(|value| *value *= scale);
+        for value in gradient {
+            *value *= scale;
+        }
     }
     norm
 }

@@ -144,7 +144,7 @@ impl StochasticActor {
         observations: &[f32],
         workspace: &mut Workspace,
         noise: &mut Stream,
-        choice: Choice<'_>,
+        choice: &mut Choice<'_>,
     ) {
         let means = self.network.forward(&self.parameters, observations, workspace);
         choice.outputs.copy_from_slice(means);
@@ -185,8 +185,10 @@ impl StochasticActor {
             gaussian.add_divergence_gradient(old, by_divergence, by_means, by_log_deviations);
         }
         // The entropy is the sum of the logarithms, and a constant.
-        let by_log_deviation = by_entropy * rows.len() as f32;
-        by_log_deviations.iter_mut().for_each(|gradient| *gradient += by_log_deviation);
+        let by_log_deviation = by_entropy * rows.count() as f32;
+        for gradient in by_log_deviations {
+            *gradient += by_log_deviation;
+        }
         let parameters = &self.parameters;
         self.network.backward(parameters, &rows.observations, workspace, Some(network_gradient), None);
     }

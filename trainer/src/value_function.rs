@@ -90,7 +90,9 @@ impl ValueFunction {
     /// Values as the network's outputs should be.
     pub fn to_outputs(&self, values: &mut [f32]) {
         let (mean, scale) = (self.scale.mean as f32, (1.0 / self.scale.deviation) as f32);
-        values.iter_mut().for_each(|value| *value = (*value - mean) * scale);
+        for value in values {
+            *value = (*value - mean) * scale;
+        }
     }
 
     /// Takes the targets of `rows` into the statistics, and from the second time on rescales the last layer so that all values

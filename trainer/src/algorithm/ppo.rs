@@ -413,7 +413,7 @@ impl OnPolicy for Ppo {
         }
     }
 
-    fn act(&mut self, observations: &[f32], noise: &mut Stream, choice: Choice<'_>) {
+    fn act(&mut self, observations: &[f32], noise: &mut Stream, choice: &mut Choice<'_>) {
         self.actor.act(observations, &mut self.acting, noise, choice);
     }
 
@@ -634,13 +634,13 @@ mod tests {
         for step in 0..SHAPE.steps {
             let rows = 4 * step..4 * (step + 1);
             let observations = &rollout.observations[3 * rows.start..3 * rows.end];
-            let choice = Choice {
+            let mut choice = Choice {
                 samples: &mut rollout.samples[2 * rows.start..2 * rows.end],
                 outputs: &mut rollout.outputs[2 * rows.start..2 * rows.end],
                 log_probs: &mut rollout.log_probs[rows.clone()],
                 actions: &mut actions,
             };
-            ppo.act(observations, &mut stream, choice);
+            ppo.act(observations, &mut stream, &mut choice);
             let privileged = &rollout.privileged[2 * rows.start..2 * rows.end];
             ppo.values(observations, privileged, &mut rollout.values[rows]);
         }

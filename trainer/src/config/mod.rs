@@ -163,12 +163,12 @@ mod tests {
     use crate::algorithm::sac::SacConfig;
     use crate::network::activation::Activation;
 
+    #[allow(clippy::match_wildcard_for_single_variants, reason = "any other algorithm is as wrong")]
     fn sac_with(text: &str) -> Result<SacConfig, ConfigError> {
         let mut config = TrainingConfig::new(Algorithm::Sac);
         config.set(text)?;
         match config.algorithm {
             AlgorithmConfig::Sac(sac) => Ok(sac),
-            #[allow(unreachable_patterns, reason = "reachable from the second algorithm on")]
             _ => panic!("sac was asked for"),
         }
     }

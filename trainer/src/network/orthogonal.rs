@@ -18,7 +18,9 @@ pub(super) fn fill(weights: &mut [f32], [rows, columns]: [usize; 2], gain: f32, 
             }
         }
         let norm = vector.iter().map(|value| value * value).sum::<f64>().sqrt();
-        vector.iter_mut().for_each(|value| *value /= norm);
+        for value in vector {
+            *value /= norm;
+        }
     }
     for (index, weight) in weights.iter_mut().enumerate() {
         let (row, column) = (index / columns, index % columns);

@@ -31,7 +31,7 @@ pub(crate) trait OnPolicy {
     /// How it wants its rollouts.
     fn settings(&self) -> OnPolicySettings;
     /// Draws choices for `observations [environments, observation]`, normalized.
-    fn act(&mut self, observations: &[f32], noise: &mut Stream, choice: Choice<'_>);
+    fn act(&mut self, observations: &[f32], noise: &mut Stream, choice: &mut Choice<'_>);
     /// What `observations [environments, observation]` with `privileged [environments, privileged]` are worth, `[environments]`.
     fn values(&mut self, observations: &[f32], privileged: &[f32], values: &mut [f32]);
     /// Keeps acting and valuing alike while the normalization of what actor and critic see changes.
@@ -185,13 +185,13 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
         let of = |width: usize| rows.start * width..rows.end * width;
         let Rollout { observations, privileged, samples, outputs, log_probs, values, .. } = &mut self.rollout;
         let observations = &observations[of(shape.observation_size)];
-        let choice = Choice {
+        let mut choice = Choice {
             samples: &mut samples[of(shape.sample_size)],
             outputs: &mut outputs[of(shape.output_size)],
             log_probs: &mut log_probs[rows.clone()],
             actions: &mut self.actions,
         };
-        self.learner.act(observations, &mut self.exploration, choice);
+        self.learner.act(observations, &mut self.exploration, &mut choice);
         self.learner.values(observations, &privileged[of(shape.privileged_size)], &mut values[rows]);
     }
 
