@@ -4,10 +4,14 @@
 //! deadlines, in lockstep with a simulated robot, and in tests that make time up. After construction it allocates nothing.
 
 use crate::link::{Link, LinkError};
+use crate::operator::{OperatorState, most_careful};
 use crate::robot::{Robot, RobotError};
 use crate::wire::frame::LARGEST_FRAME;
-use crate::wire::message::{Header, RobotState, Sample};
-use crate::wire::{Decoder, PROTOCOL_VERSION, ToHost, ToRobot, encode};
+use crate::wire::message::{
+    Header, HostHello, Refusal, RobotHello, RobotState, SamplePart, Status, mode_number, stop_reason,
+};
+use crate::wire::sample::{Assembly, Sample};
+use crate::wire::{Decoder, PROTOCOL_REVISION, PROTOCOL_VERSION, ToHost, ToRobot, encode};
 use sinew_policy_runtime::contract::Contract;
 use sinew_policy_runtime::controller::{Controller, ControllerFault, Storage};
 use sinew_policy_runtime::image::Image;
@@ -19,6 +23,11 @@ use sinew_policy_runtime::supervisor::{
 
 /// Frames whose send times are remembered, to bound a sample's age: seconds at any rate in use.
 const REMEMBERED_FRAMES: usize = 1024;
+/// Pieces that are taken from a link in one tick, each of a frame or more: what comes beyond waits for the next tick, so that
+/// no flood makes one late.
+const PIECES_PER_TICK: usize = 256;
+/// Between two hellos, µs.
+const HELLO_PERIOD_US: u64 = 20_000;
 /// Transitions that are remembered; later ones are counted alone.
 const REMEMBERED_TRANSITIONS: usize = 256;
 /// The supervisor lets commands exceed the contract's limits by this share of their range before it intervenes. The action
@@ -59,6 +68,14 @@ pub struct Counters {
     pub send_errors: u64,
     /// Samples that never came, by their sequence.
     pub missing_samples: u64,
+    /// Starts of the robot while the session lasted.
+    pub robot_restarts: u64,
+    /// Operator's messages that were repeated, old, or had a goal that cannot be used.
+    pub rejected_operator: u64,
+    /// The robot's newest fault, as the protocol numbers it; 0 where there was none.
+    pub robot_fault: u8,
+    /// Why the robot refused the newest hello, where it did.
+    pub refused: Option<Refusal>,
 }
 
 /// Runs a policy on a robot behind a link; see the [module](self).
@@ -68,7 +85,11 @@ pub struct Host<'a> {
     controller: Controller<'a, Vec<f32>>,
     supervisor: Supervisor,
     options: HostOptions,
-    hello: ToRobot,
+    hello: HostHello,
+    /// When the newest hello was sent, while an answer is awaited.
+    hello_us: Option<u64>,
+    /// The first hello of those that await an answer.
+    awaited_attempt: u32,
     interface_hash: [u8; 32],
     ticks_per_period: u64,
     default_pose: [f32; MAX_ACTUATORS],
@@ -77,6 +98,12 @@ pub struct Host<'a> {
     largest_age_us: u64,
     decoder: Decoder,
     accepted: bool,
+    /// The robot's start, from its answer; another one means that it began again.
+    boot: u32,
+    assembly: Assembly,
+    /// Sequence of the newest status or whole sample.
+    newest_status: u64,
+    operator: OperatorState,
     sequence: u64,
     sent_us: [u64; REMEMBERED_FRAMES],
     sample: Option<Sample>,
@@ -84,6 +111,10 @@ pub struct Host<'a> {
     arrived_us: u64,
     age_at_arrival_us: u64,
     command: [f32; MAX_ACTUATORS],
+    /// Sequence of the first frame that armed the robot since an operator asked for it.
+    armed_with: Option<u64>,
+    /// Whether the robot has said that it is armed since then.
+    robot_armed: bool,
     transitions: Vec<Transition>,
     counters: Counters,
     overran: bool,
@@ -128,12 +159,16 @@ impl<'a> Host<'a> {
             valid_for_us: robot.valid_for_us(),
             controller,
             supervisor: Supervisor::new(options.limits),
-            hello: ToRobot::Hello {
+            hello: HostHello {
                 protocol: PROTOCOL_VERSION,
+                revision: PROTOCOL_REVISION,
                 session: options.session,
+                attempt: 0,
                 contract_hash,
                 interface_hash,
             },
+            hello_us: None,
+            awaited_attempt: 0,
             interface_hash,
             options,
             ticks_per_period,
@@ -143,12 +178,18 @@ impl<'a> Host<'a> {
             largest_age_us: (f64::from(largest_age_s) * 1e6) as u64,
             decoder: Decoder::default(),
             accepted: false,
+            boot: 0,
+            assembly: Assembly::default(),
+            newest_status: 0,
+            operator: OperatorState::new(contract),
             sequence: 0,
             sent_us: [0; REMEMBERED_FRAMES],
             sample: None,
             arrived_us: 0,
             age_at_arrival_us: 0,
             command: [0.0; MAX_ACTUATORS],
+            armed_with: None,
+            robot_armed: false,
             transitions: Vec::with_capacity(REMEMBERED_TRANSITIONS),
             counters: Counters::default(),
             overran: false,
@@ -185,7 +226,10 @@ impl<'a> Host<'a> {
     /// Allocates nothing. Never sends a command of an earlier tick again: each is computed from a sample that is young
     /// enough now, or is not sent.
     pub fn tick(&mut self, now_us: u64, link: &mut dyn Link, request: Option<Request>) -> Option<Transition> {
+        link.begin_tick();
         self.receive(now_us, link);
+        let request = most_careful(request, self.operator.take_request());
+        self.operator.expire(now_us, &mut self.options.goal);
         let mut inputs = Inputs { time_us: now_us, request, overran: self.overran, ..Inputs::default() };
         self.overran = false;
         inputs.fault = self.link_fault(now_us);
@@ -193,6 +237,9 @@ impl<'a> Host<'a> {
         if arms && self.options.limits.standby_s == 0.0 {
             // Without a phase in which history grows warm, the policy begins as an episode does in training.
             self.controller.reset();
+        }
+        if matches!(request, Some(Request::Arm | Request::Disarm)) {
+            (self.armed_with, self.robot_armed) = (None, false);
         }
         if inputs.fault.is_none() && self.counters.ticks.is_multiple_of(self.ticks_per_period) {
             self.infer(now_us, &mut inputs);
@@ -210,7 +257,8 @@ impl<'a> Host<'a> {
 
     fn receive(&mut self, now_us: u64, link: &mut dyn Link) {
         let mut buffer = [0; 2 * LARGEST_FRAME];
-        while let Ok(length @ 1..) = link.receive(&mut buffer) {
+        for _ in 0..PIECES_PER_TICK {
+            let Ok(length @ 1..) = link.receive(&mut buffer) else { break };
             let mut bytes = &buffer[..length];
             while !bytes.is_empty() {
                 let (message, rest) = self.decoder.feed::<ToHost>(bytes);
@@ -225,40 +273,98 @@ impl<'a> Host<'a> {
 
     fn take(&mut self, now_us: u64, message: ToHost) {
         match message {
-            ToHost::Hello { protocol, session, interface_hash } => {
-                self.accepted |= protocol == PROTOCOL_VERSION
-                    && session == self.options.session
-                    && interface_hash == self.interface_hash;
+            ToHost::Hello(hello) => self.take_hello(&hello),
+            ToHost::Refused { session, attempt, reason, .. } => {
+                if session == self.options.session && attempt == self.hello.attempt {
+                    self.counters.refused = Some(reason);
+                }
             }
-            ToHost::Sample(sample) => self.take_sample(now_us, sample),
+            ToHost::Status(status) => self.take_status(&status),
+            ToHost::Sample(part) => self.take_part(now_us, &part),
+            ToHost::Operator(message) => {
+                let taken = self.operator.take(now_us, &message, &mut self.options.goal);
+                self.counters.rejected_operator += u64::from(!taken);
+            }
             // Lockstep's own exchange has a link of its own.
             ToHost::Advance { .. } => {}
         }
     }
 
-    /// Keeps a sample if it is newer than the last; a stale, repeated or reordered one is counted and dropped.
-    fn take_sample(&mut self, now_us: u64, sample: Sample) {
-        let last = self.sample.as_ref().map_or(0, |sample| sample.sequence);
-        if sample.session != self.options.session || sample.sequence <= last {
+    /// Takes the answer to a hello that awaits one; an answer to an older one may be from before a restart.
+    fn take_hello(&mut self, hello: &RobotHello) {
+        let answers = hello.protocol == PROTOCOL_VERSION
+            && hello.session == self.options.session
+            && hello.interface_hash == self.interface_hash
+            && (self.awaited_attempt..=self.hello.attempt).contains(&hello.attempt)
+            && self.hello_us.is_some();
+        if !answers {
+            return;
+        }
+        if self.accepted && hello.boot != self.boot {
+            // It counts its samples from 1 again, and what it said before it began again is worth nothing.
+            self.assembly.restart();
+            (self.sample, self.newest_status) = (None, 0);
+            self.counters.robot_restarts += 1;
+        }
+        (self.accepted, self.boot, self.hello_us) = (true, hello.boot, None);
+        self.counters.refused = None;
+    }
+
+    /// Without a sample there is nothing to be computed, but what the robot is doing counts at once.
+    fn take_status(&mut self, status: &Status) {
+        if !self.is_of_session(status) || status.sequence <= self.newest_status {
             self.counters.rejected_samples += 1;
             return;
         }
+        self.newest_status = status.sequence;
+        if status.fault != 0 {
+            self.counters.robot_fault = status.fault;
+        }
+        if let Some(sample) = &mut self.sample {
+            // The sensors keep their age; the state is new.
+            (sample.status.state, sample.status.fault) = (status.state, status.fault);
+        }
+    }
+
+    fn is_of_session(&self, status: &Status) -> bool {
+        self.accepted && status.session == self.options.session && status.boot == self.boot
+    }
+
+    /// Keeps a sample if it is newer than the last; a stale, repeated or reordered one is counted and dropped.
+    fn take_part(&mut self, now_us: u64, part: &SamplePart) {
+        // A whole sample's sequence is the newest status; its repeated parts are refused by the assembly too.
+        if !self.is_of_session(&part.status) || part.status.sequence <= self.newest_status {
+            self.counters.rejected_samples += 1;
+            return;
+        }
+        let last = self.sample.as_ref().map_or(0, |sample| sample.status.sequence);
+        let refused = self.assembly.refused();
+        let Some(sample) = self.assembly.take(part).cloned() else {
+            self.counters.rejected_samples += self.assembly.refused() - refused;
+            return;
+        };
+        self.newest_status = sample.status.sequence;
         self.counters.samples += 1;
         if last > 0 {
-            self.counters.missing_samples += sample.sequence - last - 1;
+            self.counters.missing_samples += sample.status.sequence.saturating_sub(last + 1);
+        }
+        if sample.status.fault != 0 {
+            self.counters.robot_fault = sample.status.fault;
         }
         // The echoed frame was sent before it arrived, and the sample was taken `echo_age` after that: by the host's clock
         // alone, the sample is at most this old.
-        let echoed = sample.echo_sequence;
+        let echoed = sample.status.echo_sequence;
         let remembered =
             echoed > 0 && echoed + REMEMBERED_FRAMES as u64 > self.sequence && echoed <= self.sequence;
         self.age_at_arrival_us = if remembered {
             let sent_us = self.sent_us[(echoed % REMEMBERED_FRAMES as u64) as usize];
-            now_us.saturating_sub(sent_us).saturating_sub(sample.echo_age_us.into())
+            now_us.saturating_sub(sent_us).saturating_sub(sample.status.echo_age_us.into())
         } else {
             u64::MAX / 2
         };
         self.arrived_us = now_us;
+        self.robot_armed |= self.armed_with.is_some_and(|sequence| echoed >= sequence)
+            && matches!(sample.status.state, RobotState::Armed | RobotState::Obeying | RobotState::Expired);
         self.sample = Some(sample);
     }
 
@@ -271,7 +377,9 @@ impl<'a> Host<'a> {
         let Some(sample) = self.sample.as_ref().filter(|_| self.accepted) else {
             return Some(Cause::LinkSilent);
         };
-        if sample.state == RobotState::Stopped {
+        // Nor may it be armed again without an operator once it has disarmed itself, or has begun again.
+        let disarmed_itself = self.robot_armed && sample.status.state == RobotState::Disarmed;
+        if sample.status.state == RobotState::Stopped || disarmed_itself {
             return Some(Cause::RobotStopped);
         }
         if now_us.saturating_sub(self.arrived_us) > self.largest_age_us {
@@ -308,21 +416,21 @@ impl<'a> Host<'a> {
     }
 
     fn send(&mut self, now_us: u64, link: &mut dyn Link, source: Source, request: Option<Request>) {
-        if !self.accepted {
-            let hello = self.hello.clone();
-            self.transmit(link, &hello);
-        }
-        let state = self.sample.as_ref().map_or(RobotState::Disarmed, |sample| sample.state);
+        self.greet(now_us, link);
+        let state = self.sample.as_ref().map_or(RobotState::Disarmed, |sample| sample.status.state);
         if request == Some(Request::Disarm) {
             let header = self.header(now_us);
             self.transmit(link, &ToRobot::Disarm(header));
         }
         let message = match source {
-            Source::Stop => ToRobot::Stop(self.header(now_us)),
+            Source::Stop => {
+                ToRobot::Stop { header: self.header(now_us), reason: stop_reason(self.supervisor.cause()) }
+            }
             Source::None => ToRobot::Heartbeat(self.header(now_us)),
             Source::DefaultPose | Source::Policy { .. } => {
                 if state == RobotState::Disarmed {
                     let header = self.header(now_us);
+                    self.armed_with.get_or_insert(header.sequence);
                     self.transmit(link, &ToRobot::Arm(header));
                 }
                 let share = if let Source::Policy { share } = source { share } else { 0.0 };
@@ -330,6 +438,20 @@ impl<'a> Host<'a> {
             }
         };
         self.transmit(link, &message);
+    }
+
+    /// Says hello until the robot answers, and again whenever it is silent: it may have begun again.
+    fn greet(&mut self, now_us: u64, link: &mut dyn Link) {
+        let silent = now_us.saturating_sub(self.arrived_us) > self.largest_age_us;
+        let due = self.hello_us.is_none_or(|sent_us| now_us.saturating_sub(sent_us) >= HELLO_PERIOD_US);
+        if due && (silent || self.sample.is_none()) {
+            self.hello.attempt = self.hello.attempt.wrapping_add(1);
+            if self.hello_us.replace(now_us).is_none() {
+                self.awaited_attempt = self.hello.attempt;
+            }
+            let hello = ToRobot::Hello(self.hello);
+            self.transmit(link, &hello);
+        }
     }
 
     fn actuator_command(&mut self, now_us: u64, share: f32) -> ToRobot {
@@ -355,7 +477,7 @@ impl<'a> Host<'a> {
         self.counters.interventions += u64::from(intervened);
         ToRobot::Command {
             header: self.header(now_us),
-            sample_sequence: self.sample.as_ref().map_or(0, |sample| sample.sequence),
+            sample_sequence: self.sample.as_ref().map_or(0, |sample| sample.status.sequence),
             valid_for_us: self.valid_for_us,
             setpoints,
         }
@@ -365,7 +487,14 @@ impl<'a> Host<'a> {
     fn header(&mut self, now_us: u64) -> Header {
         self.sequence += 1;
         self.sent_us[(self.sequence % REMEMBERED_FRAMES as u64) as usize] = now_us;
-        Header { session: self.options.session, sequence: self.sequence }
+        Header {
+            session: self.options.session,
+            sequence: self.sequence,
+            time_us: now_us,
+            acknowledged: self.sample.as_ref().map_or(0, |sample| sample.status.sequence),
+            operator: self.operator.newest(),
+            mode: mode_number(self.supervisor.mode()),
+        }
     }
 
     fn transmit(&mut self, link: &mut dyn Link, message: &ToRobot) {

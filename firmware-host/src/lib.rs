@@ -5,23 +5,38 @@
 //! - [`link`]: how frames travel, and the faults that can be injected on their way;
 //! - [`wire`]: what host and robot tell each other, and the bytes;
 //! - [`robot`]: what the host knows about a robot that it has no simulator for;
+//! - [`operator`]: what a person at a distance wants;
 //! - [`host`]: one tick, from received bytes to the actuator command;
 //! - [`control_loop`]: ticks at absolute deadlines, on a thread with the privileges of [`rt`], measured by [`timing`] and
 //!   [`allocation`];
 //! - `plant` (feature `sim`): the simulated robot behind a link;
 //! - `hil` (feature `sim`): both together, with a report;
 //! - [`exit`]: how commands end, for both command lines.
+//!
+//! Without the feature `host` the crate is `no_std` and holds [`wire`] alone, for a robot's firmware.
 
+#![cfg_attr(not(any(feature = "host", test)), no_std)]
+
+#[cfg(feature = "host")]
 pub mod allocation;
+#[cfg(feature = "host")]
 pub mod control_loop;
+#[cfg(feature = "host")]
 pub mod exit;
 #[cfg(feature = "sim")]
 pub mod hil;
+#[cfg(feature = "host")]
 pub mod host;
+#[cfg(feature = "host")]
 pub mod link;
+#[cfg(feature = "host")]
+pub mod operator;
 #[cfg(feature = "sim")]
 pub mod plant;
+#[cfg(feature = "host")]
 pub mod robot;
+#[cfg(feature = "host")]
 pub mod rt;
+#[cfg(feature = "host")]
 pub mod timing;
 pub mod wire;

@@ -1,7 +1,7 @@
 //! The simulated robot behind a link: what a host sees is what a real robot's firmware would show it.
 //!
-//! [`Plant`] is the firmware's side of the protocol around a [`SimulatedRobot`]: it obeys one session, an explicit arm, and
-//! each actuator command for its `valid_for` alone; then its own safe action takes over. It is told the time, so
+//! [`Plant`] is a [`RobotSession`], the firmware's side of the protocol, around a [`SimulatedRobot`]: it obeys one session, an
+//! explicit arm, and each actuator command for its `valid_for` alone; then its own safe action takes over. It is told the time, so
 //! [`run_in_real_time`] and lockstep share it. Until the first command it stands still, as if held, so that a flight begins
 //! from the drawn start state.
 
@@ -9,8 +9,10 @@ use crate::host::send_message;
 use crate::link::Link;
 use crate::rt::{self, RtItem};
 use crate::wire::frame::LARGEST_FRAME;
-use crate::wire::message::{Header, MAX_SAMPLE, RobotState, Sample};
-use crate::wire::{Decoder, PROTOCOL_VERSION, ToHost, ToRobot};
+use crate::wire::message::{MAX_SAMPLE, RobotState};
+use crate::wire::robot_session::RobotSession;
+use crate::wire::sample::split;
+use crate::wire::{Decoder, ToHost, ToRobot};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::interface::{Interface, Setpoint};
 use sinew_policy_runtime::observation::rotate_to_body;
@@ -55,18 +57,11 @@ pub struct PlantReport {
 pub struct Plant<'t> {
     task: &'t Task,
     interface: Interface<'t>,
-    interface_hash: [u8; 32],
     robot: SimulatedRobot,
     safe_action: SafeAction,
     decoder: Decoder,
-    session: Option<u64>,
-    newest: u64,
-    newest_us: u64,
-    state: RobotState,
+    session: RobotSession,
     setpoints: Vec<Setpoint>,
-    expires_us: u64,
-    safe_since_us: u64,
-    sequence: u64,
     /// When the first command was obeyed.
     released_us: Option<u64>,
     traced_us: u64,
@@ -102,23 +97,20 @@ impl<'t> Plant<'t> {
             }
             Some(SafeActionSpec::ZeroTorque) | None => SafeAction::Zero,
         };
+        let setpoints: Vec<Setpoint> =
+            interface.actuators.iter().map(|actuator| actuator.setpoint(0.0)).collect();
+        // A seed's robot starts alike every time, as lockstep needs; a plant that is a process of its own says otherwise.
+        let session = RobotSession::new(interface.hash(), 1, &setpoints);
         let mut plant = Self {
             task,
-            interface_hash: interface.hash(),
-            setpoints: interface.actuators.iter().map(|actuator| actuator.setpoint(0.0)).collect(),
+            setpoints,
             values: vec![0.0; interface.sample_size()],
             ages_us: vec![0; interface.sensors.len()],
             interface,
             robot,
             safe_action,
             decoder: Decoder::default(),
-            session: None,
-            newest: 0,
-            newest_us: 0,
-            state: RobotState::Disarmed,
-            expires_us: 0,
-            safe_since_us: 0,
-            sequence: 0,
+            session,
             released_us: None,
             traced_us: 0,
             report: PlantReport { trace: Vec::with_capacity(TRACE_POINTS), ..PlantReport::default() },
@@ -135,19 +127,28 @@ impl<'t> Plant<'t> {
 
     /// What happened so far.
     pub fn into_report(self) -> PlantReport {
-        self.report
+        let counters = self.session.counters();
+        PlantReport { refused: counters.refused, expired: counters.expired, ..self.report }
+    }
+
+    /// A plant that is a process of its own: a host takes another `boot` for another start.
+    #[must_use]
+    pub fn with_boot(mut self, boot: u32) -> Self {
+        self.session = RobotSession::new(self.interface.hash(), boot, &self.setpoints);
+        self
     }
 
     /// Takes everything that the host has sent.
     pub fn receive(&mut self, now_us: u64, link: &mut dyn Link) {
         let mut buffer = [0; 2 * LARGEST_FRAME];
+        link.begin_tick();
         while let Ok(length @ 1..) = link.receive(&mut buffer) {
             let mut bytes = &buffer[..length];
             while !bytes.is_empty() {
                 let (message, rest) = self.decoder.feed::<ToRobot>(bytes);
                 bytes = rest;
                 if let Some(message) = message {
-                    self.take(now_us, message, link);
+                    self.take(now_us, &message, link);
                 }
             }
         }
@@ -158,74 +159,17 @@ impl<'t> Plant<'t> {
         self.done.take()
     }
 
-    fn take(&mut self, now_us: u64, message: ToRobot, link: &mut dyn Link) {
-        match message {
-            ToRobot::Hello { protocol, session, interface_hash, .. } => {
-                let expected = protocol == PROTOCOL_VERSION && interface_hash == self.interface_hash;
-                // One session owns a robot for as long as it is armed.
-                let free = self.state == RobotState::Disarmed || self.session == Some(session);
-                if expected && free {
-                    if self.session != Some(session) {
-                        (self.session, self.newest) = (Some(session), 0);
-                    }
-                    let interface_hash = self.interface_hash;
-                    // A lost answer is asked for again.
-                    let _ = send_message(
-                        link,
-                        &ToHost::Hello { protocol: PROTOCOL_VERSION, session, interface_hash },
-                    );
-                }
-            }
-            ToRobot::Done { tick, finished } => self.done = Some((tick, finished)),
-            ToRobot::Heartbeat(header) => {
-                self.accept(now_us, header);
-            }
-            ToRobot::Arm(header) => {
-                if self.accept(now_us, header) && self.state == RobotState::Disarmed {
-                    self.state = RobotState::Armed;
-                }
-            }
-            ToRobot::Disarm(header) => {
-                if self.accept(now_us, header) {
-                    self.enter(RobotState::Disarmed, now_us);
-                }
-            }
-            ToRobot::Stop(header) => {
-                if self.accept(now_us, header) && self.state != RobotState::Stopped {
-                    self.enter(RobotState::Stopped, now_us);
-                }
-            }
-            ToRobot::Command { header, valid_for_us, setpoints, .. } => {
-                self.take_command(now_us, header, valid_for_us, &setpoints);
-            }
+    fn take(&mut self, now_us: u64, message: &ToRobot, link: &mut dyn Link) {
+        if let ToRobot::Done { tick, finished } = message {
+            self.done = Some((*tick, *finished));
         }
-    }
-
-    fn take_command(&mut self, now_us: u64, header: Header, valid_for_us: u32, setpoints: &[Setpoint]) {
-        let armed = matches!(self.state, RobotState::Armed | RobotState::Obeying | RobotState::Expired);
-        let usable = setpoints.len() == self.setpoints.len() && setpoints.iter().all(Setpoint::is_finite);
-        if !(self.accept(now_us, header) && armed && usable) {
-            self.report.refused += 1;
-            return;
+        if let Some(answer) = self.session.take(now_us, message) {
+            // A lost answer is asked for again.
+            let _ = send_message(link, &answer);
         }
-        self.setpoints.copy_from_slice(setpoints);
-        self.expires_us = now_us + u64::from(valid_for_us);
-        self.state = RobotState::Obeying;
-        self.released_us.get_or_insert(now_us);
-    }
-
-    /// Whether a frame is of the session and newer than all before.
-    fn accept(&mut self, now_us: u64, header: Header) -> bool {
-        let fresh = self.session == Some(header.session) && header.sequence > self.newest;
-        if fresh {
-            (self.newest, self.newest_us) = (header.sequence, now_us);
+        if self.session.state() == RobotState::Obeying {
+            self.released_us.get_or_insert(now_us);
         }
-        fresh
-    }
-
-    fn enter(&mut self, state: RobotState, now_us: u64) {
-        self.state = state;
-        self.safe_since_us = now_us;
     }
 
     /// One physics step, under the newest command while it is valid and under the safe action otherwise.
@@ -233,14 +177,13 @@ impl<'t> Plant<'t> {
     /// # Errors
     /// The simulated state left the finite numbers.
     pub fn step(&mut self, now_us: u64) -> Result<(), SimError> {
+        self.session.advance(now_us);
         let Some(released_us) = self.released_us else { return Ok(()) };
-        if self.state == RobotState::Obeying && now_us > self.expires_us {
-            self.enter(RobotState::Expired, now_us);
-            self.report.expired += 1;
-        }
-        if self.state != RobotState::Obeying {
-            let attitude = self.attitude();
-            let elapsed_s = now_us.saturating_sub(self.safe_since_us) as f32 * 1e-6;
+        let attitude = self.attitude();
+        if let Some(setpoints) = self.session.setpoints() {
+            self.setpoints.copy_from_slice(setpoints);
+        } else {
+            let elapsed_s = self.session.safe_for_us(now_us) as f32 * 1e-6;
             let actuators = &self.interface.actuators;
             self.safe_action.setpoints(actuators, attitude.as_ref(), elapsed_s, &mut self.setpoints);
         }
@@ -253,7 +196,7 @@ impl<'t> Plant<'t> {
             let point = TracePoint {
                 time_s: flown_us as f64 * 1e-6,
                 error: self.task.error(self.robot.truth()).unwrap_or(f64::NAN),
-                state: self.state,
+                state: self.session.state(),
             };
             self.report.trace.push(point);
         }
@@ -262,19 +205,11 @@ impl<'t> Plant<'t> {
 
     /// Sends a sample of all sensors.
     pub fn publish(&mut self, now_us: u64, link: &mut dyn Link) {
-        let Some(session) = self.session else { return };
-        self.sequence += 1;
-        let sample = Sample {
-            session,
-            sequence: self.sequence,
-            echo_sequence: self.newest,
-            echo_age_us: u32::try_from(now_us.saturating_sub(self.newest_us)).unwrap_or(u32::MAX),
-            state: self.state,
-            ages_us: self.ages_us.iter().copied().collect(),
-            values: self.values.iter().copied().collect(),
-        };
-        // A sample that the link refuses is lost like any other.
-        let _ = send_message(link, &ToHost::Sample(sample));
+        let Some(status) = self.session.status(now_us) else { return };
+        for part in split(status, &self.ages_us, &self.values) {
+            // A part that the link refuses is lost like any other.
+            let _ = send_message(link, &ToHost::Sample(part));
+        }
     }
 
     /// The robot's own attitude, if its sensors give one.

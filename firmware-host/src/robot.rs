@@ -3,6 +3,7 @@
 //! `robot.toml` says it for a real robot; for a simulated one it follows from the task. Names are owned here, and
 //! [`Robot::interface`] lends them.
 
+use crate::wire::message::MAX_SAMPLE;
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::contract::{Contract, Periods};
 use sinew_policy_runtime::document::{self, DocumentError};
@@ -18,6 +19,10 @@ pub struct Robot {
     pub name: String,
     /// The robot obeys an actuator command for so long, s, and then enters its own safe state.
     pub valid_for_s: f64,
+    /// Samples that the robot sends in a second; as many as the host's ticks where absent. More fill the link, which is
+    /// refused where it cannot carry them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample_rate_hz: Option<f64>,
     /// In the order in which the robot reports them.
     pub sensors: Vec<SensorDescription>,
     /// In the order in which the robot takes them.
@@ -127,6 +132,15 @@ impl Robot {
         if !(valid_for_s > 0.0 && valid_for_s <= 1.0) {
             return value("valid_for_s", valid_for_s.to_string(), "above 0 and at most 1".to_owned());
         }
+        if let Some(rate_hz) = robot.sample_rate_hz
+            && !(rate_hz > 0.0 && rate_hz <= 100_000.0)
+        {
+            return value("sample_rate_hz", rate_hz.to_string(), "above 0 and at most 100000".to_owned());
+        }
+        let values: usize = robot.sensors.iter().map(|sensor| usize::from(sensor.size)).sum();
+        if values > MAX_SAMPLE {
+            return value("number of sensors' values", values.to_string(), format!("at most {MAX_SAMPLE}"));
+        }
         for (field, found, most) in [
             ("number of sensors", robot.sensors.len(), MAX_SENSORS),
             ("number of actuators", robot.actuators.len(), MAX_ACTUATORS),
@@ -161,6 +175,7 @@ impl Robot {
             name: task.name().to_owned(),
             // Two and a half policy periods: one lost frame is bridged, two are not.
             valid_for_s: 2.5 * task.policy_period_s(),
+            sample_rate_hz: None,
             sensors: interface.sensors.iter().map(sensor).collect(),
             actuators: interface.actuators.iter().map(actuator).collect(),
         }
@@ -243,5 +258,9 @@ maximum = 2.0
         );
         let value = error(&PENDULUM.replace("valid_for_s = 0.1", "valid_for_s = 0.0"));
         assert_eq!(value, "robot.toml: valid_for_s is 0, expected above 0 and at most 1");
+        let value = error(&PENDULUM.replace("size = 1", "size = 2000"));
+        assert_eq!(value, "robot.toml: number of sensors' values is 2000, expected at most 1536");
+        let value = error(&PENDULUM.replace("valid_for_s = 0.1", "valid_for_s = 0.1\nsample_rate_hz = -1.0"));
+        assert_eq!(value, "robot.toml: sample_rate_hz is -1, expected above 0 and at most 100000");
     }
 }

@@ -1,8 +1,12 @@
 //! The counting allocator, installed as a binary installs it.
 
 use sinew_firmware_host::allocation::{CountingAllocator, count, thread_usage};
-use sinew_firmware_host::link::{FaultClock, FaultInjector, FaultPlan, Link, PtyLink, UdpLink, inproc_pair};
+use sinew_firmware_host::link::{
+    AuthenticatedLink, FaultClock, FaultInjector, FaultPlan, Link, MergedLink, PtyLink, SerialLink, UdpLink,
+    UnixLink, inproc_pair,
+};
 use sinew_firmware_host::timing::Histogram;
+use sinew_firmware_host::wire::authentication::Key;
 use std::hint::black_box;
 
 #[global_allocator]
@@ -57,6 +61,8 @@ fn counted_traffic(host: &mut dyn Link, robot: &mut dyn Link) -> u64 {
     let mut buffer = [0; 1024];
     counted(|| {
         for number in 0..1000_u32 {
+            host.begin_tick();
+            robot.begin_tick();
             // A full link's refusal must not allocate either.
             let _ = black_box(host.send(&[number as u8 | 1, 2, 3, 0]));
             let _ = black_box(robot.send(&[number as u8 | 1, 2, 0]));
@@ -76,8 +82,36 @@ fn no_link_allocates_once_it_is_open() {
     let (mut master, path) = PtyLink::open().unwrap();
     let mut attached = PtyLink::attach(&path).unwrap();
     assert_eq!(counted_traffic(&mut attached, &mut master), 0, "pty");
+    let (mut master, path) = PtyLink::open().unwrap();
+    let mut attached = SerialLink::open(&path, 115_200).unwrap();
+    assert_eq!(counted_traffic(&mut attached, &mut master), 0, "serial");
     let (mut host, mut robot) = inproc_pair();
     assert_eq!(counted_traffic(&mut host, &mut robot), 0, "inproc");
+    let (operator, _station) = inproc_pair();
+    assert_eq!(counted_traffic(&mut MergedLink::new(host, operator), &mut robot), 0, "merged");
+    let path = std::env::temp_dir().join(format!("sinew-allocation-{}.socket", std::process::id()));
+    let mut listening = UnixLink::bind(path.to_str().unwrap()).unwrap();
+    let mut connected = UnixLink::connect(path.to_str().unwrap()).unwrap();
+    assert_eq!(counted_traffic(&mut connected, &mut listening), 0, "unix");
+    assert_eq!(listening.counters().sessions, 1);
+    // A link that breaks and a reader that vanishes allocate nothing either; another thread does what does.
+    drop(listening);
+    let (_unused, mut robot) = inproc_pair();
+    assert_eq!(counted_traffic(&mut connected, &mut robot), 0, "broken");
+}
+
+#[test]
+fn a_handshake_and_what_follows_allocate_nothing() {
+    let key = || Key::new([5; 32]);
+    let mut robot = AuthenticatedLink::bind("127.0.0.1:0".parse().unwrap(), key(), 32).unwrap();
+    let mut host = AuthenticatedLink::connect(robot.address().unwrap(), key(), 32).unwrap();
+    let mut rounds = 0;
+    while host.counters().received == 0 {
+        assert_eq!(counted_traffic(&mut host, &mut robot), 0);
+        rounds += 1;
+        assert!(rounds < 1000, "{:?} {:?}", host.counters(), robot.counters());
+    }
+    assert_eq!((host.counters().sessions, robot.counters().sessions), (1, 1));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "sim")]
 mod hil;
+mod key;
 #[cfg(feature = "sim")]
 mod plant;
 mod run;
@@ -20,6 +21,7 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Run),
+    Key(key::KeyCommand),
     #[cfg(feature = "sim")]
     Plant(plant::PlantCommand),
     #[cfg(feature = "sim")]
@@ -31,6 +33,7 @@ impl Arguments {
     pub(crate) fn run(self) -> Outcome {
         match self.command {
             Command::Run(command) => command.run(),
+            Command::Key(command) => command.run(),
             #[cfg(feature = "sim")]
             Command::Plant(command) => command.run(),
             #[cfg(feature = "sim")]

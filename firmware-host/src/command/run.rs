@@ -4,16 +4,21 @@ use anyhow::anyhow;
 use sinew_firmware_host::control_loop::{self, Directive};
 use sinew_firmware_host::exit::{Failure, Outcome, failed, stopped, unusable};
 use sinew_firmware_host::host::{Host, HostOptions};
-use sinew_firmware_host::link::{Link, LinkAddress, PtyLink, UdpLink};
+use sinew_firmware_host::link::{
+    Link, LinkAddress, LinkCounters, MergedLink, Traffic, fresh_nonce, open_host_end, open_robot_end,
+    read_key,
+};
 use sinew_firmware_host::robot::Robot;
-use sinew_firmware_host::rt::{RtPolicy, monotonic_ns, prepare_thread};
+use sinew_firmware_host::rt::{RtPolicy, prepare_thread};
+use sinew_firmware_host::wire::message::mode_number;
 use sinew_policy_runtime::policy_file::load_policy;
-use sinew_policy_runtime::supervisor::{Limits, Mode, Request};
+use sinew_policy_runtime::supervisor::{Cause, Limits, Mode, Request};
 use std::io::BufRead;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
-/// What the operator asked for last, as one byte.
+/// What the operator asks for, as one byte. Of several before a tick the largest counts, which is the most careful one.
 const NOTHING: u8 = 0;
 const ARM: u8 = 1;
 const DISARM: u8 = 2;
@@ -28,9 +33,19 @@ pub(crate) struct Run {
     /// The robot's description.
     #[arg(long)]
     robot: String,
-    /// udp:HOST:PORT (connects) or pty:PATH.
+    /// udp:HOST:PORT (connects), serial:DEVICE@BAUD, unix:PATH or pty:PATH.
     #[arg(long)]
     link: LinkAddress,
+    /// The secret shared with the robot: authenticates datagrams, which without it stay on loopback.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Where an operator's station connects to, with goals and requests: udp:HOST:PORT (binds), serial:DEVICE@BAUD,
+    /// unix:PATH (listens) or pty (prints its path).
+    #[arg(long, value_name = "LINK")]
+    command: Option<LinkAddress>,
+    /// The secret shared with the operator's station; another one than the robot's.
+    #[arg(long, value_name = "FILE", requires = "command")]
+    command_key: Option<PathBuf>,
     /// Ticks a second; the policy's own rate unless given.
     #[arg(long, value_name = "HZ")]
     rate: Option<f64>,
@@ -49,32 +64,71 @@ impl Run {
             .map_err(unusable)?
             .ok_or_else(|| unusable(anyhow!("{} has no contract", self.policy.display())))?;
         let tick_period_s = self.rate.map_or(contract.periods.policy_period_s, |rate| 1.0 / rate);
+        let random = fresh_nonce().map_err(unusable)?;
         let options = HostOptions {
-            session: monotonic_ns() | 1,
+            session: random.iter().take(8).fold(0, |session, byte| session << 8 | u64::from(*byte)),
             tick_period_s,
             goal: contract.commands.iter().flat_map(|command| command.safe_value.iter().copied()).collect(),
             limits: Limits::default(),
         };
         let mut host = Host::new(view, &contract, &robot, options).map_err(unusable)?;
-        let mut link = open(&self.link)?;
-        let request = AtomicU8::new(NOTHING);
+        let mut link = self.open(&robot, 1.0 / tick_period_s)?;
+        let (request, mode) = (AtomicU8::new(NOTHING), AtomicU8::new(0));
         eprintln!("ready: type arm, stop, disarm or quit");
-        std::thread::scope(|scope| {
+        let outcome = std::thread::scope(|scope| {
             // Ends with `quit` or with stdin, which also end the loop.
             let reader = &request;
             scope.spawn(move || read_requests(reader));
-            let looped = scope.spawn(|| self.fly(&mut host, &mut *link, tick_period_s, &request)).join();
-            looped.unwrap_or_else(|_| Err(failed(anyhow!("the control loop panicked"))))
-        })
+            let flight = scope.spawn(|| self.fly(&mut host, &mut *link, tick_period_s, &request, &mode));
+            let mut told = 0;
+            while !flight.is_finished() {
+                announce(&mode, &mut told);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            announce(&mode, &mut told);
+            flight.join().unwrap_or_else(|_| Err(failed(anyhow!("the control loop panicked"))))
+        });
+        print_counters(&link.counters());
+        outcome
     }
 
-    fn fly(&self, host: &mut Host, link: &mut dyn Link, tick_period_s: f64, request: &AtomicU8) -> Outcome {
+    /// The robot's link, with the operator's beside it where there is one.
+    fn open(&self, robot: &Robot, tick_hz: f64) -> Result<Box<dyn Link>, Failure> {
+        let key = |path: &Option<PathBuf>| path.as_deref().map(read_key).transpose().map_err(unusable);
+        let (robot_key, operator_key) = (key(&self.key)?, key(&self.command_key)?);
+        if robot_key.is_some() && robot_key == operator_key {
+            return Err(unusable(anyhow!(
+                "--key and --command-key hold the same secret: whoever is trusted with goals must not be able to play the robot"
+            )));
+        }
+        let interface = robot.interface();
+        let sample_rate_hz = robot.sample_rate_hz.unwrap_or(tick_hz);
+        let traffic = Traffic::new(&interface, tick_hz, sample_rate_hz);
+        let link = open_host_end(&self.link, robot_key, &traffic).map_err(unusable)?;
+        let Some(command) = &self.command else { return Ok(link) };
+        // The operator hears what the robot is told, and sends much less than a robot does.
+        let traffic = Traffic::new(&interface, tick_hz, tick_hz);
+        let (operator, address) =
+            open_robot_end(command, operator_key, &traffic, tick_hz).map_err(unusable)?;
+        println!("{address}");
+        Ok(Box::new(MergedLink::new(link, operator)))
+    }
+
+    fn fly(
+        &self,
+        host: &mut Host,
+        link: &mut dyn Link,
+        tick_period_s: f64,
+        request: &AtomicU8,
+        mode: &AtomicU8,
+    ) -> Outcome {
         let (rt, _guard) = prepare_thread(self.rt, None).map_err(unusable)?;
         for item in rt.items.iter().filter(|item| !item.granted) {
             eprintln!("not granted: {} ({}): {}", item.name, item.asked, item.detail);
         }
         let mut quitting = false;
-        let report = control_loop::run(host, link, (tick_period_s * 1e9).round() as u64, |_, _| {
+        let report = control_loop::run(host, link, (tick_period_s * 1e9).round() as u64, |_, host| {
+            mode.store(mode_number(host.supervisor().mode()), Ordering::Relaxed);
             if quitting {
                 return Directive::Finish;
             }
@@ -95,22 +149,35 @@ impl Run {
             eprintln!("{:.3} s  {:?} -> {:?}{cause}", change.time_us as f64 * 1e-6, change.from, change.to);
         }
         eprintln!("{} ticks, {} overruns, {} allocations", report.ticks, report.overruns, report.allocations);
-        let safety = host.transitions().iter().rev().find(|change| change.to == Mode::Stopped);
-        match safety.and_then(|change| change.cause) {
-            Some(cause) => Err(stopped(anyhow!("stopped by a safety fault: {cause:?}"))),
+        let stops = host.transitions().iter().filter(|change| change.to == Mode::Stopped);
+        // What the operator asked for is no fault.
+        match stops.filter_map(|change| change.cause).find(|cause| *cause != Cause::OperatorStop) {
             None => Ok(()),
+            Some(cause) => Err(stopped(anyhow!("stopped by a safety fault: {cause:?}"))),
         }
     }
 }
 
-fn open(address: &LinkAddress) -> Result<Box<dyn Link>, Failure> {
-    Ok(match address {
-        LinkAddress::Udp(address) => Box::new(UdpLink::connect(*address).map_err(unusable)?),
-        LinkAddress::Pty(Some(path)) => Box::new(PtyLink::attach(path).map_err(unusable)?),
-        other => {
-            return Err(unusable(anyhow!("a host connects to udp:HOST:PORT or pty:PATH, not to {other}")));
-        }
-    })
+/// Tells of a new mode, on a thread that may wait for a terminal.
+fn announce(mode: &AtomicU8, told: &mut u8) {
+    const NAMES: [&str; 7] =
+        ["disarmed", "standby", "readying", "engaging", "running", "fallback", "stopped"];
+    let new = mode.load(Ordering::Relaxed);
+    if new != *told {
+        *told = new;
+        eprintln!("{}", NAMES.get(usize::from(new)).copied().unwrap_or_default());
+    }
+}
+
+/// What a link dropped, where it dropped or repaired anything.
+pub(super) fn print_counters(counters: &LinkCounters) {
+    let LinkCounters { received, truncated, forged, replayed, unexpected, flooded_ticks, sessions } =
+        *counters;
+    if sessions > 0 || truncated + forged + replayed + unexpected > 0 {
+        eprintln!(
+            "link: {received} received in {sessions} sessions; dropped {replayed} replayed, {truncated} truncated, {forged} forged, {unexpected} unexpected; {flooded_ticks} ticks flooded"
+        );
+    }
 }
 
 fn read_requests(request: &AtomicU8) {
@@ -125,11 +192,11 @@ fn read_requests(request: &AtomicU8) {
                 continue;
             }
         };
-        request.store(asked, Ordering::Relaxed);
+        request.fetch_max(asked, Ordering::Relaxed);
         if asked == QUIT {
             return;
         }
     }
     // Nobody can stop a robot whose operator is gone.
-    request.store(QUIT, Ordering::Relaxed);
+    request.fetch_max(QUIT, Ordering::Relaxed);
 }

@@ -12,7 +12,8 @@ pub use report::{FaultRecord, HilReport};
 use crate::control_loop::{self, Directive};
 use crate::host::{Host, HostOptions};
 use crate::link::{
-    FaultClock, FaultInjector, FaultPlan, Link, LinkAddress, LinkError, PtyLink, UdpLink, inproc_pair,
+    FaultClock, FaultInjector, FaultPlan, Link, LinkAddress, LinkError, PtyLink, UdpLink, UnixLink,
+    inproc_pair,
 };
 use crate::plant::{Plant, run_in_real_time};
 use crate::robot::{Robot, RobotError};
@@ -123,6 +124,14 @@ impl Ends {
                 let (robot, path) = PtyLink::open()?;
                 Self { host: Box::new(PtyLink::attach(&path)?), robot: Box::new(robot) }
             }
+            LinkAddress::Unix(path) => {
+                let robot = UnixLink::bind(path)?;
+                Self { host: Box::new(UnixLink::connect(path)?), robot: Box::new(robot) }
+            }
+            LinkAddress::Serial { .. } => {
+                let expected = "both ends are opened here, and a serial line's other end is elsewhere";
+                return Err(LinkError::Unusable { address: address.to_string(), expected });
+            }
         })
     }
 }
@@ -168,6 +177,7 @@ pub fn run(task: &Task, image: &AlignedImage, options: &HilOptions) -> Result<Hi
 fn sync_address(link: &LinkAddress) -> LinkAddress {
     match link {
         LinkAddress::Udp(address) => LinkAddress::Udp((address.ip(), 0).into()),
+        LinkAddress::Unix(path) => LinkAddress::Unix(format!("{path}.sync")),
         other => other.clone(),
     }
 }

@@ -7,8 +7,17 @@ use std::str::FromStr;
 /// Where a link leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkAddress {
-    /// `udp:HOST:PORT`; the plant binds, the host connects. Loopback alone.
+    /// `udp:HOST:PORT`; the plant binds, the host connects. Beyond loopback with a key alone.
     Udp(SocketAddr),
+    /// `serial:DEVICE@BAUD`.
+    Serial {
+        /// Such as `/dev/serial/by-id/…`.
+        device: String,
+        /// Bits a second.
+        baud: u32,
+    },
+    /// `unix:PATH`: a socket in the file system; the plant listens, the host connects.
+    Unix(String),
     /// `pty`: the plant opens a pseudo-terminal and says its path; `pty:PATH` attaches to it.
     Pty(Option<String>),
     /// `inproc`: within one process.
@@ -20,18 +29,10 @@ pub enum LinkAddress {
 #[non_exhaustive]
 pub enum AddressError {
     /// No such kind of link.
-    #[error("link {found:?}: expected udp:HOST:PORT, pty or inproc")]
+    #[error("link {found:?}: expected udp:HOST:PORT, serial:DEVICE@BAUD, unix:PATH, pty or inproc")]
     Unknown {
         /// What was written.
         found: String,
-    },
-    /// A kind that is specified and not built yet.
-    #[error("link {found:?}: {kind} links are not in this version; use udp:HOST:PORT, pty or inproc")]
-    NotInThisVersion {
-        /// What was written.
-        found: String,
-        /// `serial` or `unix`.
-        kind: &'static str,
     },
     /// Not HOST:PORT.
     #[error("link {found:?}: expected udp:HOST:PORT with a numeric host, such as udp:127.0.0.1:7000")]
@@ -39,11 +40,9 @@ pub enum AddressError {
         /// What was written.
         found: String,
     },
-    /// Datagrams are not authenticated.
-    #[error(
-        "link {found:?}: datagrams leave loopback only when they are authenticated, which this version cannot do; use a loopback address such as 127.0.0.1"
-    )]
-    NotLoopback {
+    /// Not DEVICE@BAUD.
+    #[error("link {found:?}: expected serial:DEVICE@BAUD, such as serial:/dev/ttyUSB0@921600")]
+    Serial {
         /// What was written.
         found: String,
     },
@@ -60,17 +59,19 @@ impl FromStr for LinkAddress {
                     Some(port) => format!("127.0.0.1:{port}"),
                     None => address.to_owned(),
                 };
-                let address: SocketAddr =
-                    address.parse().map_err(|_| AddressError::Udp { found: found.clone() })?;
-                if address.ip().is_loopback() {
-                    Ok(Self::Udp(address))
-                } else {
-                    Err(AddressError::NotLoopback { found })
-                }
+                address.parse().map(Self::Udp).map_err(|_| AddressError::Udp { found })
             }
             Some(("pty", path)) if !path.is_empty() => Ok(Self::Pty(Some(path.to_owned()))),
-            Some(("serial", _)) => Err(AddressError::NotInThisVersion { found, kind: "serial" }),
-            Some(("unix", _)) => Err(AddressError::NotInThisVersion { found, kind: "unix" }),
+            Some(("serial", line)) => {
+                // A device's own name may hold an @.
+                let parts = line.rsplit_once('@').filter(|(device, _)| !device.is_empty());
+                let parsed = parts.and_then(|(device, baud)| {
+                    let baud = baud.parse().ok().filter(|baud| *baud > 0)?;
+                    Some(Self::Serial { device: device.to_owned(), baud })
+                });
+                parsed.ok_or(AddressError::Serial { found })
+            }
+            Some(("unix", path)) if !path.is_empty() => Ok(Self::Unix(path.to_owned())),
             None if text == "pty" => Ok(Self::Pty(None)),
             None if text == "inproc" => Ok(Self::Inproc),
             _ => Err(AddressError::Unknown { found }),
@@ -85,6 +86,8 @@ impl fmt::Display for LinkAddress {
                 IpAddr::V4(host) => write!(formatter, "udp:{host}:{}", address.port()),
                 IpAddr::V6(host) => write!(formatter, "udp:[{host}]:{}", address.port()),
             },
+            Self::Serial { device, baud } => write!(formatter, "serial:{device}@{baud}"),
+            Self::Unix(path) => write!(formatter, "unix:{path}"),
             Self::Pty(Some(path)) => write!(formatter, "pty:{path}"),
             Self::Pty(None) => formatter.write_str("pty"),
             Self::Inproc => formatter.write_str("inproc"),
@@ -98,9 +101,17 @@ mod tests {
 
     #[test]
     fn addresses_read_back_as_they_are_written() {
-        for text in
-            ["udp:127.0.0.1:7000", "udp:127.3.0.1:0", "udp:[::1]:7000", "pty", "pty:/dev/pts/3", "inproc"]
-        {
+        for text in [
+            "udp:127.0.0.1:7000",
+            "udp:192.168.1.2:0",
+            "udp:[::1]:7000",
+            "serial:/dev/ttyUSB0@921600",
+            "serial:/dev/serial/by-id/a@b@9600",
+            "unix:/run/robot",
+            "pty",
+            "pty:/dev/pts/3",
+            "inproc",
+        ] {
             assert_eq!(text.parse::<LinkAddress>().unwrap().to_string(), text);
         }
         assert_eq!("udp:localhost:7000".parse::<LinkAddress>().unwrap().to_string(), "udp:127.0.0.1:7000");
@@ -109,13 +120,17 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_refused_with_the_reason() {
         let error = |text: &str| text.parse::<LinkAddress>().unwrap_err().to_string();
-        assert!(error("udp:192.168.1.2:7000").contains("leave loopback only when they are authenticated"));
         assert!(error("udp:robot").contains("udp:127.0.0.1:7000"));
-        assert!(error("udp:[::]:7000").contains("leave loopback only when they are authenticated"));
-        for unknown in ["telnet:robot", "pty:", "", "inproc:1", "UDP:127.0.0.1:7000"] {
-            assert_eq!(error(unknown), format!("link {unknown:?}: expected udp:HOST:PORT, pty or inproc"));
+        for line in
+            ["serial:/dev/ttyUSB0", "serial:@9600", "serial:/dev/ttyUSB0@fast", "serial:/dev/ttyUSB0@0"]
+        {
+            let expected =
+                format!("link {line:?}: expected serial:DEVICE@BAUD, such as serial:/dev/ttyUSB0@921600");
+            assert_eq!(error(line), expected);
         }
-        assert!(error("serial:/dev/ttyUSB0@921600").contains("serial links are not in this version"));
-        assert!(error("unix:/run/robot").contains("unix links are not in this version"));
+        for unknown in ["telnet:robot", "pty:", "", "inproc:1", "UDP:127.0.0.1:7000", "unix:"] {
+            let expected = "expected udp:HOST:PORT, serial:DEVICE@BAUD, unix:PATH, pty or inproc";
+            assert_eq!(error(unknown), format!("link {unknown:?}: {expected}"));
+        }
     }
 }

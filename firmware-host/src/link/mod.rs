@@ -4,19 +4,35 @@
 //! [`FaultInjector`], a wrapper around the same trait, so what is tested is what flies.
 
 mod address;
+mod authenticated;
 mod fault;
 mod inproc;
+mod key_file;
+mod merged;
+mod open;
 mod pty;
+mod serial;
+mod stream;
+mod traffic;
 mod udp;
+mod unix;
 
 pub use address::{AddressError, LinkAddress};
+pub use authenticated::AuthenticatedLink;
 pub use fault::{
     Direction, FaultClock, FaultCounts, FaultInjector, FaultKind, FaultPlan, FaultPlanError, FaultWindow,
 };
 pub use inproc::inproc_pair;
+pub use key_file::{KeyError, fresh_nonce, read_key, write_key};
+pub use merged::MergedLink;
+pub use open::{open_host_end, open_robot_end};
 pub use pty::PtyLink;
+pub use serial::SerialLink;
+pub use traffic::{LARGEST_SHARE, Traffic};
 pub use udp::UdpLink;
+pub use unix::UnixLink;
 
+use serde::{Deserialize, Serialize};
 use std::io;
 
 /// Why a link could not carry a frame.
@@ -34,9 +50,43 @@ pub enum LinkError {
     /// The operating system refused.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Nobody has spoken on a link that answers to whoever does.
+    /// A key is missing or cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Datagrams would leave loopback without a key.
+    #[error("{address}: datagrams leave loopback only when they are authenticated; give a key")]
+    NotLoopback {
+        /// Such as `udp:192.168.1.2:7000`.
+        address: String,
+    },
+    /// The link would be too full.
+    #[error(
+        "{address}: {needed:.0} bytes/s {direction} at the longest frames, expected at most 80 % of the link's {capacity:.0} bytes/s; lower the rates or use a faster link"
+    )]
+    Bandwidth {
+        /// The link.
+        address: String,
+        /// Which way.
+        direction: &'static str,
+        /// Bytes a second.
+        needed: f64,
+        /// Bytes a second.
+        capacity: f64,
+    },
+    /// A link of this kind has no such end.
+    #[error("{address}: {expected}")]
+    Unusable {
+        /// The link.
+        address: String,
+        /// What can be used.
+        expected: &'static str,
+    },
+    /// Nobody is at the other end, or nobody has proved to be.
     #[error("nobody has connected yet")]
     NoPeer,
+    /// The other end has gone.
+    #[error("the other end has gone")]
+    Lost,
     /// The link's queue is full; the frame is lost.
     #[error("the link's queue is full")]
     Full,
@@ -45,8 +95,35 @@ pub enum LinkError {
     TooLong,
 }
 
+/// What happened to the datagrams of a link; zeros where it counts nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkCounters {
+    /// Datagrams or connections' pieces that were taken.
+    pub received: u64,
+    /// Shorter or longer than what they said that they were.
+    pub truncated: u64,
+    /// Changed on their way, or made with another key.
+    pub forged: u64,
+    /// Repeated or overtaken.
+    pub replayed: u64,
+    /// Of no session, or not awaited.
+    pub unexpected: u64,
+    /// Ticks in which more came than a tick looks at.
+    pub flooded_ticks: u64,
+    /// Handshakes that both ends completed, or connections that were made.
+    pub sessions: u64,
+}
+
 /// Carries frames both ways.
 pub trait Link: Send {
+    /// A tick begins: what a link does for each tick it may do again. Never blocks, never allocates.
+    fn begin_tick(&mut self) {}
+
+    /// What happened so far.
+    fn counters(&self) -> LinkCounters {
+        LinkCounters::default()
+    }
+
     /// Sends one frame, which ends in a zero, without blocking or allocating.
     ///
     /// # Errors
@@ -61,6 +138,14 @@ pub trait Link: Send {
 }
 
 impl Link for Box<dyn Link> {
+    fn begin_tick(&mut self) {
+        (**self).begin_tick();
+    }
+
+    fn counters(&self) -> LinkCounters {
+        (**self).counters()
+    }
+
     fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
         (**self).send(frame)
     }

@@ -1,25 +1,26 @@
 //! A pseudo-terminal: what a serial line looks like to both ends, without the wire.
 //!
-//! A terminal may take half a frame. [`PtyLink`] keeps the other half and sends it first next time, so a reader that falls
-//! behind loses whole frames and never the one behind a half.
+//! The robot's end keeps the terminal open, so that it outlives hosts that come and go; a host whose terminal vanished
+//! attaches again when there is one under its path.
 
-use super::{Link, LinkError, nothing_yet};
-use crate::wire::frame::LARGEST_FRAME;
+use super::stream::{Reconnecting, Stream};
+use super::{Link, LinkCounters, LinkError};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::OpenptFlags;
 use rustix::termios::OptionalActions;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 
 /// One end of a pseudo-terminal in raw mode.
-pub struct PtyLink {
-    file: File,
-    /// What the terminal has not taken yet of a frame that it began.
-    unsent: [u8; LARGEST_FRAME],
-    unsent_length: usize,
-    /// Kept open by the robot's end, so that the terminal outlives hosts that come and go.
-    _other: Option<OwnedFd>,
+pub struct PtyLink(End);
+
+enum End {
+    Robot {
+        stream: Box<Stream>,
+        /// Kept open, so that the terminal outlives hosts that come and go.
+        _other: OwnedFd,
+    },
+    Host(Box<Reconnecting>),
 }
 
 impl PtyLink {
@@ -36,7 +37,8 @@ impl PtyLink {
         let path = rustix::pty::ptsname(&master, Vec::new()).map_err(failed)?.to_string_lossy().into_owned();
         let slave = open_raw(&path).map_err(failed)?;
         rustix::io::ioctl_fionbio(&master, true).map_err(failed)?;
-        Ok((Self::new(master, Some(slave)), path))
+        let stream = Box::new(Stream::new(File::from(master)));
+        Ok((Self(End::Robot { stream, _other: slave }), path))
     }
 
     /// The host's end.
@@ -44,34 +46,9 @@ impl PtyLink {
     /// # Errors
     /// There is no such terminal.
     pub fn attach(path: &str) -> Result<Self, LinkError> {
-        let failed = |error: rustix::io::Errno| LinkError::Open {
-            address: format!("pty:{path}"),
-            source: error.into(),
-        };
-        Ok(Self::new(open_raw(path).map_err(failed)?, None))
-    }
-
-    fn new(end: OwnedFd, other: Option<OwnedFd>) -> Self {
-        Self { file: File::from(end), unsent: [0; LARGEST_FRAME], unsent_length: 0, _other: other }
-    }
-
-    /// Sends what is left of a frame that was begun.
-    fn flush(&mut self) -> Result<(), LinkError> {
-        if self.unsent_length > 0 {
-            let written = taken(self.file.write(&self.unsent[..self.unsent_length]))?;
-            self.unsent.copy_within(written..self.unsent_length, 0);
-            self.unsent_length -= written;
-        }
-        Ok(())
-    }
-}
-
-/// How many bytes a terminal took; none where it is full or was interrupted.
-fn taken(result: io::Result<usize>) -> Result<usize, LinkError> {
-    match result {
-        Ok(written) => Ok(written),
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
-        Err(error) => Err(error.into()),
+        let device = path.to_owned();
+        let open = move || Ok(File::from(open_raw(&device)?));
+        Ok(Self(End::Host(Box::new(Reconnecting::open(format!("pty:{path}"), open)?))))
     }
 }
 
@@ -85,24 +62,25 @@ fn open_raw(path: &str) -> rustix::io::Result<OwnedFd> {
 }
 
 impl Link for PtyLink {
+    fn counters(&self) -> LinkCounters {
+        match &self.0 {
+            End::Robot { .. } => LinkCounters::default(),
+            End::Host(link) => link.counters(),
+        }
+    }
+
     fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
-        if frame.len() > LARGEST_FRAME {
-            return Err(LinkError::TooLong);
+        match &mut self.0 {
+            End::Robot { stream, .. } => stream.send(frame),
+            End::Host(link) => link.send(frame),
         }
-        self.flush()?;
-        let written = if self.unsent_length == 0 { taken(self.file.write(frame))? } else { 0 };
-        if written == 0 {
-            return Err(LinkError::Full);
-        }
-        let rest = &frame[written..];
-        self.unsent[..rest.len()].copy_from_slice(rest);
-        self.unsent_length = rest.len();
-        Ok(())
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LinkError> {
-        self.flush()?;
-        nothing_yet(self.file.read(buffer))
+        match &mut self.0 {
+            End::Robot { stream, .. } => stream.receive(buffer),
+            End::Host(link) => link.receive(buffer),
+        }
     }
 }
 

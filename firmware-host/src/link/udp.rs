@@ -1,9 +1,9 @@
-//! Datagrams on loopback: one frame each.
+//! Datagrams on loopback: one frame each, without authentication.
 //!
 //! The robot's end of a [`UdpLink`] binds and answers to whoever spoke last, so a host that restarts on another port needs
 //! no handshake here; which session the robot obeys is the wire protocol's matter.
 
-use super::{Link, LinkError, nothing_yet};
+use super::{Link, LinkAddress, LinkError, nothing_yet};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -26,8 +26,9 @@ impl UdpLink {
     /// The robot's end: answers to whoever spoke last. Port 0 takes a free one.
     ///
     /// # Errors
-    /// The address is taken or not this machine's.
+    /// The address is not of loopback, or taken.
     pub fn bind(address: SocketAddr) -> Result<Self, LinkError> {
+        loopback(address)?;
         let open = |source| LinkError::Open { address: format!("udp:{address}"), source };
         let socket = UdpSocket::bind(address).map_err(open)?;
         socket.set_nonblocking(true).map_err(open)?;
@@ -37,8 +38,9 @@ impl UdpLink {
     /// The host's end.
     ///
     /// # Errors
-    /// The operating system refused.
+    /// The address is not of loopback, or the operating system refused.
     pub fn connect(address: SocketAddr) -> Result<Self, LinkError> {
+        loopback(address)?;
         let open = |source| LinkError::Open { address: format!("udp:{address}"), source };
         let own: IpAddr = match address {
             SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -57,6 +59,14 @@ impl UdpLink {
     pub fn address(&self) -> Result<SocketAddr, LinkError> {
         Ok(self.socket.local_addr()?)
     }
+}
+
+/// Anybody could send what these links take, so nobody else may reach them.
+fn loopback(address: SocketAddr) -> Result<(), LinkError> {
+    if address.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(LinkError::NotLoopback { address: LinkAddress::Udp(address).to_string() })
 }
 
 impl Link for UdpLink {

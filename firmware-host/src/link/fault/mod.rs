@@ -8,7 +8,7 @@ mod plan;
 
 pub use plan::{Direction, FaultKind, FaultPlan, FaultPlanError, FaultWindow};
 
-use super::{Link, LinkError};
+use super::{Link, LinkCounters, LinkError};
 use crate::wire::frame::LARGEST_FRAME;
 use lane::Lane;
 use rand::Rng;
@@ -179,6 +179,14 @@ impl<L: Link> FaultInjector<L> {
 }
 
 impl<L: Link> Link for FaultInjector<L> {
+    fn begin_tick(&mut self) {
+        self.inner.begin_tick();
+    }
+
+    fn counters(&self) -> LinkCounters {
+        self.inner.counters()
+    }
+
     fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
         if frame.len() > LARGEST_FRAME {
             return Err(LinkError::TooLong);
