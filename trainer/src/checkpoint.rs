@@ -130,8 +130,10 @@ mod tests {
     fn checkpoint(steps: u64) -> Checkpoint {
         let config = SacConfig { hidden: vec![4], batch_size: 2, ..SacConfig::default() };
         let sac = Sac::new(&config, 3, 1, 1, 7);
-        let actor = sac.actor(Some(&Normalizer::new(&[0.1; 3])), steps);
-        Checkpoint { steps, actor, learner: postcard::to_stdvec(&sac.state()).unwrap() }
+        let normalizer = Normalizer::new(&[0.1; 3]);
+        let actor = sac.actor(Some(&normalizer), steps);
+        let learning = postcard::to_stdvec(&sac.state()).unwrap();
+        Checkpoint { steps, actor, networks: Vec::new(), normalizer: Some(normalizer), learning }
     }
 
     fn refusal(bytes: &[u8]) -> String {

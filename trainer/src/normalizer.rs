@@ -4,6 +4,7 @@
 //! floor that the task states, and every normalized value is clipped.
 
 use crate::network::matrix::vectorized;
+use crate::training::StateError;
 use serde::{Deserialize, Serialize};
 
 /// Normalized values are held within this many deviations, as in most reference implementations.
@@ -48,6 +49,16 @@ impl Normalizer {
             mean: vec![0.0; size],
             deviation: vec![1.0; size],
         }
+    }
+
+    /// Goes on from saved statistics.
+    ///
+    /// # Errors
+    /// Statistics of another number of values.
+    pub fn restore(&mut self, whose: &str, saved: Self) -> Result<(), StateError> {
+        StateError::check_length(whose, self.means.len(), saved.means.len())?;
+        *self = saved;
+        Ok(())
     }
 
     /// Takes `observations [rows, observation]` into the statistics (Welford's update), not yet into use.

@@ -8,6 +8,7 @@ use crate::network::mlp::{Mlp, Workspace};
 use crate::normalizer::Rescaling;
 use crate::optimizer::{Adam, clip_norm};
 use crate::random::Stream;
+use crate::training::StateError;
 use serde::{Deserialize, Serialize};
 
 /// Deviation of the targets below which they are not magnified further.
@@ -22,10 +23,9 @@ pub struct ValueFunction {
     scale: ValueScale,
 }
 
-/// Everything of a [`ValueFunction`] that learning has changed.
+/// What learning has changed of a [`ValueFunction`] beside its parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ValueState {
-    parameters: Vec<f32>,
     adam: Adam,
     scale: ValueScale,
 }
@@ -135,14 +135,23 @@ impl ValueFunction {
     }
 
     /// The network's.
-    #[cfg(test)]
-    pub(crate) fn parameters_mut(&mut self) -> &mut [f32] {
+    pub fn parameters_mut(&mut self) -> &mut [f32] {
         &mut self.parameters
     }
 
-    /// Everything that learning has changed.
+    /// What learning has changed beside the parameters.
     pub fn state(&self) -> ValueState {
-        ValueState { parameters: self.parameters.clone(), adam: self.adam.clone(), scale: self.scale.clone() }
+        ValueState { adam: self.adam.clone(), scale: self.scale.clone() }
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    /// Moments of another number of parameters.
+    pub fn restore(&mut self, state: ValueState) -> Result<(), StateError> {
+        self.adam.restore("the critic's optimizer", state.adam)?;
+        self.scale = state.scale;
+        Ok(())
     }
 }
 

@@ -41,7 +41,7 @@ use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::rollout::{Rollout, RolloutShape};
 use crate::stochastic_actor::{ActorPass, ActorShape, Choice, StochasticActor};
-use crate::training::{Metric, OnPolicy, OnPolicySettings};
+use crate::training::{Metric, Network, OnPolicy, OnPolicySettings, StateError};
 use crate::value_function::{ValueFunction, ValuePass, ValueState};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::math;
@@ -144,7 +144,7 @@ impl PpoConfig {
 }
 
 /// What a round of updates did; means over its minibatches.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PpoMetrics {
     /// The surrogate, without penalty and entropy.
     pub policy_loss: f32,
@@ -210,15 +210,15 @@ pub struct Ppo {
     metrics: PpoMetrics,
 }
 
-/// Everything of [`Ppo`] that learning has changed.
+/// What learning has changed of [`Ppo`] beside its networks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PpoState {
-    actor_parameters: Vec<f32>,
+pub(crate) struct PpoState {
     actor_adam: Adam,
     critic: ValueState,
     learning_rate: f32,
     penalty: f32,
     shuffling: Stream,
+    metrics: PpoMetrics,
 }
 
 /// `-Σ scale · min(ratio A, clip(ratio, 1 ± epsilon) A)`, `ratio = exp(log_prob - old_log_prob)`; writes its derivative by `log_prob`:
@@ -499,15 +499,32 @@ impl OnPolicy for Ppo {
         self.actor.trained(normalizer, ActorOrigin { algorithm: "ppo", steps, seed: self.seed })
     }
 
+    fn networks(&mut self) -> Vec<Network<'_>> {
+        vec![
+            Network::new("actor", self.actor.parameters_mut()),
+            Network::new("critic", self.critic.parameters_mut()),
+        ]
+    }
+
     fn state(&self) -> PpoState {
         PpoState {
-            actor_parameters: self.actor.parameters().to_vec(),
             actor_adam: self.actor_adam.clone(),
             critic: self.critic.state(),
             learning_rate: self.learning_rate,
             penalty: self.penalty,
             shuffling: self.shuffling.clone(),
+            metrics: self.metrics,
         }
+    }
+
+    fn restore(&mut self, state: PpoState) -> Result<(), StateError> {
+        self.actor_adam.restore("the actor's optimizer", state.actor_adam)?;
+        self.critic.restore(state.critic)?;
+        self.learning_rate = state.learning_rate;
+        self.penalty = state.penalty;
+        self.shuffling = state.shuffling;
+        self.metrics = state.metrics;
+        Ok(())
     }
 }
 
@@ -669,6 +686,11 @@ mod tests {
         }
     }
 
+    fn whole_state(ppo: &mut Ppo) -> (Vec<Vec<f32>>, Vec<u8>) {
+        let networks = ppo.networks().into_iter().map(|network| network.parameters.to_vec()).collect();
+        (networks, postcard::to_stdvec(&ppo.state()).unwrap())
+    }
+
     #[test]
     fn updates_are_the_same_for_any_number_of_threads() {
         let states = [1, 2, 3].map(|threads| {
@@ -676,7 +698,7 @@ mod tests {
             assert!(ppo.shards.len() > 1);
             let rollout = rollout(&mut ppo);
             ppo.update(&rollout, 1.0, &Workers::new(threads));
-            postcard::to_stdvec(&ppo.state()).unwrap()
+            whole_state(&mut ppo)
         });
         assert!(states[0] == states[1] && states[0] == states[2]);
     }
@@ -686,9 +708,9 @@ mod tests {
         let mut ppo = learner(&config(Surrogate::Clip));
         let mut rollout = rollout(&mut ppo);
         rollout.ends.fill(End::Faulted);
-        let before = postcard::to_stdvec(&ppo.state()).unwrap();
+        let before = whole_state(&mut ppo);
         ppo.update(&rollout, 1.0, &Workers::new(1));
-        assert!(postcard::to_stdvec(&ppo.state()).unwrap() == before);
+        assert!(whole_state(&mut ppo) == before);
     }
 
     /// Both losses over the whole rollout at the present parameters, as the gradients take them.

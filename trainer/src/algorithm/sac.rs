@@ -36,7 +36,7 @@ use crate::optimizer::{Adam, polyak};
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::replay::Batch;
-use crate::training::{Metric, OffPolicy, OffPolicySettings};
+use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::math;
 use sinew_policy_runtime::onnx::write::Squash;
@@ -97,7 +97,7 @@ impl SacConfig {
 }
 
 /// What an update did.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SacMetrics {
     /// `1/2 mean (Q - y)²`, mean of the two critics.
     pub critic_loss: f32,
@@ -160,22 +160,14 @@ pub struct Sac {
     metrics: SacMetrics,
 }
 
-/// Everything of [`Sac`] that learning has changed.
+/// What learning has changed of [`Sac`] beside its networks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct SacState {
-    actor_parameters: Vec<f32>,
     actor_adam: Adam,
-    critics: [CriticState; 2],
-    log_alpha: f32,
+    critic_adams: [Adam; 2],
     alpha_adam: Adam,
     noise: Stream,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct CriticState {
-    parameters: Vec<f32>,
-    target: Vec<f32>,
-    adam: Adam,
+    metrics: SacMetrics,
 }
 
 /// `y = r + gamma (1 - terminated) (min_i Q'_i(s', a') - alpha log pi(a'|s'))`, all `[batch]`.
@@ -393,20 +385,37 @@ impl OffPolicy for Sac {
         TrainedActor::new(&layers, normalizer, action_size, Squash::Tanh, origin)
     }
 
+    fn networks(&mut self) -> Vec<Network<'_>> {
+        let [first, second] = &mut self.critics;
+        vec![
+            Network::new("actor", &mut self.actor_parameters),
+            Network::new("critic 1", &mut first.parameters),
+            Network::new("critic 2", &mut second.parameters),
+            Network::new("target critic 1", &mut first.target),
+            Network::new("target critic 2", &mut second.target),
+            Network::new("temperature", std::slice::from_mut(&mut self.log_alpha)),
+        ]
+    }
+
     fn state(&self) -> SacState {
-        let critic = |critic: &Critic| CriticState {
-            parameters: critic.parameters.clone(),
-            target: critic.target.clone(),
-            adam: critic.adam.clone(),
-        };
         SacState {
-            actor_parameters: self.actor_parameters.clone(),
             actor_adam: self.actor_adam.clone(),
-            critics: [critic(&self.critics[0]), critic(&self.critics[1])],
-            log_alpha: self.log_alpha,
+            critic_adams: [self.critics[0].adam.clone(), self.critics[1].adam.clone()],
             alpha_adam: self.alpha_adam.clone(),
             noise: self.noise.clone(),
+            metrics: self.metrics,
         }
+    }
+
+    fn restore(&mut self, state: SacState) -> Result<(), StateError> {
+        self.actor_adam.restore("the actor's optimizer", state.actor_adam)?;
+        for (critic, adam) in self.critics.iter_mut().zip(state.critic_adams) {
+            critic.adam.restore("a critic's optimizer", adam)?;
+        }
+        self.alpha_adam.restore("the temperature's optimizer", state.alpha_adam)?;
+        self.noise = state.noise;
+        self.metrics = state.metrics;
+        Ok(())
     }
 }
 

@@ -2,20 +2,21 @@
 //!
 //! [`OffPolicyLoop`] knows no algorithm's equations; an [`OffPolicy`] learner knows no environments, files or clocks.
 
-use super::{Episodes, Loop, Metric, TrainingError};
+use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
 use crate::actor::TrainedActor;
 use crate::config::RunConfig;
 use crate::normalizer::Normalizer;
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::replay::{Batch, Replay, Transition};
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sinew_sim::{Randomization, SimError, Task, VecEnv};
 
 /// A learner that takes batches of transitions, whoever's actions they hold.
 pub(crate) trait OffPolicy {
-    /// Everything that learning has changed.
-    type State: Serialize;
+    /// What learning has changed beside its networks: optimizers, streams, the last update's metrics.
+    type State: Serialize + DeserializeOwned;
 
     /// How it wants its transitions.
     fn settings(&self) -> OffPolicySettings;
@@ -29,8 +30,12 @@ pub(crate) trait OffPolicy {
     fn is_finite(&self) -> bool;
     /// The part that ships, without exploration, after so many environment steps.
     fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor;
-    /// Everything that learning has changed.
+    /// Every network, targets included; the one that ships is called `actor`.
+    fn networks(&mut self) -> Vec<Network<'_>>;
+    /// What learning has changed beside its networks.
     fn state(&self) -> Self::State;
+    /// Goes on from the state of a learner of the same task and configuration.
+    fn restore(&mut self, state: Self::State) -> Result<(), StateError>;
 }
 
 /// How a learner wants its transitions.
@@ -72,11 +77,14 @@ pub(crate) struct OffPolicyLoop<'r, L> {
     episodes: Episodes,
 }
 
-/// What [`OffPolicyLoop`] leaves in a checkpoint.
-#[derive(Serialize)]
+/// What [`OffPolicyLoop`] leaves in a checkpoint beside what every loop does.
+#[derive(Serialize, Deserialize)]
 struct OffPolicyState<S> {
     learner: S,
-    normalizer: Normalizer,
+    exploration: Stream,
+    sampling: Stream,
+    steps: u64,
+    updates_due: f64,
 }
 
 impl<'r, L: OffPolicy> OffPolicyLoop<'r, L> {
@@ -186,6 +194,10 @@ impl<L: OffPolicy> Loop for OffPolicyLoop<'_, L> {
         &self.environments
     }
 
+    fn environments_mut(&mut self) -> &mut VecEnv {
+        &mut self.environments
+    }
+
     fn episodes(&mut self) -> &mut Episodes {
         &mut self.episodes
     }
@@ -199,8 +211,39 @@ impl<L: OffPolicy> Loop for OffPolicyLoop<'_, L> {
         self.learner.actor(normalizer, self.steps)
     }
 
-    fn state(&self) -> Result<Vec<u8>, postcard::Error> {
-        let state = OffPolicyState { learner: self.learner.state(), normalizer: self.normalizer.clone() };
-        postcard::to_stdvec(&state)
+    fn networks(&mut self) -> Vec<Network<'_>> {
+        self.learner.networks()
+    }
+
+    fn normalizer(&mut self) -> Option<&mut Normalizer> {
+        self.settings.normalize_observations.then_some(&mut self.normalizer)
+    }
+
+    fn replay(&mut self) -> Option<&mut Replay> {
+        Some(&mut self.replay)
+    }
+
+    fn follows_total_steps(&self) -> bool {
+        self.settings.final_learning_rate_share != 1.0
+    }
+
+    fn state(&self) -> Result<Vec<u8>, StateError> {
+        Ok(postcard::to_stdvec(&OffPolicyState {
+            learner: self.learner.state(),
+            exploration: self.exploration.clone(),
+            sampling: self.sampling.clone(),
+            steps: self.steps,
+            updates_due: self.updates_due,
+        })?)
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), StateError> {
+        let state: OffPolicyState<L::State> = postcard::from_bytes(state)?;
+        self.learner.restore(state.learner)?;
+        self.exploration = state.exploration;
+        self.sampling = state.sampling;
+        self.steps = state.steps;
+        self.updates_due = state.updates_due;
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@
 //! networks' first layers change with them so that no action and no value does: a policy that balances on a knife's edge would
 //! fall over each time.
 
-use super::{Episodes, Loop, Metric, TrainingError};
+use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
 use crate::actor::TrainedActor;
 use crate::config::RunConfig;
 use crate::normalizer::{Normalizer, Rescaling};
@@ -13,7 +13,8 @@ use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::rollout::{End, Rollout, RolloutShape};
 use crate::stochastic_actor::Choice;
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sinew_sim::{Randomization, SimError, Task, VecEnv};
 
 /// Floor under the deviations of privileged values: they never ship, so only values that do not move at all need one.
@@ -25,8 +26,8 @@ const WARM_UP_STEPS: u64 = 1_000;
 
 /// A learner that takes rollouts of its own present policy.
 pub(crate) trait OnPolicy {
-    /// Everything that learning has changed.
-    type State: Serialize;
+    /// What learning has changed beside its networks: optimizers, scales, the last update's metrics.
+    type State: Serialize + DeserializeOwned;
 
     /// How it wants its rollouts.
     fn settings(&self) -> OnPolicySettings;
@@ -44,8 +45,12 @@ pub(crate) trait OnPolicy {
     fn is_finite(&self) -> bool;
     /// The part that ships, without exploration, after so many environment steps.
     fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor;
-    /// Everything that learning has changed.
+    /// Every network; the one that ships is called `actor`.
+    fn networks(&mut self) -> Vec<Network<'_>>;
+    /// What learning has changed beside its networks.
     fn state(&self) -> Self::State;
+    /// Goes on from the state of a learner of the same task and configuration.
+    fn restore(&mut self, state: Self::State) -> Result<(), StateError>;
 }
 
 /// How a learner wants its rollouts.
@@ -80,13 +85,13 @@ pub(crate) struct OnPolicyLoop<'r, L> {
     episodes: Episodes,
 }
 
-/// What [`OnPolicyLoop`] leaves in a checkpoint.
-#[derive(Serialize)]
+/// What [`OnPolicyLoop`] leaves in a checkpoint beside what every loop does.
+#[derive(Serialize, Deserialize)]
 struct OnPolicyState<S> {
     learner: S,
-    normalizer: Normalizer,
     privileged: Normalizer,
     exploration: Stream,
+    steps: u64,
 }
 
 impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
@@ -267,6 +272,10 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
         &self.environments
     }
 
+    fn environments_mut(&mut self) -> &mut VecEnv {
+        &mut self.environments
+    }
+
     fn episodes(&mut self) -> &mut Episodes {
         &mut self.episodes
     }
@@ -280,12 +289,33 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
         self.learner.actor(normalizer, self.steps)
     }
 
-    fn state(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(&OnPolicyState {
+    fn networks(&mut self) -> Vec<Network<'_>> {
+        self.learner.networks()
+    }
+
+    fn normalizer(&mut self) -> Option<&mut Normalizer> {
+        self.settings.normalize_observations.then_some(&mut self.normalizer)
+    }
+
+    fn follows_total_steps(&self) -> bool {
+        self.settings.final_learning_rate_share != 1.0
+    }
+
+    fn state(&self) -> Result<Vec<u8>, StateError> {
+        Ok(postcard::to_stdvec(&OnPolicyState {
             learner: self.learner.state(),
-            normalizer: self.normalizer.clone(),
             privileged: self.privileged.clone(),
             exploration: self.exploration.clone(),
-        })
+            steps: self.steps,
+        })?)
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), StateError> {
+        let state: OnPolicyState<L::State> = postcard::from_bytes(state)?;
+        self.learner.restore(state.learner)?;
+        self.privileged.restore("the privileged values' statistics", state.privileged)?;
+        self.exploration = state.exploration;
+        self.steps = state.steps;
+        Ok(())
     }
 }
