@@ -7,6 +7,7 @@
 
 use super::{Episodes, Loop, Metric, TrainingError};
 use crate::actor::TrainedActor;
+use crate::actor_critic::ActorCritic;
 use crate::config::RunConfig;
 use crate::normalizer::{Normalizer, Rescaling};
 use crate::parallel::Workers;
@@ -30,12 +31,8 @@ pub(crate) trait OnPolicy {
 
     /// How it wants its rollouts.
     fn settings(&self) -> OnPolicySettings;
-    /// Draws choices for `observations [environments, observation]`, normalized.
-    fn act(&mut self, observations: &[f32], noise: &mut Stream, choice: &mut Choice<'_>);
-    /// What `observations [environments, observation]` with `privileged [environments, privileged]` are worth, `[environments]`.
-    fn values(&mut self, observations: &[f32], privileged: &[f32], values: &mut [f32]);
-    /// Keeps acting and valuing alike while the normalization of what actor and critic see changes.
-    fn absorb(&mut self, observations: &Rescaling, privileged: &Rescaling);
+    /// What acts and judges.
+    fn networks(&mut self) -> &mut ActorCritic;
     /// Learns from a rollout; every learning rate is scaled by `rate_scale`.
     fn update(&mut self, rollout: &Rollout, rate_scale: f32, workers: &Workers);
     /// Of the last update.
@@ -150,7 +147,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
         self.privileged.refresh_with(privileged);
         if has_learned {
             // Else nothing has been learned, and a fresh network is right in scale for what is normalized from now on.
-            self.learner.absorb(observations, privileged);
+            self.learner.networks().absorb(observations, privileged);
         }
     }
 
@@ -191,8 +188,12 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
             log_probs: &mut log_probs[rows.clone()],
             actions: &mut self.actions,
         };
-        self.learner.act(observations, &mut self.exploration, &mut choice);
-        self.learner.values(observations, &privileged[of(shape.privileged_size)], &mut values[rows]);
+        self.learner.networks().act(observations, &mut self.exploration, &mut choice);
+        self.learner.networks().values(
+            observations,
+            &privileged[of(shape.privileged_size)],
+            &mut values[rows],
+        );
     }
 
     /// How the step ended episodes, and what the states are worth in which time ran out.
@@ -218,14 +219,14 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
             privileged.copy_from_slice(environments.final_privileged());
             self.normalize_next();
             let values = &mut self.rollout.final_values[first..first + self.run.environments];
-            self.learner.values(&self.next[0], &self.next[1], values);
+            self.learner.networks().values(&self.next[0], &self.next[1], values);
         }
     }
 
     /// What the observations in `next` are worth, as the values from `first` on.
     fn value_next(&mut self, first: usize) {
         self.normalize_next();
-        self.learner.values(&self.next[0], &self.next[1], &mut self.rollout.values[first..]);
+        self.learner.networks().values(&self.next[0], &self.next[1], &mut self.rollout.values[first..]);
     }
 
     fn normalize_next(&mut self) {
