@@ -16,6 +16,7 @@
 
 pub mod action_space;
 pub mod actor;
+pub mod actor_critic;
 pub mod advantage;
 pub mod algorithm;
 pub mod checkpoint;
@@ -23,8 +24,10 @@ pub mod config;
 pub mod diagonal_gaussian;
 pub mod distribution;
 pub mod evaluation;
+pub mod gradient_shard;
 pub mod metrics;
 pub mod minibatch;
+pub mod natural_gradient;
 pub mod network;
 pub mod normalizer;
 pub mod optimizer;
@@ -41,3 +44,4 @@ pub mod run_directory;
 pub mod stochastic_actor;
 pub mod training;
 pub mod value_function;
+pub mod value_regression;

@@ -17,6 +17,9 @@ use sinew_policy_runtime::onnx::write::Squash;
 /// Gain of the last layer: the first actions are almost pure noise around 0.
 const LAST_GAIN: f32 = 0.01;
 
+/// Smallest and largest deviation where an algorithm does not ask for others.
+pub const DEVIATION_BOUNDS: [f32; 2] = [0.01, 2.0];
+
 /// The network and the deviations of an actor.
 #[derive(Clone, Debug)]
 pub struct ActorShape<'c> {
@@ -188,6 +191,27 @@ impl StochasticActor {
         let by_log_deviation = by_entropy * rows.count() as f32;
         for gradient in by_log_deviations {
             *gradient += by_log_deviation;
+        }
+        let parameters = &self.parameters;
+        self.network.backward(parameters, &rows.observations, workspace, Some(network_gradient), None);
+    }
+
+    /// `scale · rows · F v` into `pass.gradient`: the Fisher information times `direction`, as the Hessian of `KL(self || ·)`.
+    ///
+    /// `F = 1/N Σ Jᵀ M J`: `M` is `1/σ²` for a mean and 2 for the logarithm of a deviation. Follows [`Self::evaluate`].
+    pub fn fisher_product(&self, rows: &Rows, direction: &[f32], scale: f32, pass: &mut ActorPass) {
+        let ActorPass { workspace, gradient, .. } = pass;
+        let first = self.parameters.len() - self.action_size;
+        let (along, along_deviations) = direction.split_at(first);
+        let moved = self.network.tangent(&self.parameters, along, &rows.observations, workspace);
+        for (column, log_deviation) in self.log_deviations().iter().enumerate() {
+            let precision = scale * math::exp(-2.0 * log_deviation);
+            let values = moved[column..].iter_mut().step_by(self.action_size);
+            values.for_each(|value| *value *= precision);
+        }
+        let (network_gradient, by_log_deviations) = gradient.split_at_mut(first);
+        for (gradient, along) in by_log_deviations.iter_mut().zip(along_deviations) {
+            *gradient = 2.0 * scale * rows.count() as f32 * along;
         }
         let parameters = &self.parameters;
         self.network.backward(parameters, &rows.observations, workspace, Some(network_gradient), None);

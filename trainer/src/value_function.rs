@@ -62,6 +62,11 @@ impl ValueFunction {
         ValuePass { workspace: self.network.workspace(rows), gradient: vec![0.0; self.parameters.len()] }
     }
 
+    /// Buffers for valuing `rows` rows.
+    pub fn workspace(&self, rows: usize) -> Workspace {
+        self.network.workspace(rows)
+    }
+
     /// Values of `inputs [rows, inputs]`.
     pub fn values(&self, inputs: &[f32], workspace: &mut Workspace, values: &mut [f32]) {
         let (mean, deviation) = (self.scale.mean as f32, self.scale.deviation as f32);

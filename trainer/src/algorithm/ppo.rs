@@ -29,23 +29,21 @@
 //!   which on robots replaces tuning.
 
 use crate::actor::{ActorOrigin, TrainedActor};
-use crate::advantage::{explained_variance, generalized_advantage, normalize, value_targets};
+use crate::actor_critic::{ActorCritic, Estimates, Estimation};
 use crate::config::ConfigError;
 use crate::config::settings::{at_least_one, positive, require, settings, share, widths};
-use crate::minibatch::{Order, Rows, join, shards};
+use crate::gradient_shard::{Losses, Shard, add_up, minibatch};
 use crate::network::activation::Activation;
-use crate::network::mlp::Workspace;
-use crate::normalizer::{Normalizer, Rescaling};
+use crate::normalizer::Normalizer;
 use crate::optimizer::{Adam, clip_norm};
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::rollout::{Rollout, RolloutShape};
-use crate::stochastic_actor::{ActorPass, ActorShape, Choice, StochasticActor};
-use crate::training::{Metric, Network, OnPolicy, OnPolicySettings, StateError};
-use crate::value_function::{ValueFunction, ValuePass, ValueState};
+use crate::stochastic_actor::ActorShape;
+use crate::training::{Metric, OnPolicy, OnPolicySettings, StateError};
+use crate::value_function::ValueFunction;
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::math;
-use std::ops::Range;
 
 /// Bounds of a learning rate that follows the divergence, as in `rsl_rl`.
 const RATE_BOUNDS: [f32; 2] = [1e-5, 1e-2];
@@ -164,47 +162,19 @@ pub struct PpoMetrics {
     pub deviation: f32,
 }
 
-/// Sums over some rows, scaled to be parts of means over a minibatch.
-#[derive(Clone, Copy, Debug, Default)]
-struct Losses {
-    policy: f32,
-    value: f32,
-    kl: f32,
-    clipped: f32,
-}
-
-/// A minibatch's rows for one thread at a time, with all that differentiating needs.
-struct Shard {
-    /// Of the minibatch.
-    span: Range<usize>,
-    rows: Rows,
-    actor: ActorPass,
-    critic: ValuePass,
-    losses: Losses,
-}
-
 /// Proximal policy optimization's networks and buffers.
 pub struct Ppo {
     config: PpoConfig,
-    shape: RolloutShape,
     seed: u64,
-    actor: StochasticActor,
+    networks: ActorCritic,
     actor_adam: Adam,
-    critic: ValueFunction,
     /// Follows the divergence where it may; else it stays.
     learning_rate: f32,
     /// Price of divergence.
     penalty: f32,
     shuffling: Stream,
-    /// For acting, one row for each environment.
-    acting: Workspace,
-    valuing: ValuePass,
-    joined: Vec<f32>,
-    advantages: Vec<f32>,
-    targets: Vec<f32>,
-    order: Order,
-    /// Logarithms of the deviations that the rollout was made with.
-    behaviour: Vec<f32>,
+    estimates: Estimates,
+    /// Rows of a minibatch.
     minibatch: usize,
     shards: Vec<Shard>,
     metrics: PpoMetrics,
@@ -214,7 +184,6 @@ pub struct Ppo {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct PpoState {
     actor_adam: Adam,
-    critic: ValueState,
     learning_rate: f32,
     penalty: f32,
     shuffling: Stream,
@@ -313,92 +282,71 @@ impl Ppo {
     /// Fresh networks for a task's sizes; the same seed gives the same ones.
     pub fn new(config: &PpoConfig, shape: RolloutShape, action_size: usize, seed: u64) -> Self {
         let PpoConfig { activation, initial_deviation, deviation_bounds, .. } = *config;
-        let actor_shape =
-            ActorShape { hidden: &config.hidden, activation, initial_deviation, deviation_bounds };
-        let mut stream = Stream::new(seed, "actor");
-        let actor = StochasticActor::new(&actor_shape, shape.observation_size, action_size, &mut stream);
-        let mut stream = Stream::new(seed, "critic");
-        let critic = ValueFunction::new(shape.critic_size(), &config.hidden, activation, &mut stream);
-        let minibatch = (shape.rows() / config.minibatches).max(1);
-        let shard = |span: Range<usize>| Shard {
-            rows: Rows::new(shape, span.len()),
-            actor: actor.pass(span.len()),
-            critic: critic.pass(span.len()),
-            losses: Losses::default(),
-            span,
-        };
+        let actor = ActorShape { hidden: &config.hidden, activation, initial_deviation, deviation_bounds };
+        let networks = ActorCritic::new(&actor, shape, action_size, seed);
+        let rows = (shape.rows() / config.minibatches).max(1);
         Self {
             config: config.clone(),
-            shape,
             seed,
-            acting: actor.workspace(shape.environments),
-            valuing: critic.pass(shape.environments),
-            joined: vec![0.0; shape.environments * shape.critic_size()],
-            advantages: vec![0.0; shape.rows()],
-            targets: vec![0.0; shape.rows()],
-            order: Order::new(shape),
-            behaviour: actor.log_deviations().to_vec(),
-            minibatch,
-            shards: shards(minibatch).map(shard).collect(),
+            actor_adam: Adam::new(networks.actor.parameters().len()),
             learning_rate: config.learning_rate,
             penalty: config.initial_kl_penalty,
             shuffling: Stream::new(seed, "minibatches"),
-            actor_adam: Adam::new(actor.parameters().len()),
-            actor,
-            critic,
+            estimates: Estimates::new(shape),
+            minibatch: rows,
+            shards: minibatch(&networks, rows),
+            networks,
             metrics: PpoMetrics::default(),
         }
     }
 
-    /// Advantages and targets of the rollout, and the scale of values where it is learned.
-    fn estimate(&mut self, rollout: &Rollout) {
+    fn estimation(&self) -> Estimation {
         let PpoConfig { gamma, lambda, normalize_advantages, normalize_values, .. } = self.config;
-        generalized_advantage(&mut self.advantages, rollout, gamma, lambda);
-        value_targets(&mut self.targets, &self.advantages, &rollout.values);
-        let rows = self.order.rows();
-        self.metrics.explained_variance = explained_variance(&rollout.values, &self.targets, rows);
-        if normalize_values {
-            self.critic.rescale(&self.targets, rows);
-        }
-        if normalize_advantages {
-            normalize(&mut self.advantages, rows);
-        }
+        Estimation { gamma, lambda, normalize_advantages, normalize_values }
     }
 
     /// Gradients of both losses over one minibatch, in the first shard's buffers.
     fn differentiate(&mut self, rollout: &Rollout, minibatch: usize, workers: &Workers) -> Losses {
-        let Self { config, actor, critic, order, behaviour, penalty, .. } = self;
-        let estimates = [&self.advantages[..], &self.targets[..]];
+        let Self { config, networks, estimates, .. } = self;
+        let ActorCritic { actor, critic, behaviour, .. } = networks;
         let (first, scale) = (minibatch * self.minibatch, 1.0 / self.minibatch as f32);
+        let by_entropy = -scale * config.entropy_coefficient;
+        let by_divergence = match config.surrogate {
+            Surrogate::Clip => 0.0,
+            Surrogate::KlPenalty => scale * self.penalty,
+        };
         workers.for_each(&mut self.shards, |shard| {
-            let span = first + shard.span.start..first + shard.span.end;
-            shard.rows.gather(rollout, estimates, order, span);
-            shard.differentiate_actor(config, actor, behaviour, *penalty, scale);
-            shard.differentiate_critic(config, critic, scale);
+            shard.gather(rollout, estimates, first);
+            let mut clipped = 0;
+            let prices = [scale, by_divergence, by_entropy];
+            shard.differentiate_actor(actor, behaviour, prices, |by_log_prob, log_probs, rows| {
+                let log_probs = [log_probs, &rows.log_probs[..]];
+                if config.surrogate == Surrogate::KlPenalty {
+                    return surrogate(by_log_prob, log_probs, &rows.advantages, scale);
+                }
+                let loss;
+                (loss, clipped) =
+                    clipped_surrogate(by_log_prob, log_probs, &rows.advantages, config.clip_range, scale);
+                loss
+            });
+            shard.losses.clipped = scale * clipped as f32;
+            shard.differentiate_critic(critic, |gradient, values, rows| {
+                let range = config.value_clip_range;
+                clipped_value_loss(gradient, values, &rows.values, &rows.targets, range, scale)
+            });
         });
-        self.add_up()
-    }
-
-    /// Adds the shards' gradients to the first's, and their losses up, in order.
-    fn add_up(&mut self) -> Losses {
-        let Some((first, others)) = self.shards.split_first_mut() else { return Losses::default() };
-        let mut losses = first.losses;
-        for shard in others {
-            add(&mut first.actor.gradient, &shard.actor.gradient);
-            add(&mut first.critic.gradient, &shard.critic.gradient);
-            losses.add(shard.losses);
-        }
-        losses
+        add_up(&mut self.shards)
     }
 
     /// One step of both networks along the first shard's gradients.
     fn step(&mut self, learning_rate: f32) {
-        let Some(Shard { actor, critic, .. }) = self.shards.first_mut() else { return };
+        let Some(shard) = self.shards.first_mut() else { return };
         let largest_norm = self.config.largest_gradient_norm;
-        clip_norm(&mut actor.gradient, largest_norm);
-        self.actor_adam.step(self.actor.parameters_mut(), &actor.gradient, learning_rate);
-        self.actor.bound();
-        self.critic.step(&mut critic.gradient, largest_norm, learning_rate);
+        let ActorCritic { actor, critic, .. } = &mut self.networks;
+        clip_norm(&mut shard.actor.gradient, largest_norm);
+        self.actor_adam.step(actor.parameters_mut(), &shard.actor.gradient, learning_rate);
+        actor.bound();
+        critic.step(&mut shard.critic.gradient, largest_norm, learning_rate);
     }
 }
 
@@ -407,48 +355,29 @@ impl OnPolicy for Ppo {
 
     fn settings(&self) -> OnPolicySettings {
         OnPolicySettings {
-            shape: self.shape,
+            shape: self.networks.shape,
             final_learning_rate_share: self.config.final_learning_rate_share,
             normalize_observations: self.config.normalize_observations,
         }
     }
 
-    fn act(&mut self, observations: &[f32], noise: &mut Stream, choice: &mut Choice<'_>) {
-        self.actor.act(observations, &mut self.acting, noise, choice);
+    fn networks(&mut self) -> &mut ActorCritic {
+        &mut self.networks
     }
 
-    fn values(&mut self, observations: &[f32], privileged: &[f32], values: &mut [f32]) {
-        if self.shape.privileged_size == 0 {
-            self.critic.values(observations, &mut self.valuing.workspace, values);
-            return;
-        }
-        let observations = observations.chunks_exact(self.shape.observation_size);
-        let rows = observations.zip(privileged.chunks_exact(self.shape.privileged_size));
-        for (joined, (observation, privileged)) in
-            self.joined.chunks_exact_mut(self.shape.critic_size()).zip(rows)
-        {
-            join(joined, observation, privileged);
-        }
-        self.critic.values(&self.joined, &mut self.valuing.workspace, values);
-    }
-
-    fn absorb(&mut self, observations: &Rescaling, privileged: &Rescaling) {
-        self.actor.absorb(observations);
-        self.critic.absorb(0, observations);
-        self.critic.absorb(self.shape.observation_size, privileged);
+    fn critic(&self) -> &ValueFunction {
+        &self.networks.critic
     }
 
     fn update(&mut self, rollout: &Rollout, rate_scale: f32, workers: &Workers) {
-        self.order.take(rollout);
-        if self.order.rows().is_empty() {
+        self.networks.estimate(rollout, self.estimation(), &mut self.estimates);
+        if self.estimates.order.rows().is_empty() {
             return;
         }
-        self.estimate(rollout);
-        self.behaviour.copy_from_slice(self.actor.log_deviations());
         let PpoConfig { epochs, minibatches, adapt_learning_rate, target_kl, surrogate, .. } = self.config;
         let (mut round, mut last_epoch) = (Losses::default(), Losses::default());
         for _ in 0..epochs {
-            self.order.shuffle(&mut self.shuffling);
+            self.estimates.order.shuffle(&mut self.shuffling);
             last_epoch = Losses::default();
             for minibatch in 0..minibatches {
                 let losses = self.differentiate(rollout, minibatch, workers);
@@ -468,12 +397,12 @@ impl OnPolicy for Ppo {
         self.metrics = PpoMetrics {
             policy_loss: round.policy / updates,
             value_loss: round.value / updates,
-            entropy: self.actor.entropy(),
+            entropy: self.networks.actor.entropy(),
             kl,
             clip_fraction: round.clipped / updates,
+            explained_variance: self.estimates.explained_variance,
             learning_rate: rate_scale * self.learning_rate,
-            deviation: self.actor.mean_deviation(),
-            ..self.metrics
+            deviation: self.networks.actor.mean_deviation(),
         };
     }
 
@@ -496,20 +425,12 @@ impl OnPolicy for Ppo {
     }
 
     fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor {
-        self.actor.trained(normalizer, ActorOrigin { algorithm: "ppo", steps, seed: self.seed })
-    }
-
-    fn networks(&mut self) -> Vec<Network<'_>> {
-        vec![
-            Network::new("actor", self.actor.parameters_mut()),
-            Network::new("critic", self.critic.parameters_mut()),
-        ]
+        self.networks.actor.trained(normalizer, ActorOrigin { algorithm: "ppo", steps, seed: self.seed })
     }
 
     fn state(&self) -> PpoState {
         PpoState {
             actor_adam: self.actor_adam.clone(),
-            critic: self.critic.state(),
             learning_rate: self.learning_rate,
             penalty: self.penalty,
             shuffling: self.shuffling.clone(),
@@ -519,7 +440,6 @@ impl OnPolicy for Ppo {
 
     fn restore(&mut self, state: PpoState) -> Result<(), StateError> {
         self.actor_adam.restore("the actor's optimizer", state.actor_adam)?;
-        self.critic.restore(state.critic)?;
         self.learning_rate = state.learning_rate;
         self.penalty = state.penalty;
         self.shuffling = state.shuffling;
@@ -528,64 +448,11 @@ impl OnPolicy for Ppo {
     }
 }
 
-impl Shard {
-    fn differentiate_actor(
-        &mut self,
-        config: &PpoConfig,
-        actor: &StochasticActor,
-        behaviour: &[f32],
-        penalty: f32,
-        scale: f32,
-    ) {
-        let Self { rows, actor: pass, losses, .. } = self;
-        actor.evaluate(rows, behaviour, pass);
-        losses.kl = scale * pass.divergences.iter().sum::<f32>();
-        let log_probs = [&pass.log_probs[..], &rows.log_probs[..]];
-        let (by_log_prob, advantages) = (&mut pass.by_log_prob[..], &rows.advantages[..]);
-        let by_divergence = match config.surrogate {
-            Surrogate::Clip => {
-                let (loss, clipped) =
-                    clipped_surrogate(by_log_prob, log_probs, advantages, config.clip_range, scale);
-                (losses.policy, losses.clipped) = (loss, scale * clipped as f32);
-                0.0
-            }
-            Surrogate::KlPenalty => {
-                losses.policy = surrogate(by_log_prob, log_probs, advantages, scale);
-                scale * penalty
-            }
-        };
-        actor.backward(rows, behaviour, pass, by_divergence, -scale * config.entropy_coefficient);
-    }
-
-    fn differentiate_critic(&mut self, config: &PpoConfig, critic: &ValueFunction, scale: f32) {
-        let Self { rows, critic: pass, losses, .. } = self;
-        critic.to_outputs(&mut rows.values);
-        critic.to_outputs(&mut rows.targets);
-        critic.evaluate(rows.critic_inputs(), pass);
-        let (values, gradient) = pass.workspace.output_and_gradient_mut();
-        let range = config.value_clip_range;
-        losses.value = clipped_value_loss(gradient, values, &rows.values, &rows.targets, range, scale);
-        critic.backward(rows.critic_inputs(), pass);
-    }
-}
-
-impl Losses {
-    fn add(&mut self, other: Self) {
-        self.policy += other.policy;
-        self.value += other.value;
-        self.kl += other.kl;
-        self.clipped += other.clipped;
-    }
-}
-
-fn add(sum: &mut [f32], values: &[f32]) {
-    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += *value);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rollout::End;
+    use crate::stochastic_actor::Choice;
 
     #[test]
     fn the_clipped_surrogate_agrees_with_hand_computed_cases() {
@@ -657,9 +524,9 @@ mod tests {
                 log_probs: &mut rollout.log_probs[rows.clone()],
                 actions: &mut actions,
             };
-            ppo.act(observations, &mut stream, &mut choice);
+            ppo.networks.act(observations, &mut stream, &mut choice);
             let privileged = &rollout.privileged[2 * rows.start..2 * rows.end];
-            ppo.values(observations, privileged, &mut rollout.values[rows]);
+            ppo.networks.values(observations, privileged, &mut rollout.values[rows]);
         }
         for (row, end) in rollout.ends.iter_mut().enumerate() {
             let kinds = [End::Terminated, End::Truncated, End::Faulted];
@@ -686,9 +553,10 @@ mod tests {
         }
     }
 
-    fn whole_state(ppo: &mut Ppo) -> (Vec<Vec<f32>>, Vec<u8>) {
-        let networks = ppo.networks().into_iter().map(|network| network.parameters.to_vec()).collect();
-        (networks, postcard::to_stdvec(&ppo.state()).unwrap())
+    fn whole_state(ppo: &mut Ppo) -> (Vec<f32>, Vec<f32>, Vec<u8>) {
+        let state = postcard::to_stdvec(&(ppo.state(), ppo.critic().state())).unwrap();
+        let ActorCritic { actor, critic, .. } = ppo.networks();
+        (actor.parameters().to_vec(), critic.parameters_mut().to_vec(), state)
     }
 
     #[test]
@@ -718,7 +586,8 @@ mod tests {
         let losses = ppo.differentiate(rollout, 0, workers);
         let config = &ppo.config;
         let kl_price = if config.surrogate == Surrogate::KlPenalty { ppo.penalty } else { 0.0 };
-        let policy = losses.policy + kl_price * losses.kl - config.entropy_coefficient * ppo.actor.entropy();
+        let policy =
+            losses.policy + kl_price * losses.kl - config.entropy_coefficient * ppo.networks.actor.entropy();
         [f64::from(policy), f64::from(losses.value)]
     }
 
@@ -728,19 +597,18 @@ mod tests {
         for surrogate in [Surrogate::Clip, Surrogate::KlPenalty] {
             let mut ppo = learner(&config(surrogate));
             let rollout = rollout(&mut ppo);
-            ppo.order.take(&rollout);
             // Away from where the rollout was made, so that ratios, divergences and held values all count.
             let mut stream = Stream::new(8, "disturbance");
-            ppo.behaviour.copy_from_slice(ppo.actor.log_deviations());
-            ppo.actor.parameters_mut().iter_mut().for_each(|value| *value += 0.1 * stream.normal());
-            ppo.estimate(&rollout);
+            ppo.networks.estimate(&rollout, ppo.estimation(), &mut ppo.estimates);
+            let parameters = ppo.networks.actor.parameters_mut();
+            parameters.iter_mut().for_each(|value| *value += 0.1 * stream.normal());
             losses(&mut ppo, &rollout, &workers);
             let gradients = [ppo.shards[0].actor.gradient.clone(), ppo.shards[0].critic.gradient.clone()];
             let count = [gradients[0].len(), gradients[1].len()];
             let step = 2e-3;
             for index in (0..count[0]).step_by(7).chain(count[0] - 2..count[0]) {
                 let mut at = |offset: f32| {
-                    ppo.actor.parameters_mut()[index] += offset;
+                    ppo.networks.actor.parameters_mut()[index] += offset;
                     losses(&mut ppo, &rollout, &workers)[0]
                 };
                 let (above, below) = (at(step), at(-2.0 * step));
@@ -751,7 +619,7 @@ mod tests {
             }
             for index in (0..count[1]).step_by(7).chain(count[1] - 2..count[1]) {
                 let mut at = |offset: f32| {
-                    ppo.critic.parameters_mut()[index] += offset;
+                    ppo.networks.critic.parameters_mut()[index] += offset;
                     losses(&mut ppo, &rollout, &workers)[1]
                 };
                 let (above, below) = (at(step), at(-2.0 * step));

@@ -2,8 +2,12 @@
 
 use super::ConfigError;
 use super::run::RunDocument;
+use crate::algorithm::a2c::{A2cConfig, A2cDocument};
+use crate::algorithm::npg::{NpgConfig, NpgDocument};
 use crate::algorithm::ppo::{PpoConfig, PpoDocument};
+use crate::algorithm::reinforce::{ReinforceConfig, ReinforceDocument};
 use crate::algorithm::sac::{SacConfig, SacDocument};
+use crate::algorithm::trpo::{TrpoConfig, TrpoDocument};
 use serde::{Deserialize, Serialize};
 
 macro_rules! algorithms {
@@ -101,4 +105,12 @@ algorithms! {
     sac: Sac(SacConfig, SacDocument),
     /// Proximal policy optimization.
     ppo: Ppo(PpoConfig, PpoDocument),
+    /// Advantage actor-critic.
+    a2c: A2c(A2cConfig, A2cDocument),
+    /// Trust region policy optimization.
+    trpo: Trpo(TrpoConfig, TrpoDocument),
+    /// Natural policy gradient.
+    npg: Npg(NpgConfig, NpgDocument),
+    /// REINFORCE, with a choice of baselines.
+    reinforce: Reinforce(ReinforceConfig, ReinforceDocument),
 }

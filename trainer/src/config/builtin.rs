@@ -2,7 +2,7 @@
 
 use super::Algorithm;
 
-const FILES: [(&str, Algorithm, &str); 10] = [
+const FILES: [(&str, Algorithm, &str); 14] = [
     ("pendulum-v1", Algorithm::Sac, include_str!("../../configs/pendulum-v1-sac.toml")),
     ("pendulum", Algorithm::Sac, include_str!("../../configs/pendulum-sac.toml")),
     ("cart-pole", Algorithm::Sac, include_str!("../../configs/cart_pole-sac.toml")),
@@ -13,6 +13,10 @@ const FILES: [(&str, Algorithm, &str); 10] = [
     ("cart-pole", Algorithm::Ppo, include_str!("../../configs/cart_pole-ppo.toml")),
     ("quadrotor", Algorithm::Ppo, include_str!("../../configs/quadrotor-ppo.toml")),
     ("quadruped", Algorithm::Ppo, include_str!("../../configs/quadruped-ppo.toml")),
+    ("pendulum-v1", Algorithm::A2c, include_str!("../../configs/pendulum-v1-a2c.toml")),
+    ("pendulum-v1", Algorithm::Trpo, include_str!("../../configs/pendulum-v1-trpo.toml")),
+    ("pendulum-v1", Algorithm::Npg, include_str!("../../configs/pendulum-v1-npg.toml")),
+    ("pendulum-v1", Algorithm::Reinforce, include_str!("../../configs/pendulum-v1-reinforce.toml")),
 ];
 
 /// The tuned settings for a task, where there are any.

@@ -13,6 +13,14 @@ pub fn product(destination: &mut [f32], left: &[f32], right: &[f32], [m, k, n]: 
     multiply(MatMut::from_row_major_slice_mut(destination, m, n), left, right);
 }
 
+/// `destination [m, n] += left [m, k] · right [k, n]`.
+pub fn add_product(destination: &mut [f32], left: &[f32], right: &[f32], [m, k, n]: [usize; 3]) {
+    let left = MatRef::from_row_major_slice(left, m, k);
+    let right = MatRef::from_row_major_slice(right, k, n);
+    let destination = MatMut::from_row_major_slice_mut(destination, m, n);
+    matmul(destination, Accum::Add, left, right, 1.0, Par::Seq);
+}
+
 /// `destination [m, n] = leftᵀ · right`, with `left [k, m]` and `right [k, n]`: a weight's gradient.
 pub fn product_transposed_left(destination: &mut [f32], left: &[f32], right: &[f32], [m, k, n]: [usize; 3]) {
     if n <= FEW_COLUMNS {
@@ -112,6 +120,8 @@ mod tests {
         let mut destination = [0.0; 4];
         product(&mut destination, &left, &right, [2, 3, 2]);
         assert_eq!(destination, [5.0, 11.0, 14.0, 23.0]);
+        add_product(&mut destination, &left, &right, [2, 3, 2]);
+        assert_eq!(destination, [10.0, 22.0, 28.0, 46.0]);
         let mut gradient = [0.0; 6];
         product_transposed_left(&mut gradient, &left, &[1.0, 2.0, 3.0, 4.0], [3, 2, 2]);
         assert_eq!(gradient, [13.0, 18.0, 17.0, 24.0, 21.0, 30.0]);

@@ -5,6 +5,8 @@ use super::matrix::{product, product_transposed_left, product_transposed_right, 
 use super::orthogonal;
 use crate::random::Stream;
 
+mod tangent;
+
 /// One dense layer: `a = activation(x W + b)`.
 #[derive(Clone, Debug)]
 struct Layer {

@@ -17,8 +17,12 @@ pub use state::StateError;
 
 use crate::action_space::{ActionSpaceError, check_action_space};
 use crate::actor::TrainedActor;
+use crate::algorithm::a2c::A2c;
+use crate::algorithm::npg::Npg;
 use crate::algorithm::ppo::Ppo;
+use crate::algorithm::reinforce::Reinforce;
 use crate::algorithm::sac::Sac;
+use crate::algorithm::trpo::Trpo;
 use crate::config::{AlgorithmConfig, RunConfig, TrainingConfig};
 use crate::evaluation::{Evaluation, EvaluationError, evaluate_image};
 use crate::normalizer::Normalizer;
@@ -221,6 +225,26 @@ fn start<'r>(task: &Task, config: &'r TrainingConfig) -> Result<Box<dyn Loop + '
         AlgorithmConfig::Ppo(ppo) => {
             let shape = rollout_shape(task, run, ppo.steps_per_environment);
             let learner = Ppo::new(ppo, shape, task.action_size(), run.seed);
+            Ok(Box::new(OnPolicyLoop::new(task, run, learner)?))
+        }
+        AlgorithmConfig::A2c(a2c) => {
+            let shape = rollout_shape(task, run, a2c.steps_per_environment);
+            let learner = A2c::new(a2c, shape, task.action_size(), run.seed);
+            Ok(Box::new(OnPolicyLoop::new(task, run, learner)?))
+        }
+        AlgorithmConfig::Trpo(trpo) => {
+            let shape = rollout_shape(task, run, trpo.steps_per_environment);
+            let learner = Trpo::new(trpo, shape, task.action_size(), run.seed);
+            Ok(Box::new(OnPolicyLoop::new(task, run, learner)?))
+        }
+        AlgorithmConfig::Npg(npg) => {
+            let shape = rollout_shape(task, run, npg.steps_per_environment);
+            let learner = Npg::new(npg, shape, task.action_size(), run.seed);
+            Ok(Box::new(OnPolicyLoop::new(task, run, learner)?))
+        }
+        AlgorithmConfig::Reinforce(reinforce) => {
+            let shape = rollout_shape(task, run, reinforce.steps_per_environment);
+            let learner = Reinforce::new(reinforce, shape, task.action_size(), run.seed);
             Ok(Box::new(OnPolicyLoop::new(task, run, learner)?))
         }
     }

@@ -7,12 +7,14 @@
 
 use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
 use crate::actor::TrainedActor;
+use crate::actor_critic::ActorCritic;
 use crate::config::RunConfig;
 use crate::normalizer::{Normalizer, Rescaling};
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::rollout::{End, Rollout, RolloutShape};
 use crate::stochastic_actor::Choice;
+use crate::value_function::{ValueFunction, ValueState};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sinew_sim::{Randomization, SimError, Task, VecEnv};
@@ -26,17 +28,15 @@ const WARM_UP_STEPS: u64 = 1_000;
 
 /// A learner that takes rollouts of its own present policy.
 pub(crate) trait OnPolicy {
-    /// What learning has changed beside its networks: optimizers, scales, the last update's metrics.
+    /// What learning has changed beside its networks: the actor's optimizer, streams, the last update's metrics.
     type State: Serialize + DeserializeOwned;
 
     /// How it wants its rollouts.
     fn settings(&self) -> OnPolicySettings;
-    /// Draws choices for `observations [environments, observation]`, normalized.
-    fn act(&mut self, observations: &[f32], noise: &mut Stream, choice: &mut Choice<'_>);
-    /// What `observations [environments, observation]` with `privileged [environments, privileged]` are worth, `[environments]`.
-    fn values(&mut self, observations: &[f32], privileged: &[f32], values: &mut [f32]);
-    /// Keeps acting and valuing alike while the normalization of what actor and critic see changes.
-    fn absorb(&mut self, observations: &Rescaling, privileged: &Rescaling);
+    /// What acts and judges.
+    fn networks(&mut self) -> &mut ActorCritic;
+    /// What judges.
+    fn critic(&self) -> &ValueFunction;
     /// Learns from a rollout; every learning rate is scaled by `rate_scale`.
     fn update(&mut self, rollout: &Rollout, rate_scale: f32, workers: &Workers);
     /// Of the last update.
@@ -45,9 +45,7 @@ pub(crate) trait OnPolicy {
     fn is_finite(&self) -> bool;
     /// The part that ships, without exploration, after so many environment steps.
     fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor;
-    /// Every network; the one that ships is called `actor`.
-    fn networks(&mut self) -> Vec<Network<'_>>;
-    /// What learning has changed beside its networks.
+    /// What learning has changed beside its networks and the critic's own state.
     fn state(&self) -> Self::State;
     /// Goes on from the state of a learner of the same task and configuration.
     fn restore(&mut self, state: Self::State) -> Result<(), StateError>;
@@ -89,6 +87,7 @@ pub(crate) struct OnPolicyLoop<'r, L> {
 #[derive(Serialize, Deserialize)]
 struct OnPolicyState<S> {
     learner: S,
+    critic: ValueState,
     privileged: Normalizer,
     exploration: Stream,
     steps: u64,
@@ -155,7 +154,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
         self.privileged.refresh_with(privileged);
         if has_learned {
             // Else nothing has been learned, and a fresh network is right in scale for what is normalized from now on.
-            self.learner.absorb(observations, privileged);
+            self.learner.networks().absorb(observations, privileged);
         }
     }
 
@@ -196,8 +195,12 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
             log_probs: &mut log_probs[rows.clone()],
             actions: &mut self.actions,
         };
-        self.learner.act(observations, &mut self.exploration, &mut choice);
-        self.learner.values(observations, &privileged[of(shape.privileged_size)], &mut values[rows]);
+        self.learner.networks().act(observations, &mut self.exploration, &mut choice);
+        self.learner.networks().values(
+            observations,
+            &privileged[of(shape.privileged_size)],
+            &mut values[rows],
+        );
     }
 
     /// How the step ended episodes, and what the states are worth in which time ran out.
@@ -223,14 +226,14 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
             privileged.copy_from_slice(environments.final_privileged());
             self.normalize_next();
             let values = &mut self.rollout.final_values[first..first + self.run.environments];
-            self.learner.values(&self.next[0], &self.next[1], values);
+            self.learner.networks().values(&self.next[0], &self.next[1], values);
         }
     }
 
     /// What the observations in `next` are worth, as the values from `first` on.
     fn value_next(&mut self, first: usize) {
         self.normalize_next();
-        self.learner.values(&self.next[0], &self.next[1], &mut self.rollout.values[first..]);
+        self.learner.networks().values(&self.next[0], &self.next[1], &mut self.rollout.values[first..]);
     }
 
     fn normalize_next(&mut self) {
@@ -290,7 +293,8 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
     }
 
     fn networks(&mut self) -> Vec<Network<'_>> {
-        self.learner.networks()
+        let ActorCritic { actor, critic, .. } = self.learner.networks();
+        vec![Network::new("actor", actor.parameters_mut()), Network::new("critic", critic.parameters_mut())]
     }
 
     fn normalizer(&mut self) -> Option<&mut Normalizer> {
@@ -304,6 +308,7 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
     fn state(&self) -> Result<Vec<u8>, StateError> {
         Ok(postcard::to_stdvec(&OnPolicyState {
             learner: self.learner.state(),
+            critic: self.learner.critic().state(),
             privileged: self.privileged.clone(),
             exploration: self.exploration.clone(),
             steps: self.steps,
@@ -313,6 +318,7 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
     fn restore(&mut self, state: &[u8]) -> Result<(), StateError> {
         let state: OnPolicyState<L::State> = postcard::from_bytes(state)?;
         self.learner.restore(state.learner)?;
+        self.learner.networks().critic.restore(state.critic)?;
         self.privileged.restore("the privileged values' statistics", state.privileged)?;
         self.exploration = state.exploration;
         self.steps = state.steps;

@@ -1,0 +1,130 @@
+//! What every on-policy learner is made of: an actor, a critic, and the buffers with which they act on a step of all
+//! environments and judge a whole rollout.
+
+use crate::advantage::{explained_variance, generalized_advantage, normalize, value_targets};
+use crate::minibatch::{Order, join};
+use crate::network::mlp::Workspace;
+use crate::normalizer::Rescaling;
+use crate::random::Stream;
+use crate::rollout::{Rollout, RolloutShape};
+use crate::stochastic_actor::{ActorShape, Choice, StochasticActor};
+use crate::value_function::ValueFunction;
+
+/// An actor and a critic that share nothing but the layout of their hidden layers.
+#[derive(Clone, Debug)]
+pub struct ActorCritic {
+    /// How large rollouts are.
+    pub shape: RolloutShape,
+    /// Chooses.
+    pub actor: StochasticActor,
+    /// Judges.
+    pub critic: ValueFunction,
+    acting: Workspace,
+    valuing: Workspace,
+    /// Observations and privileged values side by side, `[environments, observation + privileged]`.
+    joined: Vec<f32>,
+    /// Logarithms of the deviations that the rollout was made with, `[action]`.
+    pub behaviour: Vec<f32>,
+}
+
+/// How much better than expected each row turned out, and what the critic should have said; both `[rows]`.
+#[derive(Clone, Debug)]
+pub struct Estimates {
+    /// Which rows are experience.
+    pub order: Order,
+    /// `[rows]`.
+    pub advantages: Vec<f32>,
+    /// `[rows]`.
+    pub targets: Vec<f32>,
+    /// Share of the targets' variance that the critic explained.
+    pub explained_variance: f32,
+}
+
+/// How advantages are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Estimation {
+    /// Discount per step.
+    pub gamma: f32,
+    /// How far advantages look before they trust the critic.
+    pub lambda: f32,
+    /// Whether advantages are shifted and scaled to mean 0 and deviation 1.
+    pub normalize_advantages: bool,
+    /// Whether the critic learns values with mean 0 and deviation 1.
+    pub normalize_values: bool,
+}
+
+impl ActorCritic {
+    /// Fresh networks; the same seed gives the same ones.
+    pub fn new(actor: &ActorShape<'_>, shape: RolloutShape, action_size: usize, seed: u64) -> Self {
+        let (hidden, activation) = (actor.hidden, actor.activation);
+        let mut stream = Stream::new(seed, "actor");
+        let actor = StochasticActor::new(actor, shape.observation_size, action_size, &mut stream);
+        let mut stream = Stream::new(seed, "critic");
+        let critic = ValueFunction::new(shape.critic_size(), hidden, activation, &mut stream);
+        Self {
+            shape,
+            acting: actor.workspace(shape.environments),
+            valuing: critic.workspace(shape.environments),
+            joined: vec![0.0; shape.environments * shape.critic_size()],
+            behaviour: actor.log_deviations().to_vec(),
+            actor,
+            critic,
+        }
+    }
+
+    /// Draws choices for `observations [environments, observation]`, normalized.
+    pub fn act(&mut self, observations: &[f32], noise: &mut Stream, choice: &mut Choice<'_>) {
+        self.actor.act(observations, &mut self.acting, noise, choice);
+    }
+
+    /// What `observations [environments, observation]` with `privileged [environments, privileged]` are worth, `[environments]`.
+    pub fn values(&mut self, observations: &[f32], privileged: &[f32], values: &mut [f32]) {
+        if self.shape.privileged_size == 0 {
+            self.critic.values(observations, &mut self.valuing, values);
+            return;
+        }
+        let observations = observations.chunks_exact(self.shape.observation_size);
+        let rows = observations.zip(privileged.chunks_exact(self.shape.privileged_size));
+        let joined = self.joined.chunks_exact_mut(self.shape.critic_size());
+        for (joined, (observation, privileged)) in joined.zip(rows) {
+            join(joined, observation, privileged);
+        }
+        self.critic.values(&self.joined, &mut self.valuing, values);
+    }
+
+    /// Keeps acting and valuing alike while the normalization of what actor and critic see changes.
+    pub fn absorb(&mut self, observations: &Rescaling, privileged: &Rescaling) {
+        self.actor.absorb(observations);
+        self.critic.absorb(0, observations);
+        self.critic.absorb(self.shape.observation_size, privileged);
+    }
+
+    /// Judges a rollout that the present actor made.
+    pub fn estimate(&mut self, rollout: &Rollout, estimation: Estimation, estimates: &mut Estimates) {
+        let Estimation { gamma, lambda, normalize_advantages, normalize_values } = estimation;
+        let Estimates { order, advantages, targets, .. } = estimates;
+        self.behaviour.copy_from_slice(self.actor.log_deviations());
+        order.take(rollout);
+        generalized_advantage(advantages, rollout, gamma, lambda);
+        value_targets(targets, advantages, &rollout.values);
+        estimates.explained_variance = explained_variance(&rollout.values, targets, order.rows());
+        if normalize_values {
+            self.critic.rescale(targets, order.rows());
+        }
+        if normalize_advantages {
+            normalize(advantages, order.rows());
+        }
+    }
+}
+
+impl Estimates {
+    /// Room for a rollout's.
+    pub fn new(shape: RolloutShape) -> Self {
+        Self {
+            order: Order::new(shape),
+            advantages: vec![0.0; shape.rows()],
+            targets: vec![0.0; shape.rows()],
+            explained_variance: 0.0,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Gradients of actor and critic over some rows, in shards that threads work on side by side.
+//!
+//! Every shard has buffers of its own; [`add_up`] adds their gradients in order, so that the sum is the same for any number
+//! of threads.
+
+use crate::actor_critic::{ActorCritic, Estimates};
+use crate::minibatch::{Rows, shards};
+use crate::rollout::Rollout;
+use crate::stochastic_actor::{ActorPass, StochasticActor};
+use crate::value_function::{ValueFunction, ValuePass};
+use std::ops::Range;
+
+/// A shard of a minibatch, with all that differentiating needs.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    /// Of the minibatch.
+    span: Range<usize>,
+    /// What is learned from.
+    pub rows: Rows,
+    /// The actor's pass and gradient.
+    pub actor: ActorPass,
+    /// The critic's.
+    pub critic: ValuePass,
+    /// Of these rows.
+    pub losses: Losses,
+}
+
+/// Sums over some rows, scaled to be parts of means over a minibatch.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Losses {
+    /// The actor's.
+    pub policy: f32,
+    /// The critic's.
+    pub value: f32,
+    /// Divergence from the actor that made the rollout.
+    pub kl: f32,
+    /// Share of rows whose ratio earned nothing.
+    pub clipped: f32,
+}
+
+/// The shards of a minibatch of `rows` rows.
+pub fn minibatch(networks: &ActorCritic, rows: usize) -> Vec<Shard> {
+    let shard = |span: Range<usize>| Shard {
+        rows: Rows::new(networks.shape, span.len()),
+        actor: networks.actor.pass(span.len()),
+        critic: networks.critic.pass(span.len()),
+        losses: Losses::default(),
+        span,
+    };
+    shards(rows).map(shard).collect()
+}
+
+/// Adds the shards' gradients to the first's, and their losses up, in order.
+pub fn add_up(shards: &mut [Shard]) -> Losses {
+    let Some((first, others)) = shards.split_first_mut() else { return Losses::default() };
+    let mut losses = first.losses;
+    for shard in others {
+        add(&mut first.actor.gradient, &shard.actor.gradient);
+        add(&mut first.critic.gradient, &shard.critic.gradient);
+        losses.add(shard.losses);
+    }
+    losses
+}
+
+impl Shard {
+    /// Gathers this shard's rows of the minibatch that begins at position `first` of the order.
+    pub fn gather(&mut self, rollout: &Rollout, estimates: &Estimates, first: usize) {
+        let span = first + self.span.start..first + self.span.end;
+        let judged = [&estimates.advantages[..], &estimates.targets[..]];
+        self.rows.gather(rollout, judged, &estimates.order, span);
+    }
+
+    /// The actor's gradient of a loss that `loss` writes the derivative of by each row's log-probability and returns, with a
+    /// price of `by_entropy` for each row's entropy; and the divergence. `scale` is one over the minibatch's rows.
+    pub fn differentiate_actor(
+        &mut self,
+        actor: &StochasticActor,
+        behaviour: &[f32],
+        [scale, by_divergence, by_entropy]: [f32; 3],
+        loss: impl FnOnce(&mut [f32], &[f32], &Rows) -> f32,
+    ) {
+        let Self { rows, actor: pass, losses, .. } = self;
+        actor.evaluate(rows, behaviour, pass);
+        losses.kl = scale * pass.divergences.iter().sum::<f32>();
+        losses.policy = loss(&mut pass.by_log_prob, &pass.log_probs, rows);
+        actor.backward(rows, behaviour, pass, by_divergence, by_entropy);
+    }
+
+    /// The critic's gradient of a loss of outputs, old outputs and targets that `loss` writes the derivative of by the first
+    /// and returns.
+    pub fn differentiate_critic(
+        &mut self,
+        critic: &ValueFunction,
+        loss: impl FnOnce(&mut [f32], &[f32], &Rows) -> f32,
+    ) {
+        let Self { rows, critic: pass, losses, .. } = self;
+        critic.to_outputs(&mut rows.values);
+        critic.to_outputs(&mut rows.targets);
+        critic.evaluate(rows.critic_inputs(), pass);
+        let (outputs, gradient) = pass.workspace.output_and_gradient_mut();
+        losses.value = loss(gradient, outputs, rows);
+        critic.backward(rows.critic_inputs(), pass);
+    }
+}
+
+impl Losses {
+    /// Of two.
+    pub fn add(&mut self, other: Self) {
+        self.policy += other.policy;
+        self.value += other.value;
+        self.kl += other.kl;
+        self.clipped += other.clipped;
+    }
+}
+
+/// `sum += values`.
+pub fn add(sum: &mut [f32], values: &[f32]) {
+    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += *value);
+}
