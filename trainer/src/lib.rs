@@ -20,6 +20,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod distribution;
 pub mod evaluation;
+pub mod exploration;
 pub mod metrics;
 pub mod network;
 pub mod normalizer;

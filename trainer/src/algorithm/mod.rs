@@ -1,3 +1,14 @@
 //! The algorithms: one readable file each, sharing networks, optimizers, distributions and buffers.
+//!
+//! The off-policy ones also share [`critic`]s, in a [`critic_pair`] where two are read together, a
+//! [`deterministic_actor`], and [`learned`] parameters with their slow copy.
 
+pub mod critic;
+pub mod critic_pair;
+pub mod ddpg;
+pub mod deterministic_actor;
+pub mod dqn;
+pub mod learned;
+pub mod q_network;
 pub mod sac;
+pub mod td3;

@@ -2,7 +2,10 @@
 
 use super::ConfigError;
 use super::run::RunDocument;
+use crate::algorithm::ddpg::{DdpgConfig, DdpgDocument};
+use crate::algorithm::dqn::{DqnConfig, DqnDocument};
 use crate::algorithm::sac::{SacConfig, SacDocument};
+use crate::algorithm::td3::{Td3Config, Td3Document};
 use serde::{Deserialize, Serialize};
 
 macro_rules! algorithms {
@@ -98,4 +101,10 @@ macro_rules! algorithms {
 algorithms! {
     /// Soft actor-critic.
     sac: Sac(SacConfig, SacDocument),
+    /// Twin delayed deep deterministic policy gradient.
+    td3: Td3(Td3Config, Td3Document),
+    /// Deep deterministic policy gradient.
+    ddpg: Ddpg(DdpgConfig, DdpgDocument),
+    /// Deep Q-network, for discrete actions.
+    dqn: Dqn(DqnConfig, DqnDocument),
 }

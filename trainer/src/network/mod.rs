@@ -6,3 +6,4 @@
 pub mod activation;
 pub mod matrix;
 pub mod mlp;
+pub mod regularizer;

@@ -8,11 +8,14 @@ mod metric;
 mod off_policy;
 
 pub use metric::Metric;
-pub(crate) use off_policy::{OffPolicy, OffPolicySettings};
+pub(crate) use off_policy::{OffPolicy, OffPolicySettings, Surroundings};
 
 use crate::action_space::{ActionSpaceError, check_action_space};
 use crate::actor::TrainedActor;
+use crate::algorithm::ddpg::Ddpg;
+use crate::algorithm::dqn::Dqn;
 use crate::algorithm::sac::Sac;
+use crate::algorithm::td3::Td3;
 use crate::config::{AlgorithmConfig, TrainingConfig};
 use crate::evaluation::{Evaluation, EvaluationError, evaluate_image};
 use crate::report::undefined;
@@ -184,13 +187,27 @@ pub fn train(
 fn start<'r>(task: &Task, config: &'r TrainingConfig) -> Result<Box<dyn Loop + 'r>, TrainingError> {
     check_action_space(task, config.algorithm.algorithm())?;
     let run = &config.training;
-    match &config.algorithm {
+    let around = |privileged| Surroundings::new(task, run.environments, privileged);
+    let seed = run.seed;
+    Ok(match &config.algorithm {
         AlgorithmConfig::Sac(sac) => {
-            let learner =
-                Sac::new(sac, task.observation_size(), task.action_size(), run.environments, run.seed);
-            Ok(Box::new(OffPolicyLoop::new(task, run, learner)?))
+            let learner = Sac::new(sac, around(sac.privileged_critic), seed);
+            Box::new(OffPolicyLoop::new(task, run, learner)?)
         }
-    }
+        AlgorithmConfig::Td3(td3) => {
+            let learner = Td3::new(td3, around(td3.privileged_critic), seed);
+            Box::new(OffPolicyLoop::new(task, run, learner)?)
+        }
+        AlgorithmConfig::Ddpg(ddpg) => {
+            let learner = Ddpg::new(ddpg, around(ddpg.privileged_critic), seed);
+            Box::new(OffPolicyLoop::new(task, run, learner)?)
+        }
+        AlgorithmConfig::Dqn(dqn) => {
+            let rows = task.discrete_actions().unwrap_or_default();
+            let learner = Dqn::new(dqn, rows, around(false), seed);
+            Box::new(OffPolicyLoop::new(task, run, learner)?)
+        }
+    })
 }
 
 struct Run<'r> {
