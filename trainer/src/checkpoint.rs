@@ -132,8 +132,10 @@ mod tests {
         let config = SacConfig { hidden: vec![4], batch_size: 2, ..SacConfig::default() };
         let sizes = TransitionSizes { observation: 3, privileged: 0, action: 1 };
         let sac = Sac::new(&config, Surroundings { environments: 1, sizes }, 7);
-        let actor = sac.actor(Some(&Normalizer::new(&[0.1; 3])), steps);
-        Checkpoint { steps, actor, learner: postcard::to_stdvec(&sac.state()).unwrap() }
+        let normalizer = Normalizer::new(&[0.1; 3]);
+        let actor = sac.actor(Some(&normalizer), steps);
+        let learning = postcard::to_stdvec(&sac.state()).unwrap();
+        Checkpoint { steps, actor, networks: Vec::new(), normalizer: Some(normalizer), learning }
     }
 
     fn refusal(bytes: &[u8]) -> String {

@@ -5,6 +5,7 @@
 //! each episode. Noisy actions are held within the normalized action space.
 
 use crate::random::Stream;
+use crate::training::StateError;
 use serde::{Deserialize, Serialize};
 
 /// How exploring actions differ from the actor's.
@@ -42,6 +43,16 @@ impl ActionNoise {
         let reversion = if kind == NoiseKind::Gaussian { 1.0 } else { reversion };
         let values = vec![0.0; environments * action_size];
         Self { deviation, reversion, action_size, noise: values.clone(), draws: values }
+    }
+
+    /// Goes on from the noise of as many environments.
+    ///
+    /// # Errors
+    /// It is of another number of environments or actions.
+    pub fn restore(&mut self, saved: Self) -> Result<(), StateError> {
+        StateError::check_length("exploration noise", self.noise.len(), saved.noise.len())?;
+        *self = saved;
+        Ok(())
     }
 
     /// One environment's episode is over.

@@ -1,6 +1,7 @@
 //! Adam (Kingma and Ba 2015) over a flat slice of parameters.
 
 use crate::network::matrix::vectorized;
+use crate::training::StateError;
 use serde::{Deserialize, Serialize};
 
 const BETA_1: f32 = 0.9;
@@ -24,6 +25,21 @@ impl Adam {
             second_moment: vec![0.0; parameter_count],
             beta_powers: [1.0; 2],
         }
+    }
+
+    /// Goes on from another optimizer's moments; `whose` stands in errors.
+    ///
+    /// # Errors
+    /// They belong to another number of parameters.
+    pub fn restore(&mut self, whose: &str, saved: Self) -> Result<(), StateError> {
+        for (moment, expected, found) in [
+            ("first", &self.first_moment, &saved.first_moment),
+            ("second", &self.second_moment, &saved.second_moment),
+        ] {
+            StateError::check_length(format!("{whose}: {moment} moment"), expected.len(), found.len())?;
+        }
+        *self = saved;
+        Ok(())
     }
 
     /// One step of size `learning_rate` against `gradient`.

@@ -9,8 +9,11 @@ use crate::network::activation::Activation;
 use crate::network::matrix::vectorized;
 use crate::network::mlp::{Mlp, Workspace};
 use crate::network::regularizer::Regularization;
+use crate::optimizer::Adam;
 use crate::random::Stream;
 use crate::replay::{Batch, TransitionSizes};
+use crate::training::{Network, StateError};
+use serde::{Deserialize, Serialize};
 
 /// What a critic is made of.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,13 @@ pub struct CriticShape<'c> {
     pub quantiles: usize,
     /// Rows of every batch.
     pub batch_size: usize,
+}
+
+/// What learning changes of a critic beside its networks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CriticState {
+    optimizer: Adam,
+    masks: Stream,
 }
 
 /// One Q function; see the [module](self).
@@ -208,14 +218,23 @@ impl Critic {
         &self.errors
     }
 
-    /// Everything that learning has changed, and the stream that dropout draws from.
-    pub fn state(&self) -> (Learned, Stream) {
-        (self.learned.clone(), self.masks.clone())
+    /// The network under its name, and its slow copy.
+    pub(crate) fn networks(&mut self, name: &str) -> [Network<'_>; 2] {
+        self.learned.networks(name)
+    }
+
+    /// What learning has changed beside the networks: the optimizer, and the stream that dropout draws from.
+    pub fn state(&self) -> CriticState {
+        CriticState { optimizer: self.learned.optimizer(), masks: self.masks.clone() }
     }
 
     /// Goes on from another's state.
-    pub fn restore(&mut self, (learned, masks): (Learned, Stream)) {
-        (self.learned, self.masks) = (learned, masks);
+    ///
+    /// # Errors
+    /// It is that of a critic of another size.
+    pub fn restore(&mut self, state: CriticState) -> Result<(), StateError> {
+        self.masks = state.masks;
+        self.learned.restore("a critic's optimizer", state.optimizer)
     }
 }
 

@@ -5,11 +5,10 @@
 //! climbs the smaller value, or the mean where that is the method's: with quantiles, and with dropout (Hiraoka et al. 2022,
 //! arXiv 2110.02034). The two never read each other within a phase: they are the shards that run in parallel.
 
-use super::critic::{Critic, CriticShape, mean};
-use super::learned::Learned;
+use super::critic::{Critic, CriticShape, CriticState, mean};
 use crate::network::mlp::Workspace;
 use crate::parallel::Workers;
-use crate::random::Stream;
+use crate::training::{Network, StateError};
 
 /// Two critics; see the [module](self).
 pub struct CriticPair {
@@ -177,16 +176,23 @@ impl CriticPair {
         &self.errors
     }
 
-    /// Everything that learning has changed.
-    pub fn state(&self) -> [(Learned, Stream); 2] {
+    /// The networks `critic 1` and `critic 2`, and their slow copies.
+    pub(crate) fn networks(&mut self) -> impl Iterator<Item = Network<'_>> {
+        let [first, second] = &mut self.members;
+        first.critic.networks("critic 1").into_iter().chain(second.critic.networks("critic 2"))
+    }
+
+    /// What learning has changed beside the networks.
+    pub fn state(&self) -> [CriticState; 2] {
         [self.members[0].critic.state(), self.members[1].critic.state()]
     }
 
     /// Goes on from another's state.
-    pub fn restore(&mut self, state: [(Learned, Stream); 2]) {
-        for (member, state) in self.members.iter_mut().zip(state) {
-            member.critic.restore(state);
-        }
+    ///
+    /// # Errors
+    /// It is that of critics of another size.
+    pub fn restore(&mut self, state: [CriticState; 2]) -> Result<(), StateError> {
+        self.members.iter_mut().zip(state).try_for_each(|(member, state)| member.critic.restore(state))
     }
 }
 
@@ -215,6 +221,7 @@ mod tests {
     use super::*;
     use crate::network::activation::Activation;
     use crate::network::regularizer::Regularization;
+    use crate::random::Stream;
     use crate::replay::TransitionSizes;
 
     #[test]

@@ -21,9 +21,8 @@
 //! - the critic sees the action in its first layer, and all networks start as PyTorch's do;
 //! - Gaussian noise is the default: it scores no worse (Fujimoto et al. 2018) and has no memory.
 
-use super::critic::{Critic, CriticShape, concatenate, mean, td_target};
+use super::critic::{Critic, CriticShape, CriticState, concatenate, mean, td_target};
 use super::deterministic_actor::{ActorShape, DeterministicActor};
-use super::learned::Learned;
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::config::ConfigError;
 use crate::config::off_policy::off_policy_settings;
@@ -31,10 +30,11 @@ use crate::config::settings::{not_negative, positive, share};
 use crate::exploration::{ActionNoise, NoiseKind};
 use crate::network::regularizer::Regularization;
 use crate::normalizer::Normalizer;
+use crate::optimizer::Adam;
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::replay::{Batch, TransitionSizes};
-use crate::training::{Metric, OffPolicy, OffPolicySettings, Surroundings};
+use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError, Surroundings};
 use serde::{Deserialize, Serialize};
 
 off_policy_settings! {
@@ -69,7 +69,7 @@ impl DdpgConfig {
 }
 
 /// What an update did.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DdpgMetrics {
     /// `1/2 mean (Q - y)²`.
     pub critic_loss: f32,
@@ -93,12 +93,13 @@ pub struct Ddpg {
     metrics: DdpgMetrics,
 }
 
-/// Everything of [`Ddpg`] that learning has changed.
+/// What learning has changed of [`Ddpg`] beside its networks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DdpgState {
-    actor: Learned,
-    critic: (Learned, Stream),
+    actor: Adam,
+    critic: CriticState,
     exploration: ActionNoise,
+    metrics: DdpgMetrics,
 }
 
 impl Ddpg {
@@ -192,17 +193,24 @@ impl OffPolicy for Ddpg {
         self.actor.trained(normalizer, ActorOrigin { algorithm: "ddpg", steps, seed: self.seed })
     }
 
+    fn networks(&mut self) -> Vec<Network<'_>> {
+        self.actor.networks().into_iter().chain(self.critic.networks("critic")).collect()
+    }
+
     fn state(&self) -> DdpgState {
         DdpgState {
             actor: self.actor.state(),
             critic: self.critic.state(),
             exploration: self.exploration.clone(),
+            metrics: self.metrics,
         }
     }
 
-    fn restore(&mut self, state: DdpgState) {
-        self.actor.restore(state.actor);
-        self.critic.restore(state.critic);
-        self.exploration = state.exploration;
+    fn restore(&mut self, state: DdpgState) -> Result<(), StateError> {
+        self.actor.restore(state.actor)?;
+        self.critic.restore(state.critic)?;
+        self.exploration.restore(state.exploration)?;
+        self.metrics = state.metrics;
+        Ok(())
     }
 }

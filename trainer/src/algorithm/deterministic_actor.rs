@@ -6,7 +6,9 @@ use crate::network::activation::Activation;
 use crate::network::matrix::vectorized;
 use crate::network::mlp::{Mlp, Workspace};
 use crate::normalizer::Normalizer;
+use crate::optimizer::Adam;
 use crate::random::Stream;
+use crate::training::{Network, StateError};
 use sinew_policy_runtime::math;
 use sinew_policy_runtime::onnx::write::Squash;
 
@@ -111,14 +113,22 @@ impl DeterministicActor {
         TrainedActor::new(&layers, normalizer, self.action_size, Squash::Tanh, origin)
     }
 
-    /// Everything that learning has changed.
-    pub fn state(&self) -> Learned {
-        self.learned.clone()
+    /// The network `actor`, and its slow copy.
+    pub(crate) fn networks(&mut self) -> [Network<'_>; 2] {
+        self.learned.networks("actor")
+    }
+
+    /// What learning has changed beside the networks.
+    pub fn state(&self) -> Adam {
+        self.learned.optimizer()
     }
 
     /// Goes on from another's state.
-    pub fn restore(&mut self, learned: Learned) {
-        self.learned = learned;
+    ///
+    /// # Errors
+    /// It is that of a network of another size.
+    pub fn restore(&mut self, optimizer: Adam) -> Result<(), StateError> {
+        self.learned.restore("the actor's optimizer", optimizer)
     }
 }
 

@@ -22,17 +22,17 @@
 //! - the target network's interval is counted in updates, which does not change with the updates per step;
 //! - the dueling streams share all hidden layers: these networks are small.
 
-use super::learned::Learned;
 use super::q_network::{QNetwork, QShape};
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::config::ConfigError;
 use crate::config::off_policy::off_policy_settings;
 use crate::config::settings::{at_least_one, not_negative, positive, require, share};
 use crate::normalizer::Normalizer;
+use crate::optimizer::Adam;
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::replay::Batch;
-use crate::training::{Metric, OffPolicy, OffPolicySettings, Surroundings};
+use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError, Surroundings};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::math;
 
@@ -93,7 +93,7 @@ impl DqnConfig {
 }
 
 /// What an update did.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DqnMetrics {
     /// `mean H(Q - y)`.
     pub loss: f32,
@@ -123,11 +123,12 @@ pub struct Dqn {
     metrics: DqnMetrics,
 }
 
-/// Everything of [`Dqn`] that learning has changed.
+/// What learning has changed of [`Dqn`] beside its networks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DqnState {
-    network: Learned,
+    network: Adam,
     updates: u64,
+    metrics: DqnMetrics,
 }
 
 /// Each row's action of the largest value, the first among equals: `best [batch]` of `values [batch, actions]`.
@@ -253,7 +254,7 @@ impl OffPolicy for Dqn {
 
     fn settings(&self) -> OffPolicySettings {
         // The values are the policy, which sees what a robot sees.
-        self.config.off_policy(false)
+        OffPolicySettings { explores_by_progress: true, ..self.config.off_policy(false) }
     }
 
     fn explore(&mut self, observations: &[f32], progress: f32, noise: &mut Stream, choices: &mut [f32]) {
@@ -319,13 +320,19 @@ impl OffPolicy for Dqn {
         self.network.with_layers(|layers| TrainedActor::choosing(layers, normalizer, &self.rows, origin))
     }
 
-    fn state(&self) -> DqnState {
-        DqnState { network: self.network.state(), updates: self.updates }
+    fn networks(&mut self) -> Vec<Network<'_>> {
+        self.network.networks().into()
     }
 
-    fn restore(&mut self, state: DqnState) {
-        self.network.restore(state.network);
+    fn state(&self) -> DqnState {
+        DqnState { network: self.network.state(), updates: self.updates, metrics: self.metrics }
+    }
+
+    fn restore(&mut self, state: DqnState) -> Result<(), StateError> {
+        self.network.restore(state.network)?;
         self.updates = state.updates;
+        self.metrics = state.metrics;
+        Ok(())
     }
 }
 
@@ -439,13 +446,17 @@ mod tests {
         let mut dqn = dqn(DiscreteExploration::EpsilonGreedy);
         let (mut batch, workers) = (Batch::new(4, SIZES), Workers::new(1));
         batch.rewards = vec![1.0; 4];
-        let before = dqn.state().network;
+        let networks = |dqn: &mut Dqn| {
+            let [fast, slow] = dqn.network.networks();
+            (fast.parameters.to_vec(), slow.parameters.to_vec())
+        };
+        let (_, before) = networks(&mut dqn);
         dqn.update(&batch, 1.0, &workers);
-        assert_eq!(dqn.state().network.target, before.target);
+        assert_eq!(networks(&mut dqn).1, before);
         dqn.update(&batch, 1.0, &workers);
-        let after = dqn.state().network;
+        let (fast, slow) = networks(&mut dqn);
         // Rounding: the copy goes by way of the difference.
-        assert!(after.target.iter().zip(&after.parameters).all(|(slow, fast)| (slow - fast).abs() < 1e-6));
-        assert_ne!(after.target, before.target);
+        assert!(slow.iter().zip(&fast).all(|(slow, fast)| (slow - fast).abs() < 1e-6));
+        assert_ne!(slow, before);
     }
 }

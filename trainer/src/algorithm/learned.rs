@@ -1,10 +1,10 @@
 //! What learning changes of one network: parameters, their slow copy, the optimizer's moments.
 
 use crate::optimizer::{Adam, polyak};
-use serde::{Deserialize, Serialize};
+use crate::training::{Network, StateError};
 
-/// One network's parameters with all that belongs to them, as checkpoints hold it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One network's parameters with all that belongs to them.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Learned {
     /// The network's parameters.
     pub parameters: Vec<f32>,
@@ -27,5 +27,23 @@ impl Learned {
     /// Moves the target towards the parameters by the share `tau`.
     pub fn track(&mut self, tau: f32) {
         polyak(&mut self.target, &self.parameters, tau);
+    }
+
+    /// The network under its name, and its slow copy.
+    pub(crate) fn networks(&mut self, name: &str) -> [Network<'_>; 2] {
+        [Network::new(name, &mut self.parameters), Network::new(format!("target {name}"), &mut self.target)]
+    }
+
+    /// What is saved beside the networks.
+    pub fn optimizer(&self) -> Adam {
+        self.adam.clone()
+    }
+
+    /// Goes on from a saved optimizer; `whose` stands in errors.
+    ///
+    /// # Errors
+    /// It belongs to another number of parameters.
+    pub fn restore(&mut self, whose: &str, optimizer: Adam) -> Result<(), StateError> {
+        self.adam.restore(whose, optimizer)
     }
 }

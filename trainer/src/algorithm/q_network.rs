@@ -6,7 +6,9 @@
 use super::learned::Learned;
 use crate::network::activation::Activation;
 use crate::network::mlp::{LayerParameters, Mlp, Workspace};
+use crate::optimizer::Adam;
 use crate::random::Stream;
+use crate::training::{Network, StateError};
 
 /// What a network of values is made of.
 #[derive(Clone, Copy, Debug)]
@@ -149,14 +151,22 @@ impl QNetwork {
         export(&layers)
     }
 
-    /// Everything that learning has changed.
-    pub fn state(&self) -> Learned {
-        self.learned.clone()
+    /// The network `actor`, and its slow copy.
+    pub(crate) fn networks(&mut self) -> [Network<'_>; 2] {
+        self.learned.networks("actor")
+    }
+
+    /// What learning has changed beside the networks.
+    pub fn state(&self) -> Adam {
+        self.learned.optimizer()
     }
 
     /// Goes on from another's state.
-    pub fn restore(&mut self, learned: Learned) {
-        self.learned = learned;
+    ///
+    /// # Errors
+    /// It is that of a network of another size.
+    pub fn restore(&mut self, optimizer: Adam) -> Result<(), StateError> {
+        self.learned.restore("the network's optimizer", optimizer)
     }
 }
 

@@ -32,9 +32,8 @@
 //! - quantiles come from two critics, as in Stable-Baselines3; the paper has five;
 //! - rewards within an n-step return carry no entropy, as in Stable-Baselines3.
 
-use super::critic::{CriticShape, concatenate, mean};
+use super::critic::{CriticShape, CriticState, concatenate, mean};
 use super::critic_pair::CriticPair;
-use super::learned::Learned;
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::config::off_policy::off_policy_settings;
 use crate::config::settings::{at_least_one, positive, require, share};
@@ -47,7 +46,7 @@ use crate::optimizer::Adam;
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::replay::{Batch, TransitionSizes};
-use crate::training::{Metric, OffPolicy, OffPolicySettings, Surroundings};
+use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError, Surroundings};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::math;
 use sinew_policy_runtime::onnx::write::Squash;
@@ -103,7 +102,7 @@ impl SacConfig {
 }
 
 /// What an update did.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SacMetrics {
     /// Mean loss of the two critics.
     pub critic_loss: f32,
@@ -147,7 +146,6 @@ pub struct Sac {
 }
 
 /// What learning changes of the actor, which has no slow copy, and of the temperature.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct ActorLearned {
     parameters: Vec<f32>,
     adam: Adam,
@@ -155,12 +153,14 @@ struct ActorLearned {
     alpha_adam: Adam,
 }
 
-/// Everything of [`Sac`] that learning has changed.
+/// What learning has changed of [`Sac`] beside its networks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SacState {
-    actor: ActorLearned,
-    critics: [(Learned, Stream); 2],
+    actor: Adam,
+    temperature: Adam,
+    critics: [CriticState; 2],
     noise: Stream,
+    metrics: SacMetrics,
 }
 
 /// `y = r + discount (V' - alpha log pi(a'|s'))` with `V'` the critics' pessimistic value, or each of its atoms: `[batch, atoms]`.
@@ -359,18 +359,30 @@ impl OffPolicy for Sac {
         TrainedActor::new(&layers, normalizer, self.sizes.action, Squash::Tanh, origin)
     }
 
+    fn networks(&mut self) -> Vec<Network<'_>> {
+        let ActorLearned { parameters, log_alpha, .. } = &mut self.actor_learned;
+        let temperature = std::slice::from_mut(log_alpha);
+        let own = [Network::new("actor", parameters), Network::new("temperature", temperature)];
+        own.into_iter().chain(self.critics.networks()).collect()
+    }
+
     fn state(&self) -> SacState {
         SacState {
-            actor: self.actor_learned.clone(),
+            actor: self.actor_learned.adam.clone(),
+            temperature: self.actor_learned.alpha_adam.clone(),
             critics: self.critics.state(),
             noise: self.noise.clone(),
+            metrics: self.metrics,
         }
     }
 
-    fn restore(&mut self, state: SacState) {
-        self.actor_learned = state.actor;
-        self.critics.restore(state.critics);
+    fn restore(&mut self, state: SacState) -> Result<(), StateError> {
+        self.actor_learned.adam.restore("the actor's optimizer", state.actor)?;
+        self.actor_learned.alpha_adam.restore("the temperature's optimizer", state.temperature)?;
+        self.critics.restore(state.critics)?;
         self.noise = state.noise;
+        self.metrics = state.metrics;
+        Ok(())
     }
 }
 

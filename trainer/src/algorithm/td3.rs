@@ -23,10 +23,9 @@
 //! - all networks start as PyTorch's do, and actor and critics have the same hidden layers;
 //! - the slow critics follow before the actor's step and not after it: neither reads the other.
 
-use super::critic::{CriticShape, concatenate, mean, td_target};
+use super::critic::{CriticShape, CriticState, concatenate, mean, td_target};
 use super::critic_pair::CriticPair;
 use super::deterministic_actor::{ActorShape, DeterministicActor};
-use super::learned::Learned;
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::config::ConfigError;
 use crate::config::off_policy::off_policy_settings;
@@ -34,10 +33,11 @@ use crate::config::settings::{at_least_one, not_negative, positive, share};
 use crate::exploration::{ActionNoise, NoiseKind};
 use crate::network::regularizer::Regularization;
 use crate::normalizer::Normalizer;
+use crate::optimizer::Adam;
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::replay::{Batch, TransitionSizes};
-use crate::training::{Metric, OffPolicy, OffPolicySettings, Surroundings};
+use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError, Surroundings};
 use serde::{Deserialize, Serialize};
 
 off_policy_settings! {
@@ -77,7 +77,7 @@ impl Td3Config {
 }
 
 /// What an update did.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Td3Metrics {
     /// `1/2 mean (Q - y)²`, mean of the two critics.
     pub critic_loss: f32,
@@ -105,14 +105,15 @@ pub struct Td3 {
     metrics: Td3Metrics,
 }
 
-/// Everything of [`Td3`] that learning has changed.
+/// What learning has changed of [`Td3`] beside its networks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Td3State {
-    actor: Learned,
-    critics: [(Learned, Stream); 2],
+    actor: Adam,
+    critics: [CriticState; 2],
     exploration: ActionNoise,
     noise: Stream,
     updates: u64,
+    metrics: Td3Metrics,
 }
 
 /// `a' = clip(mu'(s') + clip(deviation · normal, ±clip), ±1)`, in place.
@@ -230,6 +231,10 @@ impl OffPolicy for Td3 {
         self.actor.trained(normalizer, ActorOrigin { algorithm: "td3", steps, seed: self.seed })
     }
 
+    fn networks(&mut self) -> Vec<Network<'_>> {
+        self.actor.networks().into_iter().chain(self.critics.networks()).collect()
+    }
+
     fn state(&self) -> Td3State {
         Td3State {
             actor: self.actor.state(),
@@ -237,15 +242,18 @@ impl OffPolicy for Td3 {
             exploration: self.exploration.clone(),
             noise: self.noise.clone(),
             updates: self.updates,
+            metrics: self.metrics,
         }
     }
 
-    fn restore(&mut self, state: Td3State) {
-        self.actor.restore(state.actor);
-        self.critics.restore(state.critics);
-        self.exploration = state.exploration;
+    fn restore(&mut self, state: Td3State) -> Result<(), StateError> {
+        self.actor.restore(state.actor)?;
+        self.critics.restore(state.critics)?;
+        self.exploration.restore(state.exploration)?;
         self.noise = state.noise;
         self.updates = state.updates;
+        self.metrics = state.metrics;
+        Ok(())
     }
 }
 
@@ -267,15 +275,18 @@ mod tests {
         let mut td3 = Td3::new(&config, Surroundings { environments: 1, sizes }, 1);
         let mut batch = Batch::new(4, sizes);
         batch.observations = (0..8).map(|value| value as f32 / 8.0).collect();
-        let before = td3.state();
+        let networks =
+            |td3: &mut Td3| td3.networks().into_iter().map(|network| network.parameters.to_vec()).collect();
+        let before: Vec<Vec<f32>> = networks(&mut td3);
         let workers = Workers::new(1);
         for update in 1..=3 {
             td3.update(&batch, 1.0, &workers);
-            let after = td3.state();
-            assert_ne!(after.critics[0].0.parameters, before.critics[0].0.parameters);
-            let waits = update < 3;
-            assert_eq!(after.actor == before.actor, waits, "{update}");
-            assert_eq!(after.critics[1].0.target == before.critics[1].0.target, waits, "{update}");
+            let after = networks(&mut td3);
+            // The actor and its slow copy, then each critic and its own.
+            for (place, (after, before)) in after.iter().zip(&before).enumerate() {
+                let waits = update < 3 && ![2, 4].contains(&place);
+                assert_eq!(after == before, waits, "update {update}, network {place}");
+            }
         }
     }
 }

@@ -76,6 +76,7 @@ macro_rules! off_policy_settings {
                     final_learning_rate_share: self.final_learning_rate_share,
                     normalize_observations: self.normalize_observations,
                     privileged_critic,
+                    explores_by_progress: false,
                 }
             }
         }

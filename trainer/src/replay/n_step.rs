@@ -13,6 +13,7 @@
 //! Rewards after the first were earned by the policies of their time and are not corrected for that, as in Rainbow.
 
 use super::{Replay, Transition, TransitionSizes};
+use crate::training::StateError;
 use serde::{Deserialize, Serialize};
 
 /// How a step left its episode.
@@ -71,6 +72,22 @@ impl NStep {
     /// Joins up to `n` steps.
     pub fn new(n: usize, gamma: f32, environments: usize, sizes: TransitionSizes) -> Self {
         Self { gamma, environments: (0..environments).map(|_| Pending::new(n, sizes)).collect() }
+    }
+
+    /// Goes on from the steps of another of the same sizes.
+    ///
+    /// # Errors
+    /// It joins the steps of other environments, or other spans.
+    pub fn restore(&mut self, saved: Self) -> Result<(), StateError> {
+        let sizes = |n_step: &Self| {
+            let values = |pending: &Pending| pending.observations.len() + pending.actions.len();
+            (n_step.environments.len(), n_step.environments.iter().map(values).sum())
+        };
+        let (expected, found): ((usize, usize), (usize, usize)) = (sizes(self), sizes(&saved));
+        StateError::check_length("environments whose steps are joined", expected.0, found.0)?;
+        StateError::check_length("steps that are being joined", expected.1, found.1)?;
+        *self = saved;
+        Ok(())
     }
 
     /// Takes in a step, and stores the transitions that it completes.

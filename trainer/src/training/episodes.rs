@@ -1,5 +1,6 @@
 //! What the training episodes came to: their returns, and the simulations that broke down.
 
+use serde::{Deserialize, Serialize};
 use sinew_sim::{Fault, VecEnv};
 use std::collections::VecDeque;
 
@@ -7,10 +8,12 @@ use std::collections::VecDeque;
 const RETURN_WINDOW: usize = 20;
 
 /// Counts the episodes of one run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Episodes {
     returns: VecDeque<f64>,
     finished: u64,
-    /// Not yet shown to the observer.
+    /// Not yet shown to the observer; none are left when a run is saved.
+    #[serde(skip)]
     faults: Vec<Fault>,
     fault_count: u64,
 }

@@ -6,9 +6,12 @@
 mod episodes;
 mod metric;
 mod off_policy;
+mod state;
 
 pub use metric::Metric;
 pub(crate) use off_policy::{OffPolicy, OffPolicySettings, Surroundings};
+pub(crate) use state::Network;
+pub use state::StateError;
 
 use crate::action_space::{ActionSpaceError, check_action_space};
 use crate::actor::TrainedActor;
@@ -18,6 +21,8 @@ use crate::algorithm::sac::Sac;
 use crate::algorithm::td3::Td3;
 use crate::config::{AlgorithmConfig, TrainingConfig};
 use crate::evaluation::{Evaluation, EvaluationError, evaluate_image};
+use crate::normalizer::Normalizer;
+use crate::replay::Replay;
 use crate::report::undefined;
 use episodes::Episodes;
 use off_policy::OffPolicyLoop;
@@ -74,8 +79,12 @@ pub struct Checkpoint {
     pub steps: u64,
     /// The actor as it would be exported: that of the best evaluation so far.
     pub actor: TrainedActor,
-    /// Everything that learning has changed, in the algorithm's own form.
-    pub learner: Vec<u8>,
+    /// Every network's parameters, by name.
+    pub networks: Vec<(String, Vec<f32>)>,
+    /// The running statistics of the observations, where they are normalized.
+    pub normalizer: Option<Normalizer>,
+    /// What else learning has changed, in the loop's own form.
+    pub learning: Vec<u8>,
 }
 
 /// Sees a training run.
@@ -121,7 +130,7 @@ pub enum TrainingError {
         /// Environment steps trained.
         steps: u64,
         /// Why.
-        source: postcard::Error,
+        source: StateError,
     },
     /// A checkpoint could not be written.
     #[error("the checkpoint at step {steps} could not be written: {source}")]
@@ -151,14 +160,28 @@ trait Loop {
     fn steps(&self) -> u64;
     /// The environments that it collects from.
     fn environments(&self) -> &VecEnv;
+    /// The same, to be restored.
+    fn environments_mut(&mut self) -> &mut VecEnv;
     /// The episodes that it collected.
     fn episodes(&mut self) -> &mut Episodes;
     /// Of the last update; the same names throughout a run.
     fn metrics(&self) -> Vec<Metric>;
     /// The part that ships, as it is now.
     fn actor(&self) -> TrainedActor;
-    /// Everything that learning has changed.
-    fn state(&self) -> Result<Vec<u8>, postcard::Error>;
+    /// Every network; the same names and sizes in every run of the same task and configuration.
+    fn networks(&mut self) -> Vec<Network<'_>>;
+    /// The running statistics of the observations, where they are normalized.
+    fn normalizer(&mut self) -> Option<&mut Normalizer>;
+    /// The stored transitions, where it learns from any that are older than the present rollout.
+    fn replay(&mut self) -> Option<&mut Replay> {
+        None
+    }
+    /// Whether anything follows a schedule over the run's whole length, so that a longer run would have gone another way.
+    fn follows_total_steps(&self) -> bool;
+    /// All from which it goes on bit for bit that the methods above do not reach: optimizers, streams, steps, updates due.
+    fn state(&self) -> Result<Vec<u8>, StateError>;
+    /// Goes on from [`Self::state`] of a loop of the same task and configuration.
+    fn restore(&mut self, state: &[u8]) -> Result<(), StateError>;
 }
 
 /// Trains a policy and returns the actor of the best evaluation, or the last one where none was made.
@@ -294,9 +317,12 @@ impl Run<'_> {
         self.best.as_ref().map_or_else(|| self.learning.actor(), |(_, actor)| actor.clone())
     }
 
-    fn checkpoint(&self) -> Result<Checkpoint, TrainingError> {
+    fn checkpoint(&mut self) -> Result<Checkpoint, TrainingError> {
         let steps = self.learning.steps();
-        let learner = self.learning.state().map_err(|source| TrainingError::Encode { steps, source })?;
-        Ok(Checkpoint { steps, actor: self.best_actor(), learner })
+        let learning = self.learning.state().map_err(|source| TrainingError::Encode { steps, source })?;
+        let networks = self.learning.networks().into_iter();
+        let networks = networks.map(|network| (network.name, network.parameters.to_vec())).collect();
+        let normalizer = self.learning.normalizer().cloned();
+        Ok(Checkpoint { steps, actor: self.best_actor(), networks, normalizer, learning })
     }
 }

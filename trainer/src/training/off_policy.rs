@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Episodes, Loop, Metric, TrainingError};
+use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
 use crate::action_space::ActionSpace;
 use crate::actor::TrainedActor;
 use crate::config::RunConfig;
@@ -13,7 +13,8 @@ use crate::normalizer::Normalizer;
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::replay::{Batch, End, NStep, Replay, Step, TransitionSizes};
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sinew_sim::{Randomization, SimError, Task, VecEnv};
 
 /// What the privileged values' deviations are held above: they never reach a robot, so this only keeps a constant finite.
@@ -21,8 +22,8 @@ const PRIVILEGED_FLOOR: f32 = 1e-4;
 
 /// A learner that takes batches of transitions, whoever's actions they hold.
 pub(crate) trait OffPolicy {
-    /// Everything that learning has changed.
-    type State: Serialize;
+    /// What learning has changed beside its networks: optimizers, streams, the last update's metrics.
+    type State: Serialize + DeserializeOwned;
 
     /// How it wants its transitions.
     fn settings(&self) -> OffPolicySettings;
@@ -44,11 +45,12 @@ pub(crate) trait OffPolicy {
     fn is_finite(&self) -> bool;
     /// The part that ships, without exploration, after so many environment steps.
     fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor;
-    /// Everything that learning has changed.
+    /// Every network, targets included; the one that ships is called `actor`.
+    fn networks(&mut self) -> Vec<Network<'_>>;
+    /// What learning has changed beside its networks.
     fn state(&self) -> Self::State;
-    /// Goes on from the state of a learner with the same settings.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a run cannot be resumed yet"))]
-    fn restore(&mut self, state: Self::State);
+    /// Goes on from the state of a learner of the same task and configuration.
+    fn restore(&mut self, state: Self::State) -> Result<(), StateError>;
 }
 
 /// What a learner acts in.
@@ -85,6 +87,8 @@ pub(crate) struct OffPolicySettings {
     pub(crate) normalize_observations: bool,
     /// Whether critics see what the task reveals to them alone.
     pub(crate) privileged_critic: bool,
+    /// Whether exploration follows the share of the run that is done.
+    pub(crate) explores_by_progress: bool,
 }
 
 /// What is seen of all environments at one time, raw.
@@ -123,12 +127,17 @@ pub(crate) struct OffPolicyLoop<'r, L> {
     episodes: Episodes,
 }
 
-/// What [`OffPolicyLoop`] leaves in a checkpoint.
-#[derive(Serialize)]
+/// What [`OffPolicyLoop`] leaves in a checkpoint beside what every loop does.
+#[derive(Serialize, Deserialize)]
 struct OffPolicyState<S> {
     learner: S,
-    normalizer: Normalizer,
+    exploration: Stream,
+    sampling: Stream,
+    steps: u64,
+    updates_due: f64,
     privileged_normalizer: Normalizer,
+    /// Steps that are in no stored transition yet.
+    n_step: NStep,
 }
 
 impl Surroundings {
@@ -316,6 +325,10 @@ impl<L: OffPolicy> Loop for OffPolicyLoop<'_, L> {
         &self.environments
     }
 
+    fn environments_mut(&mut self) -> &mut VecEnv {
+        &mut self.environments
+    }
+
     fn episodes(&mut self) -> &mut Episodes {
         &mut self.episodes
     }
@@ -329,12 +342,48 @@ impl<L: OffPolicy> Loop for OffPolicyLoop<'_, L> {
         self.learner.actor(normalizer, self.steps)
     }
 
-    fn state(&self) -> Result<Vec<u8>, postcard::Error> {
-        let state = OffPolicyState {
+    fn networks(&mut self) -> Vec<Network<'_>> {
+        self.learner.networks()
+    }
+
+    fn normalizer(&mut self) -> Option<&mut Normalizer> {
+        self.settings.normalize_observations.then_some(&mut self.normalizer)
+    }
+
+    fn replay(&mut self) -> Option<&mut Replay> {
+        Some(&mut self.replay)
+    }
+
+    fn follows_total_steps(&self) -> bool {
+        let settings = &self.settings;
+        settings.explores_by_progress
+            || settings.final_learning_rate_share != 1.0
+            || (settings.priority_exponent > 0.0 && settings.importance_exponent != 1.0)
+    }
+
+    fn state(&self) -> Result<Vec<u8>, StateError> {
+        Ok(postcard::to_stdvec(&OffPolicyState {
             learner: self.learner.state(),
-            normalizer: self.normalizer.clone(),
+            exploration: self.exploration.clone(),
+            sampling: self.sampling.clone(),
+            steps: self.steps,
+            updates_due: self.updates_due,
             privileged_normalizer: self.privileged_normalizer.clone(),
-        };
-        postcard::to_stdvec(&state)
+            n_step: self.n_step.clone(),
+        })?)
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), StateError> {
+        let state: OffPolicyState<L::State> = postcard::from_bytes(state)?;
+        self.learner.restore(state.learner)?;
+        self.n_step.restore(state.n_step)?;
+        let (expected, found) = (&mut self.privileged_normalizer, state.privileged_normalizer);
+        StateError::check_length("privileged statistics", expected.mean().len(), found.mean().len())?;
+        *expected = found;
+        self.exploration = state.exploration;
+        self.sampling = state.sampling;
+        self.steps = state.steps;
+        self.updates_due = state.updates_due;
+        Ok(())
     }
 }
