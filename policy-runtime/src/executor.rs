@@ -168,6 +168,11 @@ fn execute(operation: &Operation, weights: &[f32], scratch: &mut [f32]) -> Optio
             scalar::combine(binary, values, weights);
             Some(scalar::all_finite(values))
         }
+        Kind::Choose => {
+            let (values, chosen) = apart(scratch, source, destination)?;
+            // The values were tested when they were computed, and a table's are when an image is parsed.
+            scalar::choose(values, weights, chosen).map(|()| true)
+        }
     }
 }
 

@@ -216,6 +216,21 @@ fn clip_takes_its_limits_as_attributes_or_inputs() {
 }
 
 #[test]
+fn a_choice_takes_a_row_of_a_table() {
+    let table = || vec![floats("table", &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])];
+    let arg_max = |keeps| integer(integer(node("ArgMax", &["obs"], "place"), "axis", -1), "keepdims", keeps);
+    let nodes = |keeps| vec![arg_max(keeps), node("Gather", &["table", "place"], "out")];
+    assert_eq!(run(&model(17, nodes(0), table()), &[0.0, 0.5]), [4.0, 5.0, 6.0]);
+    assert_eq!(run(&model(17, nodes(0), table()), &[0.5, 0.5]), [1.0, 2.0, 3.0]);
+    let message = refusal(&model(17, nodes(1), table()));
+    assert!(message.ends_with("expected ArgMax with keepdims = 0"), "{message}");
+    let added = vec![arg_max(0), node("Add", &["place", "table"], "out")];
+    assert!(refusal(&model(17, added, table())).contains("which only Gather takes"));
+    let message = refusal(&model(17, vec![integer(node("ArgMax", &["obs"], "out"), "axis", 1)], table()));
+    assert!(message.contains("expected a vector, found the place of a largest value"), "{message}");
+}
+
+#[test]
 fn what_the_output_does_not_depend_on_is_not_lowered() {
     let nodes = vec![node("Tanh", &["obs"], "out"), node("LSTM", &["obs"], "value")];
     assert_eq!(run(&model(17, nodes, vec![]), &[0.0, 0.0]), [0.0, 0.0]);
@@ -246,6 +261,15 @@ fn a_refusal_names_the_node_and_what_would_be_needed() {
         (
             integer(node("Gemm", &["obs", "w"], "out"), "transA", 1),
             "ONNX node \"out\" (Gemm): transA = 1 mixes the batch; expected 0",
+        ),
+        (
+            integer(node("ArgMax", &["obs"], "out"), "axis", 0),
+            "ONNX node \"out\" (ArgMax): axis = 0 mixes the batch; expected 1",
+        ),
+        (
+            node("Gather", &["w", "obs"], "out"),
+            "ONNX node \"out\" (Gather): input 1 is not the place of a largest value, which only Gather takes, from a \
+             constant table",
         ),
         (
             integer(node("Flatten", &["obs"], "out"), "axis", 0),

@@ -150,6 +150,34 @@ fn the_raw_action_is_the_head_without_scale_and_offset() {
 }
 
 #[test]
+fn the_row_of_the_largest_value_is_the_action() {
+    let contract = contract(2, 2, true);
+    // Values x, y, and 0.5.
+    let weights = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0].into_iter().chain([0.0; 6]).collect::<Vec<f32>>();
+    let layer = DenseLayer { weights: &weights, bias: &[0.0, 0.0, 0.5], activation: None };
+    let table = [-1.0, 0.5, 0.25, 1.0, 0.0, -0.75];
+    let head = Head { squash: Squash::Choose(&table), scale: &[4.0, 2.0], offset: &[1.0, 0.0] };
+    let graph = PolicyGraph { normalizer: None, layers: &[layer], head, contract: &contract };
+    let model = write(&graph).unwrap();
+    let aligned = onnx::load(&model).unwrap();
+    let image = aligned.image().unwrap();
+    let mut executor = Executor::new(image, vec![0.0; image.scratch_len()]).unwrap();
+    executor.verify_golden().unwrap();
+    let reference = reference(&model, 4);
+    for (x, y, row) in [(1.0, 0.0, 0), (0.0, 1.0, 1), (0.0, 0.0, 2), (0.75, 0.75, 0), (-2.0, -3.0, 2)] {
+        let observation = [x, y, 9.0, 9.0];
+        let inference = executor.infer(&observation).unwrap();
+        let raw = &table[2 * row..2 * row + 2];
+        assert_eq!(inference.raw_action, raw);
+        assert_eq!(inference.action, [4.0 * raw[0] + 1.0, 2.0 * raw[1]]);
+        assert_eq!(reference(&observation), [inference.action, inference.raw_action]);
+    }
+    let short = Head { squash: Squash::Choose(&table[..4]), ..head };
+    let refusal = write(&PolicyGraph { head: short, ..graph }).unwrap_err().to_string();
+    assert_eq!(refusal, "table of actions has 4 values, expected 6");
+}
+
+#[test]
 fn an_overflow_inside_the_network_is_a_fault_and_not_a_saturated_action() {
     let contract = contract(1, 1, false);
     let layers = [

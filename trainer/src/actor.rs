@@ -18,11 +18,21 @@ use sinew_sim::Task;
 pub struct TrainedActor {
     layers: Vec<ActorLayer>,
     normalizer: Option<ObservationStatistics>,
-    /// Whether the last layer is squashed by tanh; else it is clipped.
-    tanh: bool,
+    head: ActorHead,
     algorithm: String,
     steps: u64,
     seed: u64,
+}
+
+/// What becomes of the last layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum ActorHead {
+    /// Squashed by tanh.
+    Tanh,
+    /// Clipped.
+    Clip,
+    /// The largest value's row is the action, `[values, action]`.
+    Choose(Vec<f32>),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,10 +89,31 @@ impl TrainedActor {
         squash: Squash,
         origin: ActorOrigin,
     ) -> Self {
+        let head = if squash == Squash::Tanh { ActorHead::Tanh } else { ActorHead::Clip };
+        Self::with_head(layers, normalizer, action_size, head, origin)
+    }
+
+    /// The actor that takes the row of the largest value, of a table of normalized actions `[values, action]`.
+    pub fn choosing(
+        layers: &[LayerParameters],
+        normalizer: Option<&Normalizer>,
+        rows: &[Vec<f32>],
+        origin: ActorOrigin,
+    ) -> Self {
+        Self::with_head(layers, normalizer, rows.len(), ActorHead::Choose(rows.concat()), origin)
+    }
+
+    fn with_head(
+        layers: &[LayerParameters],
+        normalizer: Option<&Normalizer>,
+        outputs: usize,
+        head: ActorHead,
+        origin: ActorOrigin,
+    ) -> Self {
         let last = layers.len() - 1;
         let layer = |(index, layer): (usize, &LayerParameters)| {
             let width = layer.bias.len();
-            let kept = if index == last { action_size } else { width };
+            let kept = if index == last { outputs } else { width };
             ActorLayer {
                 weights: layer.weights.chunks_exact(width).flat_map(|row| &row[..kept]).copied().collect(),
                 bias: layer.bias[..kept].to_vec(),
@@ -95,7 +126,7 @@ impl TrainedActor {
                 mean: normalizer.mean().to_vec(),
                 deviation: normalizer.deviation().to_vec(),
             }),
-            tanh: squash == Squash::Tanh,
+            head,
             algorithm: origin.algorithm.to_owned(),
             steps: origin.steps,
             seed: origin.seed,
@@ -110,7 +141,11 @@ impl TrainedActor {
         let version = env!("CARGO_PKG_VERSION");
         let contract = task.contract(Provenance::new(&self.algorithm, self.steps, self.seed, version));
         let layers: Vec<_> = self.layers.iter().map(ActorLayer::dense).collect();
-        let squash = if self.tanh { Squash::Tanh } else { Squash::Clip };
+        let squash = match &self.head {
+            ActorHead::Tanh => Squash::Tanh,
+            ActorHead::Clip => Squash::Clip,
+            ActorHead::Choose(rows) => Squash::Choose(rows),
+        };
         let graph = PolicyGraph {
             normalizer: self.normalizer.as_ref().map(|statistics| NormalizerConstants {
                 mean: &statistics.mean,

@@ -125,11 +125,13 @@ mod tests {
     use super::*;
     use crate::algorithm::sac::{Sac, SacConfig};
     use crate::normalizer::Normalizer;
-    use crate::training::OffPolicy;
+    use crate::replay::TransitionSizes;
+    use crate::training::{OffPolicy, Surroundings};
 
     fn checkpoint(steps: u64) -> Checkpoint {
         let config = SacConfig { hidden: vec![4], batch_size: 2, ..SacConfig::default() };
-        let sac = Sac::new(&config, 3, 1, 1, 7);
+        let sizes = TransitionSizes { observation: 3, privileged: 0, action: 1 };
+        let sac = Sac::new(&config, Surroundings { environments: 1, sizes }, 7);
         let normalizer = Normalizer::new(&[0.1; 3]);
         let actor = sac.actor(Some(&normalizer), steps);
         let learning = postcard::to_stdvec(&sac.state()).unwrap();

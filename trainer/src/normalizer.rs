@@ -63,7 +63,8 @@ impl Normalizer {
 
     /// Takes `observations [rows, observation]` into the statistics (Welford's update), not yet into use.
     pub fn record(&mut self, observations: &[f32]) {
-        for row in observations.chunks_exact(self.means.len()) {
+        // Rows of no values are no rows.
+        for row in observations.chunks_exact(self.means.len().max(1)) {
             self.count += 1.0;
             for ((mean, square), value) in self.means.iter_mut().zip(&mut self.squares).zip(row) {
                 let difference = f64::from(*value) - *mean;
@@ -100,7 +101,7 @@ impl Normalizer {
         vectorized(
             #[inline(always)]
             || {
-                for row in observations.chunks_exact_mut(mean.len()) {
+                for row in observations.chunks_exact_mut(mean.len().max(1)) {
                     for ((value, mean), deviation) in row.iter_mut().zip(mean).zip(deviation) {
                         let scaled = (*value - *mean) / *deviation;
                         let raised = if scaled < -CLIP { -CLIP } else { scaled };

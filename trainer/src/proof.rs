@@ -162,13 +162,13 @@ mod tests {
     use super::*;
     use crate::algorithm::sac::{Sac, SacConfig};
     use crate::normalizer::Normalizer;
-    use crate::training::OffPolicy;
+    use crate::training::{OffPolicy, Surroundings};
     use sinew_sim::Task;
 
     fn policy() -> Vec<u8> {
         let task = Task::load("pendulum-v1").unwrap();
         let config = SacConfig { hidden: vec![64, 64], ..SacConfig::default() };
-        let sac = Sac::new(&config, task.observation_size(), task.action_size(), 1, 3);
+        let sac = Sac::new(&config, Surroundings::new(&task, 1, false), 3);
         let normalizer = Normalizer::new(task.observation_floor());
         sac.actor(Some(&normalizer), 0).export(&task).unwrap()
     }

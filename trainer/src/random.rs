@@ -71,6 +71,18 @@ impl Stream {
             *value = self.normal();
         }
     }
+
+    /// Fills `values` with 0, in a share of `rate`, and else with `1 / (1 - rate)`; the rate counts to 1/65536.
+    pub fn fill_mask(&mut self, values: &mut [f32], rate: f32) {
+        let (dropped, kept) = ((rate * 65_536.0) as u64, 1.0 / (1.0 - rate));
+        for four in values.chunks_mut(4) {
+            let mut bits = self.generator.next_u64();
+            for value in four {
+                *value = if bits & 0xffff < dropped { 0.0 } else { kept };
+                bits >>= 16;
+            }
+        }
+    }
 }
 
 /// `SplitMix64`'s finalizer (Steele, Lea and Flood 2014), a bijection.

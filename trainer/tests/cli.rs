@@ -56,6 +56,11 @@ fn an_algorithm_that_cannot_act_in_a_task_is_refused_before_anything_is_written(
     let text = refusal(&scratch.0, &["train", "cartpole-v1", "--algo", "sac"]);
     let expected = "task cartpole-v1 chooses among 2 discrete actions; sac acts in a continuous space";
     assert!(text.contains(expected), "{text}");
+    let text = refusal(&scratch.0, &["train", "pendulum-v1", "--algo", "dqn"]);
+    assert!(
+        text.contains("task pendulum-v1 acts in a continuous space; dqn chooses among discrete"),
+        "{text}"
+    );
     assert!(!scratch.0.join("runs").exists());
 }
 

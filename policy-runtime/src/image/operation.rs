@@ -2,7 +2,7 @@
 //!
 //! | byte | field |
 //! |---|---|
-//! | 0 | code: 1 dense, 2 element-wise function, 3 `x + c`, 4 `x - c`, 5 `c - x`, 6 `x · c`, 7 `x / c`, 8 `c / x` |
+//! | 0 | code: 1 dense, 2 element-wise function, 3 `x + c`, 4 `x - c`, 5 `c - x`, 6 `x · c`, 7 `x / c`, 8 `c / x`, 9 the row of `c` at the largest `x` |
 //! | 1 | function (of a dense layer's outputs too): 0 none, 1 relu, 2 tanh, 3 sigmoid, 4 elu, 5 leaky relu, 6 softplus, 7 clip |
 //! | 2 | two zero bytes |
 //! | 4 | u32 first value of the source in scratch |
@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Function(Activation),
     /// An operation with a constant.
     Constant(Binary),
+    /// The row of a constant table `[inputs, outputs]` at the place of the largest source value, the first among equals.
+    Choose,
 }
 
 /// One decoded record. All ranges are checked when an image is parsed.
@@ -56,6 +58,7 @@ impl Operation {
             Kind::Constant(Binary::Multiply) => (6, Activation::Identity),
             Kind::Constant(Binary::Divide) => (7, Activation::Identity),
             Kind::Constant(Binary::DivideInto) => (8, Activation::Identity),
+            Kind::Choose => (9, Activation::Identity),
         };
         let (function, first, second) = match activation {
             Activation::Identity => (0, 0.0, 0.0),
@@ -112,6 +115,7 @@ impl Operation {
             6 => Kind::Constant(Binary::Multiply),
             7 => Kind::Constant(Binary::Divide),
             8 => Kind::Constant(Binary::DivideInto),
+            9 => Kind::Choose,
             unknown => return Err(("code", unknown.into())),
         };
         Ok(Self {
@@ -145,22 +149,23 @@ impl Operation {
             }
             Kind::Function(_) => 0,
             Kind::Constant(_) => self.outputs as usize,
+            Kind::Choose => (self.inputs as usize).saturating_mul(self.outputs as usize),
         };
         range(self.weights, length)
     }
 
     /// Checks that every range lies within scratch and weights and that none overlaps another in a way that the executor
-    /// cannot serve: a dense layer's must be apart, an element-wise operation's apart or the same.
+    /// cannot serve: a dense layer's and a choice's must be apart, an element-wise operation's apart or the same.
     pub(super) fn check(&self, scratch_len: usize, weights_len: usize) -> Result<(), FieldError> {
         let (source, destination) = (self.source(), self.destination());
         let apart = source.end <= destination.start || destination.end <= source.start;
-        let dense = matches!(self.kind, Kind::Dense(_));
+        let resizes = matches!(self.kind, Kind::Dense(_) | Kind::Choose);
         let faults = [
             ("source", self.source, source.end > scratch_len),
             ("destination", self.destination, destination.end > scratch_len),
-            ("destination", self.destination, !apart && (dense || source != destination)),
+            ("destination", self.destination, !apart && (resizes || source != destination)),
             ("inputs", self.inputs, self.inputs == 0),
-            ("outputs", self.outputs, self.outputs == 0 || (!dense && self.outputs != self.inputs)),
+            ("outputs", self.outputs, self.outputs == 0 || (!resizes && self.outputs != self.inputs)),
             ("weights", self.weights, self.weights().end > weights_len),
         ];
         match faults.into_iter().find(|(_, _, wrong)| *wrong) {

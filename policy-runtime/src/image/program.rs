@@ -24,6 +24,7 @@ enum Step {
     Dense { weights: Vec<f32>, bias: Option<Vec<f32>>, activation: Activation },
     Function(Activation),
     Constant(Binary, Vec<f32>),
+    Choose(Vec<f32>),
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +85,12 @@ impl Program {
         self.push(Step::Constant(binary, constant), source, source.size)
     }
 
+    /// The row of `table [source, size]` at the place of the largest value of `source`.
+    pub(crate) fn choose(&mut self, source: Value, table: Vec<f32>) -> Value {
+        let size = table.len() / source.size;
+        self.push(Step::Choose(table), source, size)
+    }
+
     /// What the policy puts out. Both have the same size.
     pub(crate) fn outputs(&mut self, action: Value, raw_action: Value) {
         (self.action, self.raw_action) = (action, raw_action);
@@ -114,6 +121,10 @@ impl Program {
                 Step::Constant(binary, constant) => {
                     weights.extend(constant);
                     Kind::Constant(*binary)
+                }
+                Step::Choose(table) => {
+                    weights.extend(table);
+                    Kind::Choose
                 }
             };
             let has_weights = weights.len() > start;
@@ -192,7 +203,7 @@ impl Program {
         for (step, node) in nodes.iter().enumerate() {
             let dies = |value: Value| last_read[value.index] <= step;
             let source_place = places[node.source.index];
-            let in_place = !matches!(node.step, Step::Dense { .. }) && dies(node.source);
+            let in_place = !matches!(node.step, Step::Dense { .. } | Step::Choose(_)) && dies(node.source);
             let place =
                 if in_place { source_place } else { first_free(&living, lines(node.destination.size)) };
             living.retain(|(_, value)| !dies(*value));

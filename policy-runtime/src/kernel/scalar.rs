@@ -135,6 +135,22 @@ fn reduction(input: &[f32], neuron: &[f32]) -> f32 {
     bias[0] + partials[0]
 }
 
+/// `chosen = table[largest]`: the row of `table [values, chosen]` at the place of the largest value, the first among equals.
+///
+/// `None` if the table is too short.
+#[inline(always)]
+pub fn choose(values: &[f32], table: &[f32], chosen: &mut [f32]) -> Option<()> {
+    let mut largest = 0;
+    let mut value = *values.first()?;
+    for (place, other) in values.iter().enumerate() {
+        if *other > value {
+            (largest, value) = (place, *other);
+        }
+    }
+    chosen.copy_from_slice(table.chunks_exact(chosen.len()).nth(largest)?);
+    Some(())
+}
+
 /// `values[i] = activation(values[i])`.
 #[inline(always)]
 pub fn activate(activation: Activation, values: &mut [f32]) {
@@ -240,6 +256,20 @@ mod tests {
             activate(function, &mut values);
             assert_eq!(values.map(f32::to_bits), [(-0.0_f32).to_bits(), 0], "{function:?}");
         }
+    }
+
+    #[test]
+    fn the_row_of_the_largest_value_is_chosen_and_the_first_among_equals() {
+        let table = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let mut chosen = [0.0; 2];
+        for (values, row) in
+            [([3.0, 1.0, 2.0], 0), ([-5.0, -3.0, -4.0], 1), ([0.0, 7.0, 7.0], 1), ([-0.0, 0.0, 0.5], 2)]
+        {
+            assert_eq!(choose(&values, &table, &mut chosen), Some(()));
+            assert_eq!(chosen, table[2 * row..2 * row + 2], "{values:?}");
+        }
+        assert_eq!(choose(&[0.0, 0.0, 1.0], &table[..4], &mut chosen), None);
+        assert_eq!(choose(&[], &table, &mut chosen), None);
     }
 
     #[test]

@@ -47,20 +47,23 @@ pub struct DenseLayer<'a> {
     pub activation: Option<Activation>,
 }
 
-/// How the last layer is bounded to the normalized action space [-1, 1].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Squash {
+/// How the last layer becomes a normalized action, within [-1, 1].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Squash<'a> {
     /// Hyperbolic tangent.
     Tanh,
     /// Compare-select.
     Clip,
+    /// The layer puts out one value for each row of a table of normalized actions, `[values, action]`; the row of the largest
+    /// is taken, the first among equals.
+    Choose(&'a [f32]),
 }
 
 /// Turns the last layer into actuator commands: `squash(x) · scale + offset`.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     /// The bound.
-    pub squash: Squash,
+    pub squash: Squash<'a>,
     /// Actuators' units per normalized action.
     pub scale: &'a [f32],
     /// Actuator command at the normalized action 0.
@@ -150,7 +153,10 @@ fn check(graph: &PolicyGraph) -> Result<(), WriteError> {
         width = layer.bias.len();
     }
     let action_size = graph.contract.action_size();
-    length("last layer bias".into(), action_size, width)?;
+    match graph.head.squash {
+        Squash::Tanh | Squash::Clip => length("last layer bias".into(), action_size, width)?,
+        Squash::Choose(table) => length("table of actions".into(), action_size * width, table.len())?,
+    }
     length("head scale".into(), action_size, graph.head.scale.len())?;
     length("head offset".into(), action_size, graph.head.offset.len())
 }
@@ -175,6 +181,7 @@ fn model(graph: &PolicyGraph) -> ModelProto {
     let squashed = match graph.head.squash {
         Squash::Tanh => builder.activation(RAW_ACTION, last, Activation::Tanh),
         Squash::Clip => builder.clip(RAW_ACTION, last, -1.0, 1.0),
+        Squash::Choose(table) => builder.choice(RAW_ACTION, last, table, action_size),
     };
     let scaled = builder.with_constant("Mul", squashed, "head.scale", graph.head.scale);
     builder.initializer("head.offset", &[graph.head.offset.len()], graph.head.offset);
@@ -249,6 +256,20 @@ impl Builder {
         let weights = self.initializer(&format!("{name}.weights"), &[inputs, outputs], layer.weights);
         let bias = self.initializer(&format!("{name}.bias"), &[outputs], layer.bias);
         self.node("Gemm", name, &[input, weights, bias], vec![])
+    }
+
+    /// The row of `table [values, width]` at the largest value.
+    fn choice(&mut self, output: &str, values: String, table: &[f32], width: usize) -> String {
+        let integer = |name: &str, i: i64| AttributeProto {
+            name: name.to_owned(),
+            i,
+            r#type: AttributeType::Int as i32,
+            ..AttributeProto::default()
+        };
+        let attribute = vec![integer("axis", 1), integer("keepdims", 0)];
+        let place = self.node("ArgMax", "choice", &[values], attribute);
+        let table = self.initializer("actions", &[table.len() / width.max(1), width], table);
+        self.node("Gather", output, &[table, place], vec![integer("axis", 0)])
     }
 
     fn clip(&mut self, output: &str, input: String, minimum: f32, maximum: f32) -> String {

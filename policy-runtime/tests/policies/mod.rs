@@ -96,7 +96,7 @@ pub(crate) struct Shape {
     pub(crate) widths: Vec<usize>,
     pub(crate) activation: Option<Activation>,
     pub(crate) normalized: bool,
-    pub(crate) squash: Squash,
+    pub(crate) squash: Squash<'static>,
     pub(crate) previous_action: bool,
     pub(crate) seed: u32,
 }

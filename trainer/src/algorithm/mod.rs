@@ -1,8 +1,19 @@
 //! The algorithms: one readable file each, sharing networks, optimizers, distributions and buffers.
+//!
+//! The off-policy ones also share [`critic`]s, in a [`critic_pair`] where two are read together, a
+//! [`deterministic_actor`], and [`learned`] parameters with their slow copy.
 
 pub mod a2c;
+pub mod critic;
+pub mod critic_pair;
+pub mod ddpg;
+pub mod deterministic_actor;
+pub mod dqn;
+pub mod learned;
 pub mod npg;
 pub mod ppo;
+pub mod q_network;
 pub mod reinforce;
 pub mod sac;
+pub mod td3;
 pub mod trpo;

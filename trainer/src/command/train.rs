@@ -20,7 +20,7 @@ use std::path::PathBuf;
 pub(crate) struct Train {
     /// A built-in task, or the path of a task.toml.
     task: String,
-    /// The algorithm; by default the one that --config names, else sac.
+    /// The algorithm; by default the one that --config names, else sac, or dqn where the task's actions are discrete.
     #[arg(long, value_enum)]
     algo: Option<Algorithm>,
     /// A TOML file laid over the task's tuned defaults.
@@ -68,7 +68,7 @@ impl Train {
     }
 
     fn configure(&self, task: &Task) -> Result<TrainingConfig, Failure> {
-        let mut config = TrainingConfig::for_task(task.name(), self.algorithm()?).map_err(unusable)?;
+        let mut config = TrainingConfig::for_task(task.name(), self.algorithm(task)?).map_err(unusable)?;
         if let Some(path) = &self.config {
             config.merge_file(path).map_err(unusable)?;
         }
@@ -85,9 +85,10 @@ impl Train {
         Ok(config)
     }
 
-    fn algorithm(&self) -> Result<Algorithm, Failure> {
+    fn algorithm(&self, task: &Task) -> Result<Algorithm, Failure> {
+        let usual = if task.discrete_actions().is_some() { Algorithm::Dqn } else { Algorithm::Sac };
         let named = self.config.as_deref().map(TrainingConfig::algorithm_of).transpose().map_err(unusable)?;
-        Ok(self.algo.or(named.flatten()).unwrap_or(Algorithm::Sac))
+        Ok(self.algo.or(named.flatten()).unwrap_or(usual))
     }
 
     fn run_directory(&self, task: &Task, config: &TrainingConfig) -> Result<RunDirectory, Failure> {

@@ -3,10 +3,13 @@
 use super::ConfigError;
 use super::run::RunDocument;
 use crate::algorithm::a2c::{A2cConfig, A2cDocument};
+use crate::algorithm::ddpg::{DdpgConfig, DdpgDocument};
+use crate::algorithm::dqn::{DqnConfig, DqnDocument};
 use crate::algorithm::npg::{NpgConfig, NpgDocument};
 use crate::algorithm::ppo::{PpoConfig, PpoDocument};
 use crate::algorithm::reinforce::{ReinforceConfig, ReinforceDocument};
 use crate::algorithm::sac::{SacConfig, SacDocument};
+use crate::algorithm::td3::{Td3Config, Td3Document};
 use crate::algorithm::trpo::{TrpoConfig, TrpoDocument};
 use serde::{Deserialize, Serialize};
 
@@ -113,4 +116,10 @@ algorithms! {
     npg: Npg(NpgConfig, NpgDocument),
     /// REINFORCE, with a choice of baselines.
     reinforce: Reinforce(ReinforceConfig, ReinforceDocument),
+    /// Twin delayed deep deterministic policy gradient.
+    td3: Td3(Td3Config, Td3Document),
+    /// Deep deterministic policy gradient.
+    ddpg: Ddpg(DdpgConfig, DdpgDocument),
+    /// Deep Q-network, for discrete actions.
+    dqn: Dqn(DqnConfig, DqnDocument),
 }

@@ -2,9 +2,15 @@
 
 use super::Algorithm;
 
-const FILES: [(&str, Algorithm, &str); 14] = [
+const FILES: &[(&str, Algorithm, &str)] = &[
     ("pendulum-v1", Algorithm::Sac, include_str!("../../configs/pendulum-v1-sac.toml")),
     ("pendulum", Algorithm::Sac, include_str!("../../configs/pendulum-sac.toml")),
+    ("pendulum-v1", Algorithm::Td3, include_str!("../../configs/pendulum-v1-td3.toml")),
+    ("pendulum", Algorithm::Td3, include_str!("../../configs/pendulum-td3.toml")),
+    ("pendulum-v1", Algorithm::Ddpg, include_str!("../../configs/pendulum-v1-ddpg.toml")),
+    ("pendulum", Algorithm::Ddpg, include_str!("../../configs/pendulum-ddpg.toml")),
+    ("cartpole-v1", Algorithm::Dqn, include_str!("../../configs/cartpole-v1-dqn.toml")),
+    ("acrobot-v1", Algorithm::Dqn, include_str!("../../configs/acrobot-v1-dqn.toml")),
     ("cart-pole", Algorithm::Sac, include_str!("../../configs/cart_pole-sac.toml")),
     ("quadrotor", Algorithm::Sac, include_str!("../../configs/quadrotor-sac.toml")),
     ("quadrotor-waypoints", Algorithm::Sac, include_str!("../../configs/quadrotor_waypoints-sac.toml")),

@@ -6,6 +6,7 @@
 
 mod algorithms;
 mod builtin;
+pub(crate) mod off_policy;
 mod run;
 pub(crate) mod settings;
 

@@ -59,6 +59,11 @@ pub(crate) fn positive(key: &'static str, value: f64) -> Result<(), ConfigError>
     require(value > 0.0 && value.is_finite(), key, value, "positive and finite")
 }
 
+/// Refuses what is below 0 or not finite.
+pub(crate) fn not_negative(key: &'static str, value: f32) -> Result<(), ConfigError> {
+    require(value >= 0.0 && value.is_finite(), key, value, "at least 0 and finite")
+}
+
 /// Refuses a network without hidden layers, or with an empty one.
 pub(crate) fn widths(key: &'static str, widths: &[usize]) -> Result<(), ConfigError> {
     let usable = !widths.is_empty() && widths.iter().all(|width| *width > 0);

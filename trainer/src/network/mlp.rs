@@ -3,6 +3,7 @@
 use super::activation::{Activation, add_bias};
 use super::matrix::{product, product_transposed_left, product_transposed_right, sum_rows};
 use super::orthogonal;
+use super::regularizer::{Regularization, Regularizer};
 use crate::random::Stream;
 
 mod tangent;
@@ -12,8 +13,11 @@ mod tangent;
 struct Layer {
     inputs: usize,
     outputs: usize,
-    /// Where `W [inputs, outputs]` starts in the parameters; `b [outputs]` follows it.
+    /// Where `W [inputs, outputs]` starts in the parameters; `b [outputs]` follows it, then gain and shift where the layer has
+    /// them.
     offset: usize,
+    /// How many values gain and shift have together.
+    scales: usize,
 }
 
 impl Layer {
@@ -25,6 +29,21 @@ impl Layer {
         let start = self.offset + self.inputs * self.outputs;
         &parameters[start..start + self.outputs]
     }
+
+    /// Gain and shift.
+    fn scales<'p>(&self, parameters: &'p [f32]) -> &'p [f32] {
+        let start = self.offset + (self.inputs + 1) * self.outputs;
+        &parameters[start..start + self.scales]
+    }
+
+    fn scales_mut<'p>(&self, parameters: &'p mut [f32]) -> &'p mut [f32] {
+        let start = self.offset + (self.inputs + 1) * self.outputs;
+        &mut parameters[start..start + self.scales]
+    }
+
+    fn parameter_count(&self) -> usize {
+        (self.inputs + 1) * self.outputs + self.scales
+    }
 }
 
 /// The shape of a multilayer perceptron with a linear last layer.
@@ -32,6 +51,7 @@ impl Layer {
 pub struct Mlp {
     layers: Vec<Layer>,
     activation: Activation,
+    regularization: Regularization,
 }
 
 /// A network's intermediate values for one batch size; nothing in a pass allocates.
@@ -43,6 +63,8 @@ pub struct Workspace {
     outputs: Vec<Vec<f32>>,
     /// The loss's derivative by each layer's pre-activation, `[batch, outputs]`.
     deltas: Vec<Vec<f32>>,
+    /// Of each hidden layer; empty where nothing is regularized.
+    regularizers: Vec<Regularizer>,
 }
 
 impl Workspace {
@@ -73,6 +95,14 @@ impl Workspace {
                 selected.copy_from_slice(&all[row * width..(row + 1) * width]);
             }
         }
+        for (selected, all) in self.regularizers.iter_mut().zip(&forward.regularizers) {
+            selected.select(all, rows);
+        }
+    }
+
+    /// Draws what the next forward pass drops; does nothing without dropout.
+    pub fn draw_masks(&mut self, stream: &mut Stream) {
+        self.regularizers.iter_mut().for_each(|regularizer| regularizer.draw_masks(stream));
     }
 }
 
@@ -93,25 +123,39 @@ impl Mlp {
         let mut layers = Vec::with_capacity(hidden.len() + 1);
         let (mut width, mut offset) = (inputs, 0);
         for next in hidden.iter().chain([&outputs]) {
-            layers.push(Layer { inputs: width, outputs: *next, offset });
+            layers.push(Layer { inputs: width, outputs: *next, offset, scales: 0 });
             offset += (width + 1) * next;
             width = *next;
         }
-        Self { layers, activation }
+        Self { layers, activation, regularization: Regularization::default() }
+    }
+
+    /// The same with regularized hidden layers. Only what is not exported may have them.
+    #[must_use]
+    pub fn regularized(mut self, regularization: Regularization) -> Self {
+        let last = self.layers.len() - 1;
+        let mut offset = 0;
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            layer.offset = offset;
+            layer.scales = if regularization.layer_norm && index < last { 2 * layer.outputs } else { 0 };
+            offset += layer.parameter_count();
+        }
+        Self { regularization, ..self }
     }
 
     /// How many parameters the network has.
     pub fn parameter_count(&self) -> usize {
-        self.layers.iter().map(|layer| (layer.inputs + 1) * layer.outputs).sum()
+        self.layers.iter().map(Layer::parameter_count).sum()
     }
 
-    /// Weights and biases from `U(-1/√inputs, 1/√inputs)`, PyTorch's default for linear layers.
+    /// Weights and biases from `U(-1/√inputs, 1/√inputs)`, PyTorch's default for linear layers; gains 1 and shifts 0.
     pub fn initial_parameters(&self, stream: &mut Stream) -> Vec<f32> {
         let mut parameters = Vec::with_capacity(self.parameter_count());
         for layer in &self.layers {
             let bound = 1.0 / (layer.inputs as f32).sqrt();
             let count = (layer.inputs + 1) * layer.outputs;
             parameters.extend((0..count).map(|_| stream.uniform(-bound, bound)));
+            parameters.extend((0..layer.scales).map(|index| f32::from(index < layer.outputs)));
         }
         parameters
     }
@@ -146,7 +190,11 @@ impl Mlp {
     /// Buffers for passes over `batch` rows.
     pub fn workspace(&self, batch: usize) -> Workspace {
         let buffers = || self.layers.iter().map(|layer| vec![0.0; batch * layer.outputs]).collect();
-        Workspace { batch, outputs: buffers(), deltas: buffers() }
+        let hidden = &self.layers[..self.layers.len() - 1];
+        let regularizers = hidden.iter().filter(|_| !self.regularization.is_none());
+        let regularizers =
+            regularizers.map(|layer| Regularizer::new(self.regularization, batch, layer.outputs)).collect();
+        Workspace { batch, outputs: buffers(), deltas: buffers(), regularizers }
     }
 
     /// The parameters layer by layer.
@@ -169,10 +217,14 @@ impl Mlp {
             let z = &mut rest[0];
             let shape = [workspace.batch, layer.inputs, layer.outputs];
             product(z, x, layer.weights(parameters), shape);
-            if index < last {
-                self.activation.apply(z, layer.bias(parameters));
-            } else {
+            if index == last {
                 add_bias(z, layer.bias(parameters));
+            } else if let Some(regularizer) = workspace.regularizers.get_mut(index) {
+                add_bias(z, layer.bias(parameters));
+                let shift = regularizer.forward(z, layer.scales(parameters));
+                self.activation.apply(z, shift);
+            } else {
+                self.activation.apply(z, layer.bias(parameters));
             }
         }
         workspace.output()
@@ -208,6 +260,12 @@ impl Mlp {
                 let shape = [batch, layer.outputs, layer.inputs];
                 product_transposed_right(previous, delta, layer.weights(parameters), shape);
                 self.activation.multiply_derivative(previous, x);
+                if let Some(regularizer) = workspace.regularizers.get(index - 1) {
+                    let below = &self.layers[index - 1];
+                    let gradient =
+                        parameter_gradient.as_deref_mut().map(|gradient| below.scales_mut(gradient));
+                    regularizer.backward(previous, below.scales(parameters), gradient);
+                }
             } else if let Some(gradient) = input_gradient.as_deref_mut() {
                 let wanted = gradient.len() / batch;
                 let weights = &layer.weights(parameters)[(layer.inputs - wanted) * layer.outputs..];
@@ -221,11 +279,60 @@ impl Mlp {
 mod tests {
     use super::*;
 
-    /// `Σ weights · output`, whose derivative by the output is `weights`.
-    fn loss(network: &Mlp, parameters: &[f32], input: &[f32], weights: &[f32]) -> f64 {
-        let mut workspace = network.workspace(3);
+    /// `Σ weights · output`, whose derivative by the output is `weights`; drops what the workspace's masks drop.
+    fn loss(network: &Mlp, parameters: &[f32], input: &[f32], weights: &[f32], workspace: &Workspace) -> f64 {
+        let mut workspace = workspace.clone();
         let output = network.forward(parameters, input, &mut workspace);
         output.iter().zip(weights).map(|(o, w)| f64::from(*o) * f64::from(*w)).sum()
+    }
+
+    /// Holds `gradient` against finite differences of `loss` by `values`.
+    fn agrees(gradient: &[f32], values: &[f32], loss: impl Fn(&[f32]) -> f64, case: &str) {
+        let (mut moved, step) = (values.to_vec(), 1e-3);
+        for (index, expected) in gradient.iter().enumerate() {
+            moved[index] = values[index] + step;
+            let above = loss(&moved);
+            moved[index] = values[index] - step;
+            let below = loss(&moved);
+            moved[index] = values[index];
+            let numeric = (above - below) / (2.0 * f64::from(step));
+            assert!((numeric - f64::from(*expected)).abs() < 2e-3, "{case} {index}: {numeric} {expected}");
+        }
+    }
+
+    fn gradients_agree(activation: Activation, regularization: Regularization) {
+        let case = format!("{activation:?} {regularization:?}");
+        let network = Mlp::new(4, &[7, 5], 2, activation).regularized(regularization);
+        let mut stream = Stream::new(7, "gradient test");
+        let parameters = network.initial_parameters(&mut stream);
+        let input: Vec<f32> = (0..12).map(|_| stream.normal()).collect();
+        let weights: Vec<f32> = (0..6).map(|_| stream.normal()).collect();
+        let mut workspace = network.workspace(3);
+        workspace.draw_masks(&mut stream);
+        network.forward(&parameters, &input, &mut workspace);
+        workspace.output_gradient_mut().copy_from_slice(&weights);
+        let mut by_parameters = vec![0.0; network.parameter_count()];
+        let mut by_input = vec![0.0; 12];
+        let asked = (Some(&mut by_parameters[..]), Some(&mut by_input[..]));
+        network.backward(&parameters, &input, &mut workspace, asked.0, asked.1);
+        agrees(&by_parameters, &parameters, |p| loss(&network, p, &input, &weights, &workspace), &case);
+        agrees(&by_input, &input, |x| loss(&network, &parameters, x, &weights, &workspace), &case);
+
+        let mut by_last_input = vec![0.0; 3];
+        network.backward(&parameters, &input, &mut workspace, None, Some(&mut by_last_input));
+        for (row, last) in by_last_input.iter().enumerate() {
+            // The shapes differ, so sums may be taken in another order.
+            assert!((last - by_input[4 * row + 3]).abs() < 1e-6);
+        }
+        let mut selected = network.workspace(3);
+        selected.select(&workspace, &[2, 0]);
+        let slopes = [weights[4], weights[5], weights[0], weights[1]];
+        selected.output_gradient_mut()[..4].copy_from_slice(&slopes);
+        let mut by_selected_input = [0.0; 8];
+        network.backward(&parameters, &[], &mut selected, None, Some(&mut by_selected_input));
+        for (found, expected) in by_selected_input.iter().zip(by_input[8..].iter().chain(&by_input[..4])) {
+            assert!((found - expected).abs() < 1e-6);
+        }
     }
 
     #[test]
@@ -245,60 +352,11 @@ mod tests {
     #[test]
     fn gradients_agree_with_finite_differences() {
         for activation in [Activation::Relu, Activation::Tanh, Activation::Elu] {
-            let network = Mlp::new(4, &[7, 5], 2, activation);
-            let mut stream = Stream::new(7, "gradient test");
-            let mut parameters = network.initial_parameters(&mut stream);
-            let mut input: Vec<f32> = (0..12).map(|_| stream.normal()).collect();
-            let weights: Vec<f32> = (0..6).map(|_| stream.normal()).collect();
-            let mut workspace = network.workspace(3);
-            network.forward(&parameters, &input, &mut workspace);
-            workspace.output_gradient_mut().copy_from_slice(&weights);
-            let mut by_parameters = vec![0.0; network.parameter_count()];
-            let mut by_input = vec![0.0; 12];
-            network.backward(
-                &parameters,
-                &input,
-                &mut workspace,
-                Some(&mut by_parameters),
-                Some(&mut by_input),
-            );
-            let step = 1e-3;
-            for index in 0..parameters.len() {
-                let original = parameters[index];
-                parameters[index] = original + step;
-                let above = loss(&network, &parameters, &input, &weights);
-                parameters[index] = original - step;
-                let below = loss(&network, &parameters, &input, &weights);
-                parameters[index] = original;
-                let numeric = (above - below) / (2.0 * f64::from(step));
-                assert!((numeric - f64::from(by_parameters[index])).abs() < 2e-3, "{activation:?} {index}");
-            }
-            let mut by_last_input = vec![0.0; 3];
-            network.backward(&parameters, &input, &mut workspace, None, Some(&mut by_last_input));
-            for (row, last) in by_last_input.iter().enumerate() {
-                // The shapes differ, so sums may be taken in another order.
-                assert!((last - by_input[4 * row + 3]).abs() < 1e-6);
-            }
-            let mut selected = network.workspace(3);
-            selected.select(&workspace, &[2, 0]);
-            selected.output_gradient_mut()[..4]
-                .copy_from_slice(&[weights[4], weights[5], weights[0], weights[1]]);
-            let mut by_selected_input = [0.0; 8];
-            network.backward(&parameters, &[], &mut selected, None, Some(&mut by_selected_input));
-            for (found, expected) in by_selected_input.iter().zip(by_input[8..].iter().chain(&by_input[..4]))
-            {
-                assert!((found - expected).abs() < 1e-6);
-            }
-            for index in 0..input.len() {
-                let original = input[index];
-                input[index] = original + step;
-                let above = loss(&network, &parameters, &input, &weights);
-                input[index] = original - step;
-                let below = loss(&network, &parameters, &input, &weights);
-                input[index] = original;
-                let numeric = (above - below) / (2.0 * f64::from(step));
-                assert!((numeric - f64::from(by_input[index])).abs() < 2e-3, "{activation:?} {index}");
-            }
+            gradients_agree(activation, Regularization::default());
+        }
+        for (layer_norm, dropout) in [(true, 0.0), (false, 0.3), (true, 0.3)] {
+            // Smooth: a kink within the step would be no fault of the gradient.
+            gradients_agree(Activation::Tanh, Regularization { layer_norm, dropout });
         }
     }
 }

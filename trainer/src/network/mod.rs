@@ -7,3 +7,4 @@ pub mod activation;
 pub mod matrix;
 pub mod mlp;
 mod orthogonal;
+pub mod regularizer;

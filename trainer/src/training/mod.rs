@@ -10,7 +10,7 @@ mod on_policy;
 mod state;
 
 pub use metric::Metric;
-pub(crate) use off_policy::{OffPolicy, OffPolicySettings};
+pub(crate) use off_policy::{OffPolicy, OffPolicySettings, Surroundings};
 pub(crate) use on_policy::{OnPolicy, OnPolicySettings};
 pub(crate) use state::Network;
 pub use state::StateError;
@@ -18,10 +18,13 @@ pub use state::StateError;
 use crate::action_space::{ActionSpaceError, check_action_space};
 use crate::actor::TrainedActor;
 use crate::algorithm::a2c::A2c;
+use crate::algorithm::ddpg::Ddpg;
+use crate::algorithm::dqn::Dqn;
 use crate::algorithm::npg::Npg;
 use crate::algorithm::ppo::Ppo;
 use crate::algorithm::reinforce::Reinforce;
 use crate::algorithm::sac::Sac;
+use crate::algorithm::td3::Td3;
 use crate::algorithm::trpo::Trpo;
 use crate::config::{AlgorithmConfig, RunConfig, TrainingConfig};
 use crate::evaluation::{Evaluation, EvaluationError, evaluate_image};
@@ -216,38 +219,49 @@ pub fn train(
 fn start<'r>(task: &Task, config: &'r TrainingConfig) -> Result<Box<dyn Loop + 'r>, TrainingError> {
     check_action_space(task, config.algorithm.algorithm())?;
     let run = &config.training;
-    match &config.algorithm {
+    let around = |privileged| Surroundings::new(task, run.environments, privileged);
+    let rollouts = |steps| rollout_shape(task, run, steps);
+    let (action_size, seed) = (task.action_size(), run.seed);
+    Ok(match &config.algorithm {
         AlgorithmConfig::Sac(sac) => {
-            let learner =
-                Sac::new(sac, task.observation_size(), task.action_size(), run.environments, run.seed);
-            Ok(Box::new(OffPolicyLoop::new(task, run, learner)?))
+            let learner = Sac::new(sac, around(sac.privileged_critic), seed);
+            Box::new(OffPolicyLoop::new(task, run, learner)?)
+        }
+        AlgorithmConfig::Td3(td3) => {
+            let learner = Td3::new(td3, around(td3.privileged_critic), seed);
+            Box::new(OffPolicyLoop::new(task, run, learner)?)
+        }
+        AlgorithmConfig::Ddpg(ddpg) => {
+            let learner = Ddpg::new(ddpg, around(ddpg.privileged_critic), seed);
+            Box::new(OffPolicyLoop::new(task, run, learner)?)
+        }
+        AlgorithmConfig::Dqn(dqn) => {
+            let rows = task.discrete_actions().unwrap_or_default();
+            let learner = Dqn::new(dqn, rows, around(false), seed);
+            Box::new(OffPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Ppo(ppo) => {
-            let shape = rollout_shape(task, run, ppo.steps_per_environment);
-            let learner = Ppo::new(ppo, shape, task.action_size(), run.seed);
-            Ok(Box::new(OnPolicyLoop::new(task, run, learner)?))
+            let learner = Ppo::new(ppo, rollouts(ppo.steps_per_environment), action_size, seed);
+            Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::A2c(a2c) => {
-            let shape = rollout_shape(task, run, a2c.steps_per_environment);
-            let learner = A2c::new(a2c, shape, task.action_size(), run.seed);
-            Ok(Box::new(OnPolicyLoop::new(task, run, learner)?))
+            let learner = A2c::new(a2c, rollouts(a2c.steps_per_environment), action_size, seed);
+            Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Trpo(trpo) => {
-            let shape = rollout_shape(task, run, trpo.steps_per_environment);
-            let learner = Trpo::new(trpo, shape, task.action_size(), run.seed);
-            Ok(Box::new(OnPolicyLoop::new(task, run, learner)?))
+            let learner = Trpo::new(trpo, rollouts(trpo.steps_per_environment), action_size, seed);
+            Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Npg(npg) => {
-            let shape = rollout_shape(task, run, npg.steps_per_environment);
-            let learner = Npg::new(npg, shape, task.action_size(), run.seed);
-            Ok(Box::new(OnPolicyLoop::new(task, run, learner)?))
+            let learner = Npg::new(npg, rollouts(npg.steps_per_environment), action_size, seed);
+            Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Reinforce(reinforce) => {
-            let shape = rollout_shape(task, run, reinforce.steps_per_environment);
-            let learner = Reinforce::new(reinforce, shape, task.action_size(), run.seed);
-            Ok(Box::new(OnPolicyLoop::new(task, run, learner)?))
+            let shape = rollouts(reinforce.steps_per_environment);
+            let learner = Reinforce::new(reinforce, shape, action_size, seed);
+            Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
-    }
+    })
 }
 
 /// What an on-policy algorithm collects between two rounds of learning.

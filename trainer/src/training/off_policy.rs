@@ -2,16 +2,23 @@
 //!
 //! [`OffPolicyLoop`] knows no algorithm's equations; an [`OffPolicy`] learner knows no environments, files or clocks.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
+use crate::action_space::ActionSpace;
 use crate::actor::TrainedActor;
 use crate::config::RunConfig;
 use crate::normalizer::Normalizer;
 use crate::parallel::Workers;
 use crate::random::Stream;
-use crate::replay::{Batch, Replay, Transition};
+use crate::replay::{Batch, End, NStep, Replay, Step, TransitionSizes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sinew_sim::{Randomization, SimError, Task, VecEnv};
+
+/// What the privileged values' deviations are held above: they never reach a robot, so this only keeps a constant finite.
+const PRIVILEGED_FLOOR: f32 = 1e-4;
 
 /// A learner that takes batches of transitions, whoever's actions they hold.
 pub(crate) trait OffPolicy {
@@ -20,10 +27,18 @@ pub(crate) trait OffPolicy {
 
     /// How it wants its transitions.
     fn settings(&self) -> OffPolicySettings;
-    /// Exploring actions `[environments, action]` for `observations [environments, observation]`, normalized.
-    fn explore(&mut self, observations: &[f32], noise: &mut Stream, actions: &mut [f32]);
+    /// Exploring choices `[environments, choice]` for `observations [environments, observation]`, normalized; `progress` is the
+    /// share of the run that is done.
+    fn explore(&mut self, observations: &[f32], progress: f32, noise: &mut Stream, choices: &mut [f32]);
+    /// One environment's episode is over: exploration that has a memory forgets.
+    fn end_episode(&mut self, _environment: usize) {}
     /// One update on a batch of normalized observations; every learning rate is scaled by `rate_scale`.
     fn update(&mut self, batch: &Batch, rate_scale: f32, workers: &Workers);
+    /// How far off each value of the last update's batch was, `[batch]`.
+    fn errors(&self) -> &[f32];
+    /// What the last update's values were to be, `[batch]`.
+    #[cfg(test)]
+    fn targets(&self) -> &[f32];
     /// Of the last update; one that is not finite ends the run.
     fn metrics(&self) -> Vec<Metric>;
     /// Whether the last update's losses are finite.
@@ -38,13 +53,30 @@ pub(crate) trait OffPolicy {
     fn restore(&mut self, state: Self::State) -> Result<(), StateError>;
 }
 
+/// What a learner acts in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surroundings {
+    /// Environments that it chooses for at a time.
+    pub(crate) environments: usize,
+    /// Of what it learns from; without privileged values where its critics are not to see them.
+    pub(crate) sizes: TransitionSizes,
+}
+
 /// How a learner wants its transitions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OffPolicySettings {
+    /// Discount per step.
+    pub(crate) gamma: f32,
+    /// Steps that a transition spans.
+    pub(crate) n_step: usize,
     /// Transitions in one update.
     pub(crate) batch_size: usize,
     /// Transitions kept.
     pub(crate) replay_capacity: usize,
+    /// How much errors matter for what is drawn; 0 draws uniformly.
+    pub(crate) priority_exponent: f32,
+    /// How much of that bias weights take back at the start.
+    pub(crate) importance_exponent: f32,
     /// Environment steps with uniformly random actions before learning starts.
     pub(crate) start_steps: u64,
     /// Updates per environment step.
@@ -53,6 +85,18 @@ pub(crate) struct OffPolicySettings {
     pub(crate) final_learning_rate_share: f32,
     /// Whether observations are normalized by running statistics.
     pub(crate) normalize_observations: bool,
+    /// Whether critics see what the task reveals to them alone.
+    pub(crate) privileged_critic: bool,
+    /// Whether exploration follows the share of the run that is done.
+    pub(crate) explores_by_progress: bool,
+}
+
+/// What is seen of all environments at one time, raw.
+struct Seen {
+    /// `[environments, observation]`.
+    observations: Vec<f32>,
+    /// `[environments, privileged]`; empty where no critic is to see it.
+    privileged: Vec<f32>,
 }
 
 /// Collects transitions with one learner and learns from them.
@@ -61,15 +105,21 @@ pub(crate) struct OffPolicyLoop<'r, L> {
     settings: OffPolicySettings,
     workers: Workers,
     environments: VecEnv,
+    action_space: ActionSpace,
     learner: L,
     normalizer: Normalizer,
+    privileged_normalizer: Normalizer,
+    n_step: NStep,
     replay: Replay,
     batch: Batch,
     exploration: Stream,
     sampling: Stream,
-    /// `[environments, observation]`: what the present actions were chosen for, raw.
-    observations: Vec<f32>,
+    /// What the present actions were chosen for.
+    seen: Seen,
     normalized: Vec<f32>,
+    /// `[environments, choice]`: as learned about.
+    choices: Vec<f32>,
+    /// `[environments, action]`: as done.
     actions: Vec<f32>,
     steps: u64,
     /// Updates owed to the steps made so far; its whole part is done next.
@@ -85,13 +135,28 @@ struct OffPolicyState<S> {
     sampling: Stream,
     steps: u64,
     updates_due: f64,
+    privileged_normalizer: Normalizer,
+    /// Steps that are in no stored transition yet.
+    n_step: NStep,
+}
+
+impl Surroundings {
+    /// A task's, for critics that may see what it reveals to them alone, or may not.
+    pub(crate) fn new(task: &Task, environments: usize, privileged_critic: bool) -> Self {
+        let sizes = TransitionSizes {
+            observation: task.observation_size(),
+            privileged: if privileged_critic { task.privileged_size() } else { 0 },
+            action: ActionSpace::of(task).choice_size(),
+        };
+        Self { environments, sizes }
+    }
 }
 
 impl<'r, L: OffPolicy> OffPolicyLoop<'r, L> {
     pub(crate) fn new(task: &Task, run: &'r RunConfig, learner: L) -> Result<Self, SimError> {
         let (count, seed) = (run.environments, run.seed);
-        let (observation_size, action_size) = (task.observation_size(), task.action_size());
         let settings = learner.settings();
+        let Surroundings { sizes, .. } = Surroundings::new(task, count, settings.privileged_critic);
         // Stepping takes less time than learning here, and a second set of threads would fight the first for cores.
         let mut environments = VecEnv::new(task, Randomization::Training, count, seed, 1)?;
         environments.reset()?;
@@ -100,34 +165,47 @@ impl<'r, L: OffPolicy> OffPolicyLoop<'r, L> {
             settings,
             workers: Workers::new(run.threads),
             environments,
+            action_space: ActionSpace::of(task),
             learner,
             normalizer: Normalizer::new(task.observation_floor()),
-            replay: Replay::new(settings.replay_capacity, observation_size, action_size),
-            batch: Batch::new(settings.batch_size, observation_size, action_size),
+            privileged_normalizer: Normalizer::new(&vec![PRIVILEGED_FLOOR; sizes.privileged]),
+            n_step: NStep::new(settings.n_step, settings.gamma, count, sizes),
+            replay: Replay::new(settings.replay_capacity, sizes, settings.priority_exponent),
+            batch: Batch::new(settings.batch_size, sizes),
             exploration: Stream::new(seed, "exploration"),
             sampling: Stream::new(seed, "replay"),
-            observations: vec![0.0; count * observation_size],
-            normalized: vec![0.0; count * observation_size],
-            actions: vec![0.0; count * action_size],
+            seen: Seen {
+                observations: vec![0.0; count * sizes.observation],
+                privileged: vec![0.0; count * sizes.privileged],
+            },
+            normalized: vec![0.0; count * sizes.observation],
+            choices: vec![0.0; count * sizes.action],
+            actions: vec![0.0; count * task.action_size()],
             steps: 0,
             updates_due: 0.0,
             episodes: Episodes::new(),
         })
     }
 
+    /// The share of the run that is done.
+    fn progress(&self) -> f32 {
+        self.steps as f32 / self.run.steps as f32
+    }
+
     /// One step of every environment.
     fn collect(&mut self) -> Result<(), SimError> {
-        self.observations.copy_from_slice(self.environments.observations());
-        if self.settings.normalize_observations {
-            self.normalizer.record(&self.observations);
-        }
+        self.look();
         if self.steps < self.settings.start_steps {
-            self.actions.iter_mut().for_each(|action| *action = self.exploration.uniform(-1.0, 1.0));
+            self.action_space.draw(&mut self.exploration, &mut self.choices);
         } else {
-            self.normalized.copy_from_slice(&self.observations);
-            self.normalizer.apply(&mut self.normalized);
-            self.learner.explore(&self.normalized, &mut self.exploration, &mut self.actions);
+            self.normalized.copy_from_slice(&self.seen.observations);
+            if self.settings.normalize_observations {
+                self.normalizer.apply(&mut self.normalized);
+            }
+            let progress = self.progress();
+            self.learner.explore(&self.normalized, progress, &mut self.exploration, &mut self.choices);
         }
+        self.action_space.actions(&self.choices, &mut self.actions);
         self.environments.step(&self.actions)?;
         self.store();
         self.episodes.record(&mut self.environments);
@@ -138,45 +216,98 @@ impl<'r, L: OffPolicy> OffPolicyLoop<'r, L> {
         Ok(())
     }
 
+    /// Keeps what is seen now, since a step overwrites it.
+    fn look(&mut self) {
+        self.seen.observations.copy_from_slice(self.environments.observations());
+        if !self.seen.privileged.is_empty() {
+            self.seen.privileged.copy_from_slice(self.environments.privileged());
+        }
+        if self.settings.normalize_observations {
+            self.normalizer.record(&self.seen.observations);
+            self.privileged_normalizer.record(&self.seen.privileged);
+        }
+    }
+
     fn store(&mut self) {
-        let observation_size = self.observations.len() / self.run.environments;
-        let action_size = self.actions.len() / self.run.environments;
-        for environment in 0..self.run.environments {
-            if self.environments.faulted()[environment] {
-                continue;
+        let count = self.run.environments;
+        let row = |values: &[f32], environment: usize| {
+            let width = values.len() / count;
+            environment * width..(environment + 1) * width
+        };
+        let environments = &self.environments;
+        // Critics that are not to see it get rows of no values.
+        let final_privileged =
+            if self.seen.privileged.is_empty() { &[] } else { environments.final_privileged() };
+        for environment in 0..count {
+            let end = end_of(environments, environment);
+            let observation = row(&self.seen.observations, environment);
+            let privileged = row(&self.seen.privileged, environment);
+            let step = Step {
+                observation: &self.seen.observations[observation.clone()],
+                privileged: &self.seen.privileged[privileged.clone()],
+                action: &self.choices[row(&self.choices, environment)],
+                reward: environments.rewards()[environment],
+                next_observation: &environments.final_observations()[observation],
+                next_privileged: &final_privileged[privileged],
+                end,
+            };
+            self.n_step.push(environment, &step, &mut self.replay);
+            if end != End::None {
+                self.learner.end_episode(environment);
             }
-            let observation = environment * observation_size..(environment + 1) * observation_size;
-            let action = environment * action_size..(environment + 1) * action_size;
-            self.replay.push(&Transition {
-                observation: &self.observations[observation.clone()],
-                action: &self.actions[action],
-                reward: self.environments.rewards()[environment],
-                next_observation: &self.environments.final_observations()[observation],
-                terminated: self.environments.terminated()[environment],
-            });
         }
     }
 
     /// The updates that are due.
     fn learn(&mut self) -> Result<(), TrainingError> {
+        if self.replay.is_empty() {
+            return Ok(());
+        }
         let updates = self.updates_due as u64;
         self.updates_due -= updates as f64;
         if self.settings.normalize_observations {
             self.normalizer.refresh();
+            self.privileged_normalizer.refresh();
         }
-        let done = self.steps as f32 / self.run.steps as f32;
+        let done = self.progress();
         let rate_scale = 1.0 - done * (1.0 - self.settings.final_learning_rate_share);
+        let importance = self.settings.importance_exponent;
+        let importance = importance + done * (1.0 - importance);
         for _ in 0..updates {
-            self.replay.sample(&mut self.sampling, &mut self.batch);
-            self.normalizer.apply(&mut self.batch.observations);
-            self.normalizer.apply(&mut self.batch.next_observations);
+            self.draw(importance);
             self.learner.update(&self.batch, rate_scale, &self.workers);
+            self.replay.reprioritize(&self.batch, self.learner.errors());
         }
         if self.learner.is_finite() {
             Ok(())
         } else {
             Err(TrainingError::diverged(self.steps, &self.learner.metrics()))
         }
+    }
+
+    /// A batch, normalized where the run normalizes.
+    fn draw(&mut self, importance: f32) {
+        let batch = &mut self.batch;
+        self.replay.sample(&mut self.sampling, importance, batch);
+        if self.settings.normalize_observations {
+            self.normalizer.apply(&mut batch.observations);
+            self.normalizer.apply(&mut batch.next_observations);
+            self.privileged_normalizer.apply(&mut batch.privileged);
+            self.privileged_normalizer.apply(&mut batch.next_privileged);
+        }
+    }
+}
+
+/// How an environment's last step left its episode.
+fn end_of(environments: &VecEnv, environment: usize) -> End {
+    if environments.faulted()[environment] {
+        End::Faulted
+    } else if environments.terminated()[environment] {
+        End::Terminated
+    } else if environments.truncated()[environment] {
+        End::Truncated
+    } else {
+        End::None
     }
 }
 
@@ -224,7 +355,10 @@ impl<L: OffPolicy> Loop for OffPolicyLoop<'_, L> {
     }
 
     fn follows_total_steps(&self) -> bool {
-        self.settings.final_learning_rate_share != 1.0
+        let settings = &self.settings;
+        settings.explores_by_progress
+            || settings.final_learning_rate_share != 1.0
+            || (settings.priority_exponent > 0.0 && settings.importance_exponent != 1.0)
     }
 
     fn state(&self) -> Result<Vec<u8>, StateError> {
@@ -234,12 +368,18 @@ impl<L: OffPolicy> Loop for OffPolicyLoop<'_, L> {
             sampling: self.sampling.clone(),
             steps: self.steps,
             updates_due: self.updates_due,
+            privileged_normalizer: self.privileged_normalizer.clone(),
+            n_step: self.n_step.clone(),
         })?)
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), StateError> {
         let state: OffPolicyState<L::State> = postcard::from_bytes(state)?;
         self.learner.restore(state.learner)?;
+        self.n_step.restore(state.n_step)?;
+        let (expected, found) = (&mut self.privileged_normalizer, state.privileged_normalizer);
+        StateError::check_length("privileged statistics", expected.mean().len(), found.mean().len())?;
+        *expected = found;
         self.exploration = state.exploration;
         self.sampling = state.sampling;
         self.steps = state.steps;

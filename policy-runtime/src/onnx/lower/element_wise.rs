@@ -1,7 +1,7 @@
 //! Operators that work value by value.
 
 use super::super::attribute::Attributes;
-use super::{Lowering, Operand, Vector, broadcast, floats};
+use super::{CHOICE, Lowering, Operand, Vector, broadcast, floats};
 use crate::kernel::{Activation, Binary};
 use tract_onnx::pb::NodeProto;
 
@@ -15,6 +15,9 @@ impl Lowering<'_> {
         let (source, tensor, constant_first) = match (side(0)?, side(1)?) {
             (Operand::Vector(source), Operand::Constant(tensor)) => (source, tensor, false),
             (Operand::Constant(tensor), Operand::Vector(source)) => (source, tensor, true),
+            (Operand::Choice(_), _) | (_, Operand::Choice(_)) => {
+                return Err(format!("an input is the place of a largest value, {CHOICE}"));
+            }
             (Operand::Vector(_), Operand::Vector(_)) => {
                 return Err("both inputs depend on the observation; expected one constant".to_owned());
             }

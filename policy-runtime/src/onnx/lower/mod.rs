@@ -4,6 +4,7 @@
 //! [`Vector`] flows from the input through the nodes; everything else must be a constant. Whatever does not fit is
 //! refused with the node, its operator and what would be needed.
 
+mod choice;
 mod dense;
 mod element_wise;
 mod shape;
@@ -20,7 +21,7 @@ use tract_onnx::pb::{ModelProto, NodeProto};
 const MAX_WEIGHTS: usize = 64 << 20;
 
 /// Operators that lower, for the error that names them.
-const OPERATORS: &str = "Add, Clip, Constant, Div, Elu, Flatten, Gemm, Identity, LeakyRelu, MatMul, Mul, Relu, \
+const OPERATORS: &str = "Add, ArgMax, Clip, Constant, Div, Elu, Flatten, Gather, Gemm, Identity, LeakyRelu, MatMul, Mul, Relu, \
                          Reshape, Sigmoid, Softplus, Squeeze, Sub, Tanh";
 
 /// A value that depends on the observation: `[n]`, or `[batch, n]` with the batch of one that the runtime runs.
@@ -30,11 +31,22 @@ struct Vector {
     rank: usize,
 }
 
+/// The place of a vector's largest value: `[batch]` or a scalar, or with the axis kept one dimension more.
+#[derive(Clone, Copy, Debug)]
+struct Choice {
+    values: Value,
+    rank: usize,
+}
+
 #[derive(Clone, Debug)]
 enum Operand {
     Vector(Vector),
+    Choice(Choice),
     Constant(Rc<Tensor>),
 }
+
+/// What a [`Choice`] is for.
+const CHOICE: &str = "which only Gather takes, from a constant table";
 
 /// Lowers a model's graph.
 pub(super) fn lower(model: &ModelProto) -> Result<Program, OnnxError> {
@@ -114,6 +126,8 @@ impl<'m> Lowering<'m> {
         let vector = match node.op_type.as_str() {
             "Constant" => return shape::constant(node).map(|tensor| Operand::Constant(Rc::new(tensor))),
             "Identity" => return self.identity(node),
+            "ArgMax" => return self.arg_max(node).map(Operand::Choice),
+            "Gather" => self.gather(node)?,
             "Gemm" => self.gemm(node)?,
             "MatMul" => self.matrix_product(node)?,
             "Add" | "Sub" | "Mul" | "Div" => self.with_constant(node)?,
@@ -143,6 +157,9 @@ impl<'m> Lowering<'m> {
     fn vector(&self, node: &NodeProto, position: usize) -> Result<Vector, String> {
         match self.operand(node, position)? {
             Some(Operand::Vector(vector)) => Ok(vector),
+            Some(Operand::Choice(_)) => {
+                Err(format!("input {position} is the place of a largest value, {CHOICE}"))
+            }
             Some(Operand::Constant(_)) => Err(format!(
                 "input {position} is a constant, expected a value that depends on the observation"
             )),
@@ -153,7 +170,7 @@ impl<'m> Lowering<'m> {
     fn constant(&self, node: &NodeProto, position: usize) -> Result<Option<Rc<Tensor>>, String> {
         match self.operand(node, position)? {
             Some(Operand::Constant(tensor)) => Ok(Some(tensor)),
-            Some(Operand::Vector(_)) => {
+            Some(Operand::Vector(_) | Operand::Choice(_)) => {
                 Err(format!("input {position} depends on the observation, expected a constant"))
             }
             None => Ok(None),
@@ -163,6 +180,7 @@ impl<'m> Lowering<'m> {
     fn output(&self, name: &str, what: &'static str) -> Result<Value, OnnxError> {
         match self.operands.get(name) {
             Some(Operand::Vector(vector)) => Ok(vector.value),
+            Some(Operand::Choice(_)) => Err(unfit(what, "a vector", "the place of a largest value")),
             Some(Operand::Constant(_)) => Err(unfit(what, "a function of the observation", "a constant")),
             None => Err(unfit(what, "computed by a node", &format!("no node that gives {name:?}"))),
         }

@@ -1,0 +1,189 @@
+use super::*;
+use crate::algorithm::ddpg::{Ddpg, DdpgConfig};
+use crate::algorithm::dqn::{Dqn, DqnConfig};
+use crate::algorithm::sac::{Sac, SacConfig};
+use crate::algorithm::td3::{Td3, Td3Config};
+use crate::exploration::NoiseKind;
+
+/// A built-in task with some of its text replaced.
+fn altered(name: &str, replacements: &[(&str, &str)]) -> Task {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../sim/tasks");
+    let mut text = std::fs::read_to_string(format!("{folder}/{name}.toml")).unwrap();
+    for (found, replacement) in replacements {
+        assert!(text.contains(found), "{name} holds no {found:?}");
+        text = text.replace(found, replacement);
+    }
+    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../sim/robots/");
+    let text = text.replace("model = \"", &format!("model = \"{models}"));
+    let unique = replacements.len() * 1000 + replacements.iter().map(|(_, text)| text.len()).sum::<usize>();
+    let path = std::env::temp_dir().join(format!("sinew-{name}-{unique}-{}.toml", std::process::id()));
+    std::fs::write(&path, text).unwrap();
+    let task = Task::load(path.to_str().unwrap());
+    std::fs::remove_file(&path).unwrap();
+    task.unwrap()
+}
+
+/// Cart and pole with episodes of 15 steps, of which random pushes end some earlier.
+fn short_episodes(discrete: bool) -> Task {
+    let shortened = ("training_s = 10.0", "training_s = 0.3");
+    let continuous = ("[discrete]\nactions = [[-1.0], [1.0]]", "");
+    let replacements = [shortened, continuous];
+    altered("cartpole-v1", &replacements[..if discrete { 1 } else { 2 }])
+}
+
+fn run() -> RunConfig {
+    RunConfig { steps: 2_000, seed: 3, ..RunConfig::default() }
+}
+
+fn sac(config: &SacConfig, task: &Task) -> Sac {
+    let config = SacConfig { hidden: vec![8], batch_size: 64, start_steps: 50, ..config.clone() };
+    Sac::new(&config, Surroundings::new(task, 1, config.privileged_critic), 3)
+}
+
+fn td3(task: &Task) -> Td3 {
+    let config = Td3Config { hidden: vec![8], batch_size: 64, start_steps: 50, ..Td3Config::default() };
+    Td3::new(&config, Surroundings::new(task, 1, true), 3)
+}
+
+fn ddpg(task: &Task) -> Ddpg {
+    let exploration = NoiseKind::OrnsteinUhlenbeck;
+    let config =
+        DdpgConfig { hidden: vec![8], batch_size: 64, start_steps: 50, exploration, ..DdpgConfig::default() };
+    Ddpg::new(&config, Surroundings::new(task, 1, true), 3)
+}
+
+fn dqn(task: &Task) -> Dqn {
+    let config = DqnConfig { hidden: vec![8], batch_size: 64, start_steps: 50, ..DqnConfig::default() };
+    Dqn::new(&config, task.discrete_actions().unwrap(), Surroundings::new(task, 1, false), 3)
+}
+
+/// Steps the loop, and holds every stored transition and the learner's targets against how the steps ended.
+fn bootstraps_where_the_episode_would_have_gone_on<L: OffPolicy>(task: &Task, learner: L) {
+    let run = run();
+    let mut training = OffPolicyLoop::new(task, &run, learner).unwrap();
+    let gamma = training.settings.gamma;
+    let (mut terminated, mut truncated) = (0, 0);
+    for _ in 0..400 {
+        training.advance().unwrap();
+        let newest = training.replay.newest();
+        let environments = &training.environments;
+        assert_eq!(newest.next_observation, environments.final_observations());
+        assert_eq!(newest.reward, environments.rewards()[0]);
+        let over = environments.terminated()[0];
+        assert_eq!(newest.discount, if over { 0.0 } else { gamma });
+        terminated += usize::from(over);
+        truncated += usize::from(environments.truncated()[0]);
+    }
+    assert!(terminated > 0 && truncated > 0, "{terminated} {truncated}");
+    training.draw(1.0);
+    training.learner.update(&training.batch, 1.0, &training.workers);
+    let batch = &training.batch;
+    for (row, target) in training.learner.targets().iter().enumerate() {
+        let rewarded_alone = *target == batch.rewards[row];
+        assert_eq!(rewarded_alone, batch.discounts[row] == 0.0, "{target}");
+    }
+    assert!(batch.discounts.contains(&0.0) && batch.discounts.contains(&gamma));
+}
+
+#[test]
+fn a_truncated_episode_bootstraps_and_a_terminated_one_does_not_in_every_algorithm() {
+    let task = short_episodes(false);
+    bootstraps_where_the_episode_would_have_gone_on(&task, sac(&SacConfig::default(), &task));
+    bootstraps_where_the_episode_would_have_gone_on(&task, td3(&task));
+    bootstraps_where_the_episode_would_have_gone_on(&task, ddpg(&task));
+    let task = short_episodes(true);
+    bootstraps_where_the_episode_would_have_gone_on(&task, dqn(&task));
+}
+
+/// Everything that learning has changed.
+fn whole<L: OffPolicy>(learner: &mut L) -> (Vec<Vec<f32>>, Vec<u8>) {
+    let networks = learner.networks().into_iter().map(|network| network.parameters.to_vec()).collect();
+    (networks, postcard::to_stdvec(&learner.state()).unwrap())
+}
+
+/// A loop that is restored into a fresh one has the same state, and its learner learns on as if nothing had happened.
+fn goes_on_from_its_state<L: OffPolicy>(task: &Task, fresh: impl Fn() -> L) {
+    let run = run();
+    let mut training = OffPolicyLoop::new(task, &run, fresh()).unwrap();
+    (0..101).for_each(|_| training.advance().unwrap());
+    let mut restored = OffPolicyLoop::new(task, &run, fresh()).unwrap();
+    restored.restore(&training.state().unwrap()).unwrap();
+    for (to, from) in restored.learner.networks().into_iter().zip(training.learner.networks()) {
+        assert_eq!(to.name, from.name);
+        to.parameters.copy_from_slice(from.parameters);
+    }
+    assert!(training.state().unwrap() == restored.state().unwrap());
+    let before = whole(&mut training.learner);
+    for _ in 0..3 {
+        training.draw(1.0);
+        training.learner.update(&training.batch, 1.0, &training.workers);
+        restored.learner.update(&training.batch, 1.0, &training.workers);
+    }
+    let after = whole(&mut training.learner);
+    assert!(after == whole(&mut restored.learner) && after.0 != before.0);
+    let mut choices = [[0.0], [0.0]];
+    let observation = training.normalized.clone();
+    for (learner, choices) in [&mut training.learner, &mut restored.learner].into_iter().zip(&mut choices) {
+        learner.explore(&observation, 0.5, &mut Stream::new(1, "restored"), choices);
+    }
+    assert_eq!(choices[0], choices[1]);
+}
+
+#[test]
+fn every_learner_goes_on_from_its_state_bit_for_bit() {
+    let task = short_episodes(false);
+    goes_on_from_its_state(&task, || sac(&SacConfig::default(), &task));
+    let droq = SacConfig { critic_dropout: 0.1, critic_layer_norm: true, ..SacConfig::default() };
+    goes_on_from_its_state(&task, || sac(&droq, &task));
+    goes_on_from_its_state(&task, || td3(&task));
+    goes_on_from_its_state(&task, || ddpg(&task));
+    let task = short_episodes(true);
+    goes_on_from_its_state(&task, || dqn(&task));
+}
+
+#[test]
+fn critics_see_what_is_privileged_and_the_policy_does_not() {
+    let revealing = "\n[privileged]\nrandomization = true\n\n[[joints]]";
+    let task = altered("pendulum", &[("\n[[joints]]", revealing)]);
+    assert!(task.privileged_size() > 0);
+    let run = run();
+    let learner = sac(&SacConfig { normalize_observations: true, ..SacConfig::default() }, &task);
+    let mut training = OffPolicyLoop::new(&task, &run, learner).unwrap();
+    for _ in 0..210 {
+        let seen = training.environments.privileged().to_vec();
+        training.advance().unwrap();
+        let newest = training.replay.newest();
+        assert_eq!(newest.privileged, seen);
+        assert_eq!(newest.next_privileged, training.environments.final_privileged());
+    }
+    training.draw(1.0);
+    let metrics = |training: &OffPolicyLoop<Sac>| training.learner.metrics()[0].value;
+    training.learner.update(&training.batch, 1.0, &training.workers);
+    assert!(metrics(&training).is_finite());
+    let before = training.learner.targets().to_vec();
+    training.batch.next_privileged.iter_mut().for_each(|value| *value += 1.0);
+    training.learner.update(&training.batch, 1.0, &training.workers);
+    assert_ne!(training.learner.targets(), before);
+    let image = training.actor().image(&task).unwrap();
+    assert_eq!(image.image().unwrap().input_size(), task.observation_size());
+    // Without, nothing of it is stored.
+    let blind = sac(&SacConfig { privileged_critic: false, ..SacConfig::default() }, &task);
+    let mut training = OffPolicyLoop::new(&task, &run, blind).unwrap();
+    training.advance().unwrap();
+    assert!(training.replay.newest().privileged.is_empty());
+}
+
+#[test]
+fn prioritized_n_step_runs_are_the_same_for_any_number_of_threads() {
+    let task = short_episodes(false);
+    let config = SacConfig { priority_exponent: 0.6, n_step: 3, ..SacConfig::default() };
+    let state_with = |threads| {
+        let run = RunConfig { threads, ..run() };
+        let mut training = OffPolicyLoop::new(&task, &run, sac(&config, &task)).unwrap();
+        (0..150).for_each(|_| training.advance().unwrap());
+        assert!(training.batch.weights.iter().any(|weight| *weight != 1.0));
+        let weights = training.batch.weights.clone();
+        (weights, whole(&mut training.learner))
+    };
+    assert!(state_with(1) == state_with(2));
+}
