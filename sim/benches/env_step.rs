@@ -1,6 +1,6 @@
 //! What the robot layer costs: one policy period of an environment (sensors, delays, actuators, observation, reward, randomization)
-//! beside as many bare steps of rapier on the same model, and beside steps before which a force is set on every body: the least
-//! that driving bodies takes, since rapier rebuilds its solver's tables after any access to one.
+//! beside as many bare steps of rapier on the same model, and beside steps before which a force is set on every body in the plain way,
+//! after which rapier rebuilds its solver's tables: `sim/src/robot/world/force.rs` says how the environment avoids that.
 //!
 //! `cargo bench -p sinew-sim --bench env_step`. The ratio of the two is what counts: `docs/results.md`.
 

@@ -202,7 +202,8 @@ impl Env {
         let before = reward(terms, factors, Sample::Before, &self.situation());
         self.plant.step(&self.task, &self.command, &mut self.setpoints)?;
         self.step += 1;
-        if let Some(cause) = fault::cause(self.truth()) {
+        let finite = self.robot().is_none_or(SimulatedRobot::stayed_finite);
+        if let Some(cause) = fault::cause(self.truth(), finite) {
             return Ok(self.break_down(cause));
         }
         let situation = self.situation();

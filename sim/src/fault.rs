@@ -43,9 +43,9 @@ pub struct Fault {
     pub actions: Vec<f32>,
 }
 
-/// What is not physical about a state, if anything is.
-pub(crate) fn cause(truth: &Truth) -> Option<String> {
-    if !truth.is_finite() {
+/// What is not physical about a state, if anything is; `finite` is whether everything on the way to it was.
+pub(crate) fn cause(truth: &Truth, finite: bool) -> Option<String> {
+    if !finite || !truth.is_finite() {
         return Some("the state is not finite".to_owned());
     }
     let base = &truth.base;
@@ -67,13 +67,14 @@ mod tests {
     #[test]
     fn causes_name_what_is_not_physical() {
         let mut truth = Truth { joints: vec![JointState::default(); 2], ..Truth::default() };
-        assert_eq!(cause(&truth), None);
+        assert_eq!(cause(&truth, true), None);
+        assert_eq!(cause(&truth, false).unwrap(), "the state is not finite");
         truth.joints[1].velocity = -2e4;
-        assert_eq!(cause(&truth).unwrap(), "a speed of -2e4, expected at most 1e4 m/s or rad/s");
+        assert_eq!(cause(&truth, true).unwrap(), "a speed of -2e4, expected at most 1e4 m/s or rad/s");
         truth.joints[1].velocity = 9e3;
         truth.base.position_m[2] = 2e6;
-        assert_eq!(cause(&truth).unwrap(), "a distance of 2e6 m, expected at most 1e6 m");
+        assert_eq!(cause(&truth, true).unwrap(), "a distance of 2e6 m, expected at most 1e6 m");
         truth.base.velocity_m_per_s[0] = f64::NAN;
-        assert_eq!(cause(&truth).unwrap(), "the state is not finite");
+        assert_eq!(cause(&truth, true).unwrap(), "the state is not finite");
     }
 }

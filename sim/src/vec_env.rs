@@ -285,7 +285,8 @@ impl VecEnv {
         &self.finished
     }
 
-    /// Sets how difficult the terrains of one environment's episodes to come are; see [`Env::set_difficulty`].
+    /// Sets how difficult the terrains of one environment's episodes to come are; see [`Env::set_difficulty`]. Where a curriculum
+    /// moves it, it does so again when the episode ends.
     pub fn set_difficulty(&mut self, environment: usize, difficulty: Option<f64>) {
         let shards = self.shards.iter_mut().flatten();
         let mut found = shards.filter_map(|shard| shard.env_mut(environment.checked_sub(shard.first)?));

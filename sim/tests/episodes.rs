@@ -5,7 +5,7 @@
 mod support;
 
 use sinew_sim::random::Stream;
-use sinew_sim::{Env, Randomization, SimError, Task, VecEnv};
+use sinew_sim::{CustomObjective, Env, Randomization, SimError, SimulatedRobot, Situation, Task, VecEnv};
 
 /// Bits of everything that a run of random actions gives, folded into one number per environment.
 fn fingerprints(task: &Task, environments: usize, threads: usize, steps: usize) -> Vec<u64> {
@@ -275,5 +275,46 @@ fn goals_are_drawn_within_their_ranges_and_when_they_are_due() {
     for goal in &first {
         let inside = |index: usize, low: f32, high: f32| low <= goal[index] && goal[index] <= high;
         assert!(inside(0, -0.8, 0.8) && inside(1, -0.8, 0.8) && inside(2, 1.7, 3.3), "{goal:?}");
+    }
+}
+
+/// rapier puts a body that went beyond all bounds back and stops it, after which it looks like one that rests.
+#[test]
+fn a_state_that_is_not_finite_is_known_though_rapier_hides_it() {
+    for task in [Task::load("quadrotor").unwrap(), Task::load("quadruped").unwrap()] {
+        let mut robot = SimulatedRobot::new(&task, Randomization::Nominal).unwrap();
+        robot.advance(3);
+        assert!(robot.stayed_finite());
+        robot.set_external_force([1e300, 0.0, 0.0]);
+        robot.advance(1);
+        assert!(!robot.stayed_finite() || !robot.truth().is_finite(), "{}", task.name());
+        robot.reset(1, 2, 3);
+        assert!(robot.stayed_finite());
+    }
+}
+
+/// Cannot bear commands beyond 1 N m.
+#[derive(Debug)]
+struct Fragile;
+
+impl CustomObjective for Fragile {
+    fn reward(&self, situation: &Situation, from_file: f64) -> f64 {
+        assert!(situation.command[0] < 1.0, "as the test asks");
+        from_file
+    }
+}
+
+#[test]
+fn a_panic_in_one_environment_is_an_error_on_any_thread_and_nobody_waits_for_it() {
+    let task = Task::load("pendulum").unwrap().with_objective(std::sync::Arc::new(Fragile));
+    for broken in 0..4 {
+        let mut envs = VecEnv::new(&task, Randomization::Nominal, 4, 4, 2).unwrap();
+        envs.reset().unwrap();
+        envs.step(&[0.0; 4]).unwrap();
+        let mut actions = [0.0; 4];
+        actions[broken] = 1.0;
+        let error = envs.step(&actions).unwrap_err();
+        assert!(matches!(error, SimError::WorkerLost { .. }), "{error}");
+        assert!(envs.step(&[0.0; 4]).is_err() && envs.reset().is_err());
     }
 }

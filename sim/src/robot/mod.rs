@@ -57,6 +57,8 @@ pub struct SimulatedRobot {
     truth: Truth,
     speed_clips: Vec<Option<f64>>,
     external_force_n: [f64; 3],
+    /// Whether everything stayed finite in this episode.
+    finite: bool,
     physics_steps: u64,
     /// The physics step at which the next policy period begins.
     next_period: u64,
@@ -107,6 +109,7 @@ impl SimulatedRobot {
             truth,
             speed_clips: task.speed_clips(),
             external_force_n: [0.0; 3],
+            finite: true,
             physics_steps: 0,
             next_period: 0,
             terrain: 0,
@@ -163,6 +166,7 @@ impl SimulatedRobot {
         self.world.read_watched(model, Since::Start, &mut self.truth);
         self.truth.efforts.fill(0.0);
         self.external_force_n = [0.0; 3];
+        self.finite = true;
         self.physics_steps = 0;
         self.next_period = 0;
         for (index, motor) in self.motors.iter_mut().enumerate() {
@@ -234,7 +238,7 @@ impl SimulatedRobot {
         }
         self.push_motors();
         let Some(model) = self.task.model() else { return };
-        self.world.step();
+        self.finite &= self.world.step();
         self.world.read(model, &mut self.truth);
         self.world.read_watched(model, Since::Step, &mut self.truth);
         self.physics_steps += 1;
@@ -334,6 +338,12 @@ impl SimulatedRobot {
     /// The true state.
     pub fn truth(&self) -> &Truth {
         &self.truth
+    }
+
+    /// Whether everything stayed finite in this episode. A body that did not is put back to where it was and stands still: the true
+    /// state does not show it.
+    pub fn stayed_finite(&self) -> bool {
+        self.finite
     }
 
     /// How difficult the terrains of the episodes to come are, from 0 to 1; absent where the task's range says it.

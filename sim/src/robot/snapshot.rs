@@ -71,6 +71,8 @@ impl SimulatedRobot {
         self.stream = state.stream.clone();
         self.truth.clone_from(&state.truth);
         self.external_force_n = state.external_force_n;
+        // What broke down has ended its episode.
+        self.finite = true;
         self.physics_steps = state.physics_steps;
         self.next_period = state.next_period;
         self.terrain = state.terrain as usize;

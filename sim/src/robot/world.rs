@@ -194,10 +194,15 @@ impl World {
         }
     }
 
-    /// Advances by one physics step.
-    pub(crate) fn step(&mut self) {
+    /// Advances by one physics step; whether everything stayed finite. What did not, rapier puts back to where it was and stops.
+    pub(crate) fn step(&mut self) -> bool {
         self.physics.step();
         self.announced = false;
+        let finite = self.physics.quarantine().is_empty();
+        if !finite {
+            self.announce();
+        }
+        finite
     }
 
     /// Present gravity, world frame.

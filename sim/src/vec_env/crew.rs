@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 
 /// More let threads even out what environments cost; each costs two hand-overs of a tenth of a microsecond.
 const SHARDS_PER_THREAD: usize = 4;
-/// Polls before a thread sleeps: about 50 us, longer than a policy takes to answer, and shorter than an update.
+/// Polls before a thread sleeps: about a tenth of a millisecond, longer than a small policy takes to answer.
 const POLLS_BEFORE_SLEEP: u32 = 2000;
 /// Polls after which a thread lets others have its core, should there be fewer cores than threads.
 const POLLS_BEFORE_YIELD: u32 = 100;
@@ -84,20 +84,16 @@ impl Crew {
 
     /// Steps what nobody has begun, and waits for the rest.
     fn bring_in(&self, shards: &mut [Option<Box<Shard>>], mut away: usize) -> Result<(), SimError> {
-        while let Some(mut shard) = take(0, &self.waiting) {
-            shard.step();
-            away -= 1;
-            put_back(shards, shard);
-        }
         let mut outcome = Ok(());
+        while let Some(shard) = take(0, &self.waiting) {
+            away -= 1;
+            outcome = outcome.and(put_back(shards, stepped(0, shard)));
+        }
         for _ in 0..away {
             let stepped = polled(|| self.done.try_recv().ok()).map_or_else(|| self.done.recv(), Ok);
-            match stepped {
-                Ok(Stepped { shard: Some(shard), .. }) => put_back(shards, shard),
-                Ok(Stepped { worker, shard: None }) => outcome = Err(SimError::WorkerLost { worker }),
-                // Every thread is gone.
-                Err(_) => return Err(SimError::WorkerLost { worker: 1 }),
-            }
+            // Where nothing can come, every thread is gone.
+            let stepped = stepped.map_err(|_| SimError::WorkerLost { worker: 1 })?;
+            outcome = outcome.and(put_back(shards, stepped));
         }
         outcome
     }
@@ -113,18 +109,26 @@ impl Drop for Crew {
     }
 }
 
-fn put_back(shards: &mut [Option<Box<Shard>>], shard: Box<Shard>) {
+/// Steps a shard; a panic costs it, and nobody waits for what never comes.
+fn stepped(worker: usize, mut shard: Box<Shard>) -> Stepped {
+    let finished = catch_unwind(AssertUnwindSafe(|| shard.step())).is_ok();
+    Stepped { worker, shard: finished.then_some(shard) }
+}
+
+fn put_back(shards: &mut [Option<Box<Shard>>], stepped: Stepped) -> Result<(), SimError> {
+    let Stepped { worker, shard } = stepped;
+    let shard = shard.ok_or(SimError::WorkerLost { worker })?;
     let index = shard.index;
     shards[index] = Some(shard);
+    Ok(())
 }
 
 /// What a worker does until its queue is gone.
 fn work(worker: usize, waiting: &[Receiver<Box<Shard>>], outbox: &Sender<Stepped>) {
     loop {
         let next = polled(|| take(worker, waiting)).map_or_else(|| waiting[worker].recv(), Ok);
-        let Ok(mut shard) = next else { return };
-        let finished = catch_unwind(AssertUnwindSafe(|| shard.step())).is_ok();
-        if outbox.send(Stepped { worker, shard: finished.then_some(shard) }).is_err() {
+        let Ok(shard) = next else { return };
+        if outbox.send(stepped(worker, shard)).is_err() {
             return;
         }
     }

@@ -61,6 +61,8 @@ pub(crate) fn assert_runs_again(task: &Task, fault: &Fault) {
     let mut again = Env::new(task, Randomization::Training, fault.seed, fault.environment).unwrap();
     let mut observation = vec![0.0; task.observation_size()];
     again.set_ranges(&fault.ranges).unwrap();
+    again.set_lesson(&fault.lesson).unwrap();
+    again.set_difficulty(fault.difficulty);
     again.reset(fault.episode, &mut observation).unwrap();
     for action in fault.actions.chunks_exact(task.action_size()) {
         assert!(again.fault().is_none());
