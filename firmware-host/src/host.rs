@@ -86,10 +86,10 @@ pub struct Host<'a> {
     supervisor: Supervisor,
     options: HostOptions,
     hello: HostHello,
-    /// When the newest hello was sent, while an answer is awaited.
+    /// When the newest hello was sent.
     hello_us: Option<u64>,
-    /// The first hello of those that await an answer.
-    awaited_attempt: u32,
+    /// The first hello of those that await an answer, where any does.
+    awaited_attempt: Option<u32>,
     interface_hash: [u8; 32],
     ticks_per_period: u64,
     default_pose: [f32; MAX_ACTUATORS],
@@ -168,7 +168,7 @@ impl<'a> Host<'a> {
                 interface_hash,
             },
             hello_us: None,
-            awaited_attempt: 0,
+            awaited_attempt: None,
             interface_hash,
             options,
             ticks_per_period,
@@ -295,8 +295,9 @@ impl<'a> Host<'a> {
         let answers = hello.protocol == PROTOCOL_VERSION
             && hello.session == self.options.session
             && hello.interface_hash == self.interface_hash
-            && (self.awaited_attempt..=self.hello.attempt).contains(&hello.attempt)
-            && self.hello_us.is_some();
+            && self
+                .awaited_attempt
+                .is_some_and(|first| (first..=self.hello.attempt).contains(&hello.attempt));
         if !answers {
             return;
         }
@@ -306,7 +307,7 @@ impl<'a> Host<'a> {
             (self.sample, self.newest_status) = (None, 0);
             self.counters.robot_restarts += 1;
         }
-        (self.accepted, self.boot, self.hello_us) = (true, hello.boot, None);
+        (self.accepted, self.boot, self.awaited_attempt) = (true, hello.boot, None);
         self.counters.refused = None;
     }
 
@@ -337,17 +338,16 @@ impl<'a> Host<'a> {
             self.counters.rejected_samples += 1;
             return;
         }
-        let last = self.sample.as_ref().map_or(0, |sample| sample.status.sequence);
         let refused = self.assembly.refused();
         let Some(sample) = self.assembly.take(part).cloned() else {
             self.counters.rejected_samples += self.assembly.refused() - refused;
             return;
         };
-        self.newest_status = sample.status.sequence;
         self.counters.samples += 1;
-        if last > 0 {
-            self.counters.missing_samples += sample.status.sequence.saturating_sub(last + 1);
+        if self.newest_status > 0 {
+            self.counters.missing_samples += sample.status.sequence - self.newest_status - 1;
         }
+        self.newest_status = sample.status.sequence;
         if sample.status.fault != 0 {
             self.counters.robot_fault = sample.status.fault;
         }
@@ -446,9 +446,8 @@ impl<'a> Host<'a> {
         let due = self.hello_us.is_none_or(|sent_us| now_us.saturating_sub(sent_us) >= HELLO_PERIOD_US);
         if due && (silent || self.sample.is_none()) {
             self.hello.attempt = self.hello.attempt.wrapping_add(1);
-            if self.hello_us.replace(now_us).is_none() {
-                self.awaited_attempt = self.hello.attempt;
-            }
+            self.hello_us = Some(now_us);
+            self.awaited_attempt.get_or_insert(self.hello.attempt);
             let hello = ToRobot::Hello(self.hello);
             self.transmit(link, &hello);
         }

@@ -207,6 +207,16 @@ impl Host {
         writeln!(self.0.stdin.as_mut().unwrap(), "{request}").unwrap();
     }
 
+    /// Asks until the robot obeys: arming is refused before a sample has come, and while the newest says that it is stopped.
+    fn arm(&mut self, robot: &Robot) {
+        let begun = Instant::now();
+        while robot.states().last() != Some(&RobotState::Obeying) {
+            assert!(begun.elapsed() < PATIENCE, "the robot never obeyed: {:?}", robot.states());
+            self.ask("arm");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// The first line of its stdout.
     fn first_line(&mut self) -> String {
         let mut line = String::new();
@@ -223,8 +233,7 @@ impl Host {
 /// Arms, stops, finds that the stop latches, clears it, and ends.
 fn whole_session(robot: &Robot, command: Command) {
     let mut host = Host::start(command);
-    host.ask("arm");
-    robot.await_state(RobotState::Obeying);
+    host.arm(robot);
     host.ask("stop");
     robot.await_state(RobotState::Stopped);
     host.ask("arm");
@@ -232,8 +241,7 @@ fn whole_session(robot: &Robot, command: Command) {
     assert_eq!(robot.states().last(), Some(&RobotState::Stopped));
     host.ask("disarm");
     robot.await_state(RobotState::Disarmed);
-    host.ask("arm");
-    robot.await_state(RobotState::Obeying);
+    host.arm(robot);
     host.ask("quit");
     robot.await_state(RobotState::Disarmed);
     let (status, told) = host.finish();
@@ -284,8 +292,7 @@ fn a_robot_that_begins_again_is_not_armed_without_its_operator() {
     let folder = Folder::new("restart");
     let robot = Robot::start("udp:127.0.0.1:0", None);
     let mut host = Host::start(folder.host(&robot.address, &[]));
-    host.ask("arm");
-    robot.await_state(RobotState::Obeying);
+    host.arm(&robot);
     robot.restart();
     // The host is in its session again, and what it says first is stop.
     robot.await_state(RobotState::Stopped);
@@ -294,8 +301,7 @@ fn a_robot_that_begins_again_is_not_armed_without_its_operator() {
     assert_eq!(states[begun_again + 1..], [RobotState::Stopped], "{states:?}");
     host.ask("disarm");
     robot.await_state(RobotState::Disarmed);
-    host.ask("arm");
-    robot.await_state(RobotState::Obeying);
+    host.arm(&robot);
     host.ask("quit");
     let (status, told) = host.finish();
     assert_eq!(status.code(), Some(3), "{told}");
@@ -307,8 +313,7 @@ fn a_robot_whose_operator_is_gone_is_disarmed() {
     let folder = Folder::new("gone");
     let robot = Robot::start("udp:127.0.0.1:0", None);
     let mut host = Host::start(folder.host(&robot.address, &[]));
-    host.ask("arm");
-    robot.await_state(RobotState::Obeying);
+    host.arm(&robot);
     drop(host.0.stdin.take());
     robot.await_state(RobotState::Disarmed);
     assert_eq!(host.finish().0.code(), Some(0));
@@ -319,15 +324,13 @@ fn a_host_that_is_killed_leaves_a_robot_that_another_one_can_take_over() {
     let folder = Folder::new("killed");
     let robot = Robot::start("udp:127.0.0.1:0", None);
     let mut host = Host::start(folder.host(&robot.address, &[]));
-    host.ask("arm");
-    robot.await_state(RobotState::Obeying);
+    host.arm(&robot);
     host.0.kill().unwrap();
     host.0.wait().unwrap();
     robot.await_state(RobotState::Disarmed);
     assert!(robot.states().ends_with(&[RobotState::Expired, RobotState::Disarmed]), "{:?}", robot.states());
     let mut host = Host::start(folder.host(&robot.address, &[]));
-    host.ask("arm");
-    robot.await_state(RobotState::Obeying);
+    host.arm(&robot);
     host.ask("quit");
     assert_eq!(host.finish().0.code(), Some(0));
 }
@@ -346,17 +349,20 @@ fn an_operator_at_a_distance_arms_and_stops() {
         let goal = heapless::Vec::new();
         let message = Operator { session: 5, sequence, request: Some(request), valid_for_us: 0, goal };
         send(&mut station, &ToHost::Operator(message));
+        sequence
     };
-    ask(Request::Arm);
-    robot.await_state(RobotState::Obeying);
+    while robot.states().last() != Some(&RobotState::Obeying) {
+        ask(Request::Arm);
+        std::thread::sleep(Duration::from_millis(50));
+    }
     ask(Request::Stop);
     robot.await_state(RobotState::Stopped);
-    ask(Request::Disarm);
+    let last = ask(Request::Disarm);
     robot.await_state(RobotState::Disarmed);
     // The operator hears the host: its mode, and which of his messages it has.
     let (mut decoder, mut heard, mut buffer) = (Decoder::default(), 0, [0; 2048]);
     let begun = Instant::now();
-    while heard != 3 && begun.elapsed() < PATIENCE {
+    while heard != last && begun.elapsed() < PATIENCE {
         let length = station.receive(&mut buffer).unwrap();
         let mut bytes = &buffer[..length];
         while !bytes.is_empty() {
@@ -367,7 +373,7 @@ fn an_operator_at_a_distance_arms_and_stops() {
             }
         }
     }
-    assert_eq!(heard, 3);
+    assert_eq!(heard, last);
     host.ask("quit");
     assert_eq!(host.finish().0.code(), Some(0));
 }

@@ -59,6 +59,12 @@ fn options(link: &str, duration_s: f64, lockstep: bool, faults: &str) -> HilOpti
     }
 }
 
+/// A socket in the file system that no other test uses.
+fn socket(name: &str) -> String {
+    let path = std::env::temp_dir().join(format!("sinew-{name}-{}.socket", std::process::id()));
+    format!("unix:{}", path.display())
+}
+
 const BURST: &str = "[[faults]]\nat_s = 0.5\nduration_s = 0.15\nkind = \"drop\"\n";
 
 #[test]
@@ -86,7 +92,7 @@ fn another_engine_computes_the_exported_actions() {
 fn two_lockstep_runs_give_the_same_report() {
     let task = Task::load("quadrotor").unwrap();
     let image = policy(&task);
-    for link in ["inproc", "udp:127.0.0.1:0"] {
+    for link in ["inproc", "udp:127.0.0.1:0", &socket("lockstep")] {
         let fly = || run(&task, &image, &options(link, 1.0, true, BURST)).unwrap();
         let (first, second) = (fly(), fly());
         assert_eq!(first, second, "{link}");
@@ -129,7 +135,7 @@ fn damaged_doubled_and_reordered_frames_never_become_commands() {
 fn a_real_time_tick_allocates_nothing_over_any_link() {
     let task = Task::load("quadrotor").unwrap();
     let image = policy(&task);
-    for link in ["udp:127.0.0.1:0", "pty", "inproc"] {
+    for link in ["udp:127.0.0.1:0", "pty", "inproc", &socket("real-time")] {
         let report: HilReport = run(&task, &image, &options(link, 0.5, false, BURST)).unwrap();
         assert!(report.ticks > 10, "{link}: {report:?}");
         assert_eq!((report.allocations, report.interventions), (0, 0), "{link}");

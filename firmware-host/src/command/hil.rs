@@ -18,7 +18,7 @@ pub(crate) struct Hil {
     /// A built-in task, or the path of a task.toml.
     #[arg(long)]
     task: String,
-    /// udp:HOST:PORT, pty or inproc; port 0 takes a free one.
+    /// udp:HOST:PORT on loopback, unix:PATH, pty or inproc; port 0 takes a free one.
     #[arg(long, default_value = "udp:127.0.0.1:0")]
     link: LinkAddress,
     /// Virtual time: the plant owns it, and two runs give the same report.

@@ -15,7 +15,7 @@ use sinew_policy_runtime::policy_file::load_policy;
 use sinew_policy_runtime::supervisor::{Cause, Limits, Mode, Request};
 use std::io::BufRead;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 /// What the operator asks for, as one byte. Of several before a tick the largest counts, which is the most careful one.
@@ -73,19 +73,19 @@ impl Run {
         };
         let mut host = Host::new(view, &contract, &robot, options).map_err(unusable)?;
         let mut link = self.open(&robot, 1.0 / tick_period_s)?;
-        let (request, mode) = (AtomicU8::new(NOTHING), AtomicU8::new(0));
+        let (request, told) = (AtomicU8::new(NOTHING), Told::default());
         eprintln!("ready: type arm, stop, disarm or quit");
         let outcome = std::thread::scope(|scope| {
             // Ends with `quit` or with stdin, which also end the loop.
             let reader = &request;
             scope.spawn(move || read_requests(reader));
-            let flight = scope.spawn(|| self.fly(&mut host, &mut *link, tick_period_s, &request, &mode));
-            let mut told = 0;
+            let flight = scope.spawn(|| self.fly(&mut host, &mut *link, tick_period_s, &request, &told));
+            let mut known = 0;
             while !flight.is_finished() {
-                announce(&mode, &mut told);
+                told.print(&mut known);
                 std::thread::sleep(Duration::from_millis(20));
             }
-            announce(&mode, &mut told);
+            told.print(&mut known);
             flight.join().unwrap_or_else(|_| Err(failed(anyhow!("the control loop panicked"))))
         });
         print_counters(&link.counters());
@@ -120,20 +120,27 @@ impl Run {
         link: &mut dyn Link,
         tick_period_s: f64,
         request: &AtomicU8,
-        mode: &AtomicU8,
+        told: &Told,
     ) -> Outcome {
         let (rt, _guard) = prepare_thread(self.rt, None).map_err(unusable)?;
         for item in rt.items.iter().filter(|item| !item.granted) {
             eprintln!("not granted: {} ({}): {}", item.name, item.asked, item.detail);
         }
-        let mut quitting = false;
+        let (mut quitting, mut arming) = (false, false);
         let report = control_loop::run(host, link, (tick_period_s * 1e9).round() as u64, |_, host| {
-            mode.store(mode_number(host.supervisor().mode()), Ordering::Relaxed);
+            let mode = host.supervisor().mode();
+            told.mode.store(mode_number(mode), Ordering::Relaxed);
+            if std::mem::take(&mut arming) && mode == Mode::Disarmed {
+                told.arm_refused.store(true, Ordering::Relaxed);
+            }
             if quitting {
                 return Directive::Finish;
             }
             match request.swap(NOTHING, Ordering::Relaxed) {
-                ARM => Directive::Tick(Some(Request::Arm)),
+                ARM => {
+                    arming = true;
+                    Directive::Tick(Some(Request::Arm))
+                }
                 DISARM => Directive::Tick(Some(Request::Disarm)),
                 STOP => Directive::Tick(Some(Request::Stop)),
                 QUIT => {
@@ -158,14 +165,26 @@ impl Run {
     }
 }
 
-/// Tells of a new mode, on a thread that may wait for a terminal.
-fn announce(mode: &AtomicU8, told: &mut u8) {
-    const NAMES: [&str; 7] =
-        ["disarmed", "standby", "readying", "engaging", "running", "fallback", "stopped"];
-    let new = mode.load(Ordering::Relaxed);
-    if new != *told {
-        *told = new;
-        eprintln!("{}", NAMES.get(usize::from(new)).copied().unwrap_or_default());
+/// What the loop tells the operator, printed on a thread that may wait for a terminal.
+#[derive(Default)]
+struct Told {
+    mode: AtomicU8,
+    arm_refused: AtomicBool,
+}
+
+impl Told {
+    /// Prints what is new since the `known` mode.
+    fn print(&self, known: &mut u8) {
+        const NAMES: [&str; 7] =
+            ["disarmed", "standby", "readying", "engaging", "running", "fallback", "stopped"];
+        let mode = self.mode.load(Ordering::Relaxed);
+        if mode != *known {
+            *known = mode;
+            eprintln!("{}", NAMES.get(usize::from(mode)).copied().unwrap_or_default());
+        }
+        if self.arm_refused.swap(false, Ordering::Relaxed) {
+            eprintln!("not armed: no fresh sample has come, or the robot is stopped");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ pub use report::{FaultRecord, HilReport};
 use crate::control_loop::{self, Directive};
 use crate::host::{Host, HostOptions};
 use crate::link::{
-    FaultClock, FaultInjector, FaultPlan, Link, LinkAddress, LinkError, PtyLink, UdpLink, UnixLink,
+    FaultClock, FaultInjector, FaultPlan, Link, LinkAddress, LinkError, PtyLink, Traffic, UdpLink, UnixLink,
     inproc_pair,
 };
 use crate::plant::{Plant, run_in_real_time};
@@ -157,6 +157,10 @@ pub fn run(task: &Task, image: &AlignedImage, options: &HilOptions) -> Result<Hi
     };
     let host = Host::new(view, &contract, &robot, host_options)?;
     let plant = Plant::new(task, options.randomization, options.seed)?;
+    if !options.lockstep {
+        let physics_hz = 1.0 / plant.physics_period_s();
+        Traffic::new(&robot.interface(), 1.0 / tick_period_s, physics_hz).check(&options.link)?;
+    }
     let ends = Ends::open(&options.link)?;
     let clock = FaultClock::default();
     let injector = FaultInjector::new(ends.host, options.faults.clone(), options.seed, clock.clone());

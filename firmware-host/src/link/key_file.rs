@@ -85,7 +85,8 @@ pub fn write_key(path: &Path) -> Result<(), KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), source };
     let key = fresh_nonce()?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
+    let digits: String = key.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
     writeln!(file, "{digits}").and_then(|()| file.sync_all()).map_err(failed)
 }
 

@@ -16,8 +16,16 @@ use std::path::PathBuf;
 pub struct UnixLink(End);
 
 enum End {
-    Robot { listener: UnixListener, path: PathBuf, stream: Option<Box<Stream>>, counters: LinkCounters },
+    Robot(Box<Listening>),
     Host(Box<Reconnecting>),
+}
+
+/// The robot's end; a host that connects costs it no memory.
+struct Listening {
+    listener: UnixListener,
+    path: PathBuf,
+    stream: Option<Stream>,
+    counters: LinkCounters,
 }
 
 impl UnixLink {
@@ -29,7 +37,7 @@ impl UnixLink {
         let listener =
             listen(path).map_err(|source| LinkError::Open { address: format!("unix:{path}"), source })?;
         let (path, counters) = (PathBuf::from(path), LinkCounters::default());
-        Ok(Self(End::Robot { listener, path, stream: None, counters }))
+        Ok(Self(End::Robot(Box::new(Listening { listener, path, stream: None, counters }))))
     }
 
     /// The host's end; it connects again when the robot's end has gone and come back.
@@ -61,32 +69,55 @@ fn file(stream: UnixStream) -> io::Result<File> {
     Ok(File::from(OwnedFd::from(stream)))
 }
 
-impl End {
-    /// The robot's stream, once a host has connected.
+impl Listening {
+    /// The stream of the host that has connected, if one has.
     fn accepted(&mut self) -> Option<&mut Stream> {
-        let Self::Robot { listener, stream, counters, .. } = self else { return None };
-        if stream.is_none()
-            && let Ok((connected, _)) = listener.accept()
+        if self.stream.is_none()
+            && let Ok((connected, _)) = self.listener.accept()
             && let Ok(file) = file(connected)
         {
-            counters.sessions += 1;
-            *stream = Some(Box::new(Stream::new(file)));
+            self.counters.sessions += 1;
+            self.stream = Some(Stream::new(file));
         }
-        stream.as_deref_mut()
-    }
-
-    fn lose(&mut self) {
-        if let Self::Robot { stream, .. } = self {
-            *stream = None;
-        }
+        self.stream.as_mut()
     }
 }
 
-impl Drop for End {
+impl Drop for Listening {
     fn drop(&mut self) {
-        if let Self::Robot { path, .. } = self {
-            // Whoever comes next replaces it otherwise.
-            let _ = std::fs::remove_file(path);
+        // Whoever comes next replaces it otherwise.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Link for Listening {
+    fn counters(&self) -> LinkCounters {
+        self.counters
+    }
+
+    fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
+        let sent = self.accepted().ok_or(LinkError::NoPeer)?.send(frame);
+        if matches!(sent, Err(LinkError::Io(_))) {
+            self.stream = None;
+        }
+        sent
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LinkError> {
+        let Some(stream) = self.accepted() else { return Ok(0) };
+        match stream.receive(buffer) {
+            Err(LinkError::Io(_) | LinkError::Lost) => {
+                self.stream = None;
+                // What is left of a frame of the host that went ends here.
+                buffer.first_mut().map_or(Ok(0), |first| {
+                    *first = 0;
+                    Ok(1)
+                })
+            }
+            received => {
+                self.counters.received += u64::from(matches!(received, Ok(1..)));
+                received
+            }
         }
     }
 }
@@ -94,37 +125,22 @@ impl Drop for End {
 impl Link for UnixLink {
     fn counters(&self) -> LinkCounters {
         match &self.0 {
-            End::Robot { counters, .. } => *counters,
+            End::Robot(link) => link.counters(),
             End::Host(link) => link.counters(),
         }
     }
 
     fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
-        if let End::Host(link) = &mut self.0 {
-            return link.send(frame);
+        match &mut self.0 {
+            End::Robot(link) => link.send(frame),
+            End::Host(link) => link.send(frame),
         }
-        let sent = self.0.accepted().ok_or(LinkError::NoPeer)?.send(frame);
-        if matches!(sent, Err(LinkError::Io(_))) {
-            self.0.lose();
-        }
-        sent
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LinkError> {
-        if let End::Host(link) = &mut self.0 {
-            return link.receive(buffer);
-        }
-        let Some(stream) = self.0.accepted() else { return Ok(0) };
-        match stream.receive(buffer) {
-            Err(LinkError::Io(_) | LinkError::Lost) => {
-                self.0.lose();
-                // What is left of a frame of the host that went ends here.
-                buffer.first_mut().map_or(Ok(0), |first| {
-                    *first = 0;
-                    Ok(1)
-                })
-            }
-            received => received,
+        match &mut self.0 {
+            End::Robot(link) => link.receive(buffer),
+            End::Host(link) => link.receive(buffer),
         }
     }
 }

@@ -132,20 +132,14 @@ fn check<M: Serialize + DeserializeOwned + PartialEq + Debug>(
 ) {
     let bytes = encode(message, &mut [0; LARGEST_FRAME]).unwrap().to_vec();
     let mut example = examples.remove(name).unwrap_or_default();
-    assert!(example == bytes, "[{name}] {}", text(&bytes));
+    assert!(example == bytes, "[{name}] {bytes:02x?}");
     assert_eq!(example.pop(), Some(0));
     assert_eq!(decode::<M>(&mut example).as_ref(), Ok(message));
 }
 
-fn text(bytes: &[u8]) -> String {
-    let lines =
-        bytes.chunks(40).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    lines.collect::<Vec<_>>().join("\n")
-}
-
 fn same(examples: &mut BTreeMap<&str, Vec<u8>>, name: &str, bytes: &[u8]) {
     let example = examples.remove(name).unwrap_or_default();
-    assert!(example == bytes, "[{name}] {}", text(bytes));
+    assert!(example == bytes, "[{name}] {bytes:02x?}");
 }
 
 #[test]
