@@ -6,14 +6,17 @@
 //! - [`wire`]: what host and robot tell each other, and the bytes;
 //! - [`robot`]: what the host knows about a robot that it has no simulator for;
 //! - [`host`]: one tick, from received bytes to the actuator command;
+//! - [`telemetry`]: the log of a run, and what is made of it: recovery and replay;
 //! - [`control_loop`]: ticks at absolute deadlines, on a thread with the privileges of [`rt`], measured by [`timing`] and
 //!   [`allocation`];
 //! - `plant` (feature `sim`): the simulated robot behind a link;
 //! - `hil` (feature `sim`): both together, with a report;
+//! - [`doctor`]: what a machine grants a control loop, and what would help;
 //! - [`exit`]: how commands end, for both command lines.
 
 pub mod allocation;
 pub mod control_loop;
+pub mod doctor;
 pub mod exit;
 #[cfg(feature = "sim")]
 pub mod hil;
@@ -23,5 +26,6 @@ pub mod link;
 pub mod plant;
 pub mod robot;
 pub mod rt;
+pub mod telemetry;
 pub mod timing;
 pub mod wire;

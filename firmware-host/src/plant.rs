@@ -5,6 +5,7 @@
 //! [`run_in_real_time`] and lockstep share it. Until the first command it stands still, as if held, so that a flight begins
 //! from the drawn start state.
 
+use crate::hil::BrokenSensors;
 use crate::host::send_message;
 use crate::link::Link;
 use crate::rt::{self, RtItem};
@@ -75,6 +76,7 @@ pub struct Plant<'t> {
     report: PlantReport,
     /// The lockstep answer that was received last.
     done: Option<(u64, bool)>,
+    broken: BrokenSensors,
 }
 
 impl<'t> Plant<'t> {
@@ -123,6 +125,7 @@ impl<'t> Plant<'t> {
             traced_us: 0,
             report: PlantReport { trace: Vec::with_capacity(TRACE_POINTS), ..PlantReport::default() },
             done: None,
+            broken: BrokenSensors::default(),
         };
         plant.robot.sense(&mut plant.values, &mut plant.ages_us)?;
         Ok(plant)
@@ -136,6 +139,23 @@ impl<'t> Plant<'t> {
     /// What happened so far.
     pub fn into_report(self) -> PlantReport {
         self.report
+    }
+
+    /// From now on some sensors are broken.
+    pub(crate) fn break_sensors(&mut self, broken: BrokenSensors) {
+        self.broken = broken;
+    }
+
+    /// How long ago the robot obeyed its first command, if it has.
+    pub(crate) fn since_first_command_us(&self, now_us: u64) -> Option<u64> {
+        Some(now_us.saturating_sub(self.released_us?))
+    }
+
+    /// The firmware begins anew: it has forgotten its session, and obeys nobody.
+    pub(crate) fn restart(&mut self, now_us: u64) {
+        self.enter(RobotState::Disarmed, now_us);
+        self.decoder = Decoder::default();
+        (self.session, self.newest, self.sequence) = (None, 0, 0);
     }
 
     /// Takes everything that the host has sent.
@@ -264,7 +284,7 @@ impl<'t> Plant<'t> {
     pub fn publish(&mut self, now_us: u64, link: &mut dyn Link) {
         let Some(session) = self.session else { return };
         self.sequence += 1;
-        let sample = Sample {
+        let mut sample = Sample {
             session,
             sequence: self.sequence,
             echo_sequence: self.newest,
@@ -273,6 +293,8 @@ impl<'t> Plant<'t> {
             ages_us: self.ages_us.iter().copied().collect(),
             values: self.values.iter().copied().collect(),
         };
+        let since_us = self.since_first_command_us(now_us);
+        self.broken.report(since_us, &mut sample.values, &mut sample.ages_us);
         // A sample that the link refuses is lost like any other.
         let _ = send_message(link, &ToHost::Sample(sample));
     }

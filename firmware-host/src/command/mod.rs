@@ -1,9 +1,14 @@
 //! The command line: one file for each command.
 
 #[cfg(feature = "sim")]
+mod campaign;
+mod doctor;
+#[cfg(feature = "sim")]
 mod hil;
 #[cfg(feature = "sim")]
 mod plant;
+mod recover;
+mod replay;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -19,7 +24,10 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Doctor(doctor::DoctorCommand),
     Run(run::Run),
+    Recover(recover::RecoverCommand),
+    Replay(replay::ReplayCommand),
     #[cfg(feature = "sim")]
     Plant(plant::PlantCommand),
     #[cfg(feature = "sim")]
@@ -30,7 +38,10 @@ impl Arguments {
     /// Runs the command.
     pub(crate) fn run(self) -> Outcome {
         match self.command {
+            Command::Doctor(command) => command.run(),
             Command::Run(command) => command.run(),
+            Command::Recover(command) => command.run(),
+            Command::Replay(command) => command.run(),
             #[cfg(feature = "sim")]
             Command::Plant(command) => command.run(),
             #[cfg(feature = "sim")]

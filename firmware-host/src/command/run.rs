@@ -1,12 +1,13 @@
 //! `sinew-host run`.
 
 use anyhow::anyhow;
-use sinew_firmware_host::control_loop::{self, Directive};
+use sinew_firmware_host::control_loop::{self, Directive, LoopReport};
 use sinew_firmware_host::exit::{Failure, Outcome, failed, stopped, unusable};
 use sinew_firmware_host::host::{Host, HostOptions};
 use sinew_firmware_host::link::{Link, LinkAddress, PtyLink, UdpLink};
 use sinew_firmware_host::robot::Robot;
 use sinew_firmware_host::rt::{RtPolicy, monotonic_ns, prepare_thread};
+use sinew_firmware_host::telemetry::{self, LogClock, Recorder, Start};
 use sinew_policy_runtime::policy_file::load_policy;
 use sinew_policy_runtime::supervisor::{Limits, Mode, Request};
 use std::io::BufRead;
@@ -37,6 +38,12 @@ pub(crate) struct Run {
     /// Real-time privileges.
     #[arg(long, value_enum, default_value_t = RtPolicy::Try)]
     rt: RtPolicy,
+    /// The core of the control loop; any unless given.
+    #[arg(long, value_name = "N")]
+    core: Option<usize>,
+    /// Log every input and output into a new file.
+    #[arg(long, value_name = "F.mcap")]
+    log: Option<PathBuf>,
 }
 
 impl Run {
@@ -57,24 +64,47 @@ impl Run {
         };
         let mut host = Host::new(view, &contract, &robot, options).map_err(unusable)?;
         let mut link = open(&self.link)?;
+        let (mut recorder, log) = match &self.log {
+            None => (Recorder::off(), None),
+            Some(path) => {
+                let start = Start::new(&view, &robot, &host, LogClock::RealTime).map_err(unusable)?;
+                let (recorder, log) = telemetry::start(path, start, &robot, &host).map_err(unusable)?;
+                (recorder, Some(log))
+            }
+        };
         let request = AtomicU8::new(NOTHING);
         eprintln!("ready: type arm, stop, disarm or quit");
-        std::thread::scope(|scope| {
+        let flown = std::thread::scope(|scope| {
             // Ends with `quit` or with stdin, which also end the loop.
             let reader = &request;
             scope.spawn(move || read_requests(reader));
-            let looped = scope.spawn(|| self.fly(&mut host, &mut *link, tick_period_s, &request)).join();
-            looped.unwrap_or_else(|_| Err(failed(anyhow!("the control loop panicked"))))
-        })
+            let flight =
+                scope.spawn(|| self.fly(&mut host, &mut *link, &mut recorder, tick_period_s, &request));
+            flight.join().unwrap_or_else(|_| Err(failed(anyhow!("the control loop panicked"))))
+        });
+        let logged = log.map(|log| log.finish(recorder)).transpose();
+        flown?;
+        if let Some(summary) = logged.map_err(failed)? {
+            eprintln!("logged {} messages, {} dropped", summary.messages, summary.dropped);
+        }
+        Ok(())
     }
 
-    fn fly(&self, host: &mut Host, link: &mut dyn Link, tick_period_s: f64, request: &AtomicU8) -> Outcome {
-        let (rt, _guard) = prepare_thread(self.rt, None).map_err(unusable)?;
+    fn fly(
+        &self,
+        host: &mut Host,
+        link: &mut dyn Link,
+        recorder: &mut Recorder,
+        tick_period_s: f64,
+        request: &AtomicU8,
+    ) -> Outcome {
+        let (rt, _guard) = prepare_thread(self.rt, self.core).map_err(unusable)?;
         for item in rt.items.iter().filter(|item| !item.granted) {
             eprintln!("not granted: {} ({}): {}", item.name, item.asked, item.detail);
         }
         let mut quitting = false;
-        let report = control_loop::run(host, link, (tick_period_s * 1e9).round() as u64, |_, _| {
+        let period_ns = (tick_period_s * 1e9).round() as u64;
+        let report = control_loop::run(host, link, recorder, period_ns, |_, _| {
             if quitting {
                 return Directive::Finish;
             }
@@ -94,7 +124,9 @@ impl Run {
             let cause = change.cause.map_or_else(String::new, |cause| format!(" ({cause:?})"));
             eprintln!("{:.3} s  {:?} -> {:?}{cause}", change.time_us as f64 * 1e-6, change.from, change.to);
         }
-        eprintln!("{} ticks, {} overruns, {} allocations", report.ticks, report.overruns, report.allocations);
+        let LoopReport { ticks, overruns, skipped, allocations, usage, .. } = report;
+        eprintln!("{ticks} ticks, {overruns} overruns, {skipped} skipped, {allocations} allocations");
+        eprintln!("{usage}");
         let safety = host.transitions().iter().rev().find(|change| change.to == Mode::Stopped);
         match safety.and_then(|change| change.cause) {
             Some(cause) => Err(stopped(anyhow!("stopped by a safety fault: {cause:?}"))),
