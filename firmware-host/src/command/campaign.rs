@@ -7,7 +7,7 @@ use sinew_policy_runtime::image::AlignedImage;
 use sinew_sim::Task;
 use std::path::Path;
 
-/// Flies a campaign, prints its table, and writes JUnit XML where it is asked for.
+/// Flies a campaign, prints its table, and writes XML for CI services where it is asked for.
 pub(crate) fn run(
     name: &str,
     task: &Task,

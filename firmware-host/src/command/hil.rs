@@ -47,7 +47,7 @@ pub(crate) struct Hil {
     /// Fly a campaign's cases in lockstep and judge each: a TOML file, or quadrotor, which is built in.
     #[arg(long, value_name = "F.toml", conflicts_with_all = ["faults", "duration", "seed", "rt"])]
     campaign: Option<String>,
-    /// Write the campaign's verdicts as JUnit XML.
+    /// Write the campaign's verdicts as XML in the form that CI services read (`JUnit`).
     #[arg(long, value_name = "F.xml", requires = "campaign")]
     junit: Option<PathBuf>,
     /// Print one JSON object on the last line of stdout.

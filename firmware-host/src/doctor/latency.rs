@@ -44,7 +44,7 @@ pub fn measure(policy: RtPolicy, core: usize, seconds: f64) -> Result<(RtReport,
             let (rt, _guard) = prepare_thread(policy, Some(core))?;
             Ok((rt, wake_ups((seconds * 1e9 / PERIOD_NS as f64) as u64)))
         });
-        thread.join().unwrap_or_else(|_| Err(RtError::Panicked))
+        thread.join().unwrap_or(Err(RtError::Panicked))
     });
     let (rt, (histogram, late, thread)) = measured?;
     let steal_percent =

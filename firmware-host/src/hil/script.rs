@@ -192,7 +192,7 @@ impl BrokenSensors {
                 SensorFaultKind::Nan => values[own].fill(f32::NAN),
                 SensorFaultKind::Infinite => values[own].fill(f32::INFINITY),
                 SensorFaultKind::OutOfRange => {
-                    values[own].iter_mut().for_each(|value| *value = *value * 1e6 + 1e6)
+                    values[own].iter_mut().for_each(|value| *value = *value * 1e6 + 1e6);
                 }
                 SensorFaultKind::Zero => values[own].fill(0.0),
                 SensorFaultKind::Frozen => values[own.clone()].copy_from_slice(&self.frozen[own]),

@@ -88,7 +88,7 @@ impl Host<'_> {
     pub fn largest_memory_bytes(&self) -> usize {
         const LARGEST_VARINT: usize = 10;
         const LARGEST_REST: usize = 4096;
-        let histories = self.controller.memory::<&[f32]>().history().len();
-        size_of::<f32>() * histories + LARGEST_VARINT * REMEMBERED_FRAMES + LARGEST_FRAME + LARGEST_REST
+        let histories = size_of_val(self.controller.memory::<&[f32]>().history());
+        histories + LARGEST_VARINT * REMEMBERED_FRAMES + LARGEST_FRAME + LARGEST_REST
     }
 }

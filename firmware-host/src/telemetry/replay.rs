@@ -131,7 +131,7 @@ fn beginning(path: &Path) -> Result<(Start, Robot), ReplayError> {
     file::read(path, |entry| {
         match entry {
             Entry::Channel { id, topic, .. } if Topic::of(topic) == Some(Topic::Start) => {
-                start_channel = Some(id)
+                start_channel = Some(id);
             }
             Entry::Message { header, data }
                 if start.is_none() && start_channel == Some(header.channel_id) =>
@@ -159,10 +159,10 @@ fn check(start: &Start, image: &Image) -> Result<(), ReplayError> {
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, topic: Topic, data: &[u8]) -> Result<T, ReplayError> {
-    serde_json::from_slice(data).map_err(|error| bad_message(path, topic, error))
+    serde_json::from_slice(data).map_err(|error| bad_message(path, topic, &error))
 }
 
-fn bad_message(path: &Path, topic: Topic, reason: impl ToString) -> ReplayError {
+fn bad_message(path: &Path, topic: Topic, reason: &(impl ToString + ?Sized)) -> ReplayError {
     ReplayError::Message { path: path.to_owned(), topic: topic.name(), reason: reason.to_string() }
 }
 
@@ -243,9 +243,9 @@ impl Execution<'_, '_> {
     fn keyframe(&mut self, message: &KeyframeMessage) -> Result<(), ReplayError> {
         let bytes = self.decode(Topic::Keyframe, &message.memory)?;
         let memory: HostMemory =
-            postcard::from_bytes(&bytes).map_err(|error| bad_message(self.path, Topic::Keyframe, error))?;
+            postcard::from_bytes(&bytes).map_err(|error| bad_message(self.path, Topic::Keyframe, &error))?;
         if !self.synchronized {
-            self.host.restore(&memory).map_err(|error| bad_message(self.path, Topic::Keyframe, error))?;
+            self.host.restore(&memory).map_err(|error| bad_message(self.path, Topic::Keyframe, &error))?;
             self.synchronized = true;
             self.forget();
             return Ok(());
@@ -257,7 +257,7 @@ impl Execution<'_, '_> {
             // A NaN in the memory is unequal to itself; then no field differs.
             let [logged, replayed] = [&memory, &found].map(serde_json::to_value);
             let [logged, replayed] = [logged, replayed]
-                .map(|value| value.map_err(|error| bad_message(self.path, Topic::Keyframe, error)));
+                .map(|value| value.map_err(|error| bad_message(self.path, Topic::Keyframe, &error)));
             self.compare(message.tick, "keyframe", &logged?, &replayed?);
         }
         Ok(())
@@ -299,7 +299,7 @@ impl Execution<'_, '_> {
 
     fn text(&self, event: &Event) -> Result<String, ReplayError> {
         let (_, text) =
-            text(event, &self.names).map_err(|error| bad_message(self.path, Topic::Tick, error))?;
+            text(event, &self.names).map_err(|error| bad_message(self.path, Topic::Tick, &error))?;
         Ok(text)
     }
 
@@ -343,8 +343,10 @@ fn first_difference(field: &str, logged: &Value, replayed: &Value) -> Option<(St
             })
         }
         // As texts, because a negative zero is not a zero.
-        _ => (logged.to_string() != replayed.to_string())
-            .then(|| (field.to_owned(), logged.to_string(), replayed.to_string())),
+        _ => {
+            let (logged, replayed) = (logged.to_string(), replayed.to_string());
+            (logged != replayed).then(|| (field.to_owned(), logged, replayed))
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What becomes of a log whose disk does not keep up.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "../../tests/untrained/mod.rs"]
 mod untrained;
 

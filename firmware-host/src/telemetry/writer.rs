@@ -168,7 +168,7 @@ impl LogWriter {
     }
 
     pub(super) fn take(&mut self, record: &[u8]) -> Result<(), McapError> {
-        let event: Event = postcard::from_bytes(record).map_err(|error| invalid(error))?;
+        let event: Event = postcard::from_bytes(record).map_err(invalid)?;
         if let Event::Gap { dropped, .. } = event {
             self.summary.dropped += dropped;
         }

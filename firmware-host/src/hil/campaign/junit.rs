@@ -1,10 +1,10 @@
-//! A campaign's report as JUnit XML, which every CI service reads.
+//! A campaign's report as `JUnit` XML, which every CI service reads.
 
 use super::{CampaignReport, CaseReport};
 use std::fmt::Write;
 
 impl CampaignReport {
-    /// The report as JUnit XML; `suite` names the campaign.
+    /// The report as `JUnit` XML; `suite` names the campaign.
     pub fn junit(&self, suite: &str) -> String {
         let (tests, failures) = (self.cases.len(), self.failed);
         let suite = escaped(suite);

@@ -113,7 +113,7 @@ pub enum CampaignError {
         /// The case's name.
         case: String,
         /// Why.
-        source: HilError,
+        source: Box<HilError>,
     },
 }
 
@@ -239,7 +239,7 @@ impl Case {
             log: options.logs.as_ref().map(|folder| folder.join(file_name(&self.name))),
             script: self.script(),
         };
-        let failed = |source| CampaignError::Flight { case: self.name.clone(), source };
+        let failed = |source| CampaignError::Flight { case: self.name.clone(), source: Box::new(source) };
         let report = run(task, image, &hil).map_err(failed)?;
         Ok(CaseReport::judge(self, &report))
     }
