@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::fmt;
 
 thread_local! {
     // Constant and without a destructor, so that the first access neither allocates nor registers anything.
@@ -64,6 +65,16 @@ pub struct ThreadUsage {
     pub major_faults: u64,
     /// Times that the core was taken away.
     pub involuntary_switches: u64,
+}
+
+impl fmt::Display for ThreadUsage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { minor_faults, major_faults, involuntary_switches } = self;
+        write!(
+            formatter,
+            "{minor_faults} minor and {major_faults} major page faults, {involuntary_switches} involuntary switches"
+        )
+    }
 }
 
 impl ThreadUsage {

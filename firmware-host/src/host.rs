@@ -3,6 +3,12 @@
 //! [`Host::tick`] is given the time and a link, and does everything that a tick does, so the same code runs at real-time
 //! deadlines, in lockstep with a simulated robot, and in tests that make time up. After construction it allocates nothing.
 
+mod memory;
+mod trace;
+
+pub use memory::HostMemory;
+pub use trace::{SampleTrace, TickTrace};
+
 use crate::link::{Link, LinkError};
 use crate::operator::{OperatorState, most_careful};
 use crate::robot::{Robot, RobotError};
@@ -12,6 +18,7 @@ use crate::wire::message::{
 };
 use crate::wire::sample::{Assembly, Sample};
 use crate::wire::{Decoder, PROTOCOL_REVISION, PROTOCOL_VERSION, ToHost, ToRobot, encode};
+use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::contract::Contract;
 use sinew_policy_runtime::controller::{Controller, ControllerFault, Storage};
 use sinew_policy_runtime::image::Image;
@@ -35,7 +42,7 @@ const REMEMBERED_TRANSITIONS: usize = 256;
 const BOUND_MARGIN: f32 = 0.05;
 
 /// How a host behaves.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostOptions {
     /// Chosen at random for each run.
     pub session: u64,
@@ -48,7 +55,7 @@ pub struct HostOptions {
 }
 
 /// What happened since the start.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counters {
     /// Ticks.
     pub ticks: u64,
@@ -118,6 +125,8 @@ pub struct Host<'a> {
     transitions: Vec<Transition>,
     counters: Counters,
     overran: bool,
+    /// What the newest tick was given, and the change of mode in it.
+    newest: (Inputs, Option<Transition>),
 }
 
 impl<'a> Host<'a> {
@@ -193,6 +202,7 @@ impl<'a> Host<'a> {
             transitions: Vec::with_capacity(REMEMBERED_TRANSITIONS),
             counters: Counters::default(),
             overran: false,
+            newest: Default::default(),
         })
     }
 
@@ -209,6 +219,11 @@ impl<'a> Host<'a> {
     /// What happened so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// How it behaves.
+    pub fn options(&self) -> &HostOptions {
+        &self.options
     }
 
     /// The supervisor, with mode and cause.
@@ -245,6 +260,7 @@ impl<'a> Host<'a> {
             self.infer(now_us, &mut inputs);
         }
         let decision = self.supervisor.step(&inputs);
+        self.newest = (inputs, decision.transition);
         if let Some(transition) = decision.transition
             && self.transitions.len() < REMEMBERED_TRANSITIONS
         {
@@ -506,7 +522,7 @@ impl<'a> Host<'a> {
 ///
 /// # Errors
 /// The link refused the frame.
-pub fn send_message<M: serde::Serialize>(link: &mut dyn Link, message: &M) -> Result<(), LinkError> {
+pub fn send_message<M: Serialize>(link: &mut dyn Link, message: &M) -> Result<(), LinkError> {
     let mut frame = [0; LARGEST_FRAME];
     match encode(message, &mut frame) {
         Ok(bytes) => link.send(bytes),

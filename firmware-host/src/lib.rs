@@ -7,10 +7,12 @@
 //! - [`robot`]: what the host knows about a robot that it has no simulator for;
 //! - [`operator`]: what a person at a distance wants;
 //! - [`host`]: one tick, from received bytes to the actuator command;
+//! - [`telemetry`]: the log of a run, and what is made of it: recovery and replay;
 //! - [`control_loop`]: ticks at absolute deadlines, on a thread with the privileges of [`rt`], measured by [`timing`] and
 //!   [`allocation`];
 //! - `plant` (feature `sim`): the simulated robot behind a link;
 //! - `hil` (feature `sim`): both together, with a report;
+//! - [`doctor`]: what a machine grants a control loop, and what would help;
 //! - [`exit`]: how commands end, for both command lines.
 //!
 //! Without the feature `host` the crate is `no_std` and holds [`wire`] alone, for a robot's firmware.
@@ -21,6 +23,8 @@
 pub mod allocation;
 #[cfg(feature = "host")]
 pub mod control_loop;
+#[cfg(feature = "host")]
+pub mod doctor;
 #[cfg(feature = "host")]
 pub mod exit;
 #[cfg(feature = "sim")]
@@ -37,6 +41,8 @@ pub mod plant;
 pub mod robot;
 #[cfg(feature = "host")]
 pub mod rt;
+#[cfg(feature = "host")]
+pub mod telemetry;
 #[cfg(feature = "host")]
 pub mod timing;
 pub mod wire;

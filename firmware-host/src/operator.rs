@@ -4,6 +4,7 @@
 //! refused, and one that grows old gives way to the contract's safe value. A stop is taken from anybody.
 
 use crate::wire::message::Operator;
+use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::contract::{Contract, MAX_COMMAND_SIZE, MAX_COMMANDS};
 use sinew_policy_runtime::supervisor::Request;
 
@@ -14,6 +15,12 @@ const SILENCE_US: u64 = 1_000_000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct OperatorState {
     terms: heapless::Vec<GoalTerm, MAX_COMMANDS>,
+    memory: OperatorMemory,
+}
+
+/// Of an operator, what one tick leaves to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OperatorMemory {
     session: Option<u64>,
     newest: u64,
     heard_us: u64,
@@ -41,12 +48,22 @@ impl OperatorState {
             }
         });
         let terms = terms.collect();
-        Self { terms, session: None, newest: 0, heard_us: 0, request: None, goal: None }
+        Self { terms, memory: OperatorMemory::default() }
+    }
+
+    /// What the next tick depends on.
+    pub fn memory(&self) -> OperatorMemory {
+        self.memory
+    }
+
+    /// Goes on from a [`Self::memory`].
+    pub fn restore(&mut self, memory: OperatorMemory) {
+        self.memory = memory;
     }
 
     /// Sequence of the newest message that was taken; 0 before the first.
     pub fn newest(&self) -> u64 {
-        self.newest
+        self.memory.newest
     }
 
     /// Takes a message that arrived at `now_us` and writes its goal into `goal`; false where it cannot be taken.
@@ -54,30 +71,31 @@ impl OperatorState {
         if message.request == Some(Request::Stop) {
             self.ask(Request::Stop);
         }
-        let own = self.session == Some(message.session);
-        let free = self.session.is_none() || now_us.saturating_sub(self.heard_us) > SILENCE_US;
-        if !(own && message.sequence > self.newest || !own && free) || !self.admits(&message.goal) {
+        let own = self.memory.session == Some(message.session);
+        let free = self.memory.session.is_none() || now_us.saturating_sub(self.memory.heard_us) > SILENCE_US;
+        if !(own && message.sequence > self.memory.newest || !own && free) || !self.admits(&message.goal) {
             return false;
         }
-        (self.session, self.newest, self.heard_us) = (Some(message.session), message.sequence, now_us);
+        (self.memory.session, self.memory.newest, self.memory.heard_us) =
+            (Some(message.session), message.sequence, now_us);
         if let Some(request) = message.request {
             self.ask(request);
         }
         if !message.goal.is_empty() {
             goal.copy_from_slice(&message.goal);
-            self.goal = Some((now_us, message.valid_for_us.into()));
+            self.memory.goal = Some((now_us, message.valid_for_us.into()));
         }
         true
     }
 
     /// What was asked for since the last call.
     pub fn take_request(&mut self) -> Option<Request> {
-        self.request.take()
+        self.memory.request.take()
     }
 
     /// Gives every command of the goal that has grown too old its safe value.
     pub fn expire(&mut self, now_us: u64, goal: &mut [f32]) {
-        let Some((since_us, valid_for_us)) = self.goal else { return };
+        let Some((since_us, valid_for_us)) = self.memory.goal else { return };
         let age_us = now_us.saturating_sub(since_us);
         let mut values = goal.iter_mut();
         let mut holds = false;
@@ -92,13 +110,13 @@ impl OperatorState {
             }
         }
         if !holds {
-            self.goal = None;
+            self.memory.goal = None;
         }
     }
 
     /// Of several requests at once the most careful one counts.
     fn ask(&mut self, request: Request) {
-        self.request = most_careful(self.request, Some(request));
+        self.memory.request = most_careful(self.memory.request, Some(request));
     }
 
     /// Whether a goal is absent, or complete and within its limits; a NaN is within none.
@@ -132,7 +150,7 @@ mod tests {
         let terms =
             [term(&[[-1.0, 1.0, 0.0], [-1.0, 1.0, 0.0]], 100 * MS), term(&[[0.5, 2.0, 1.0]], 500 * MS)];
         let terms = terms.into_iter().collect();
-        OperatorState { terms, session: None, newest: 0, heard_us: 0, request: None, goal: None }
+        OperatorState { terms, memory: OperatorMemory::default() }
     }
 
     fn message(session: u64, sequence: u64, request: Option<Request>, goal: &[f32]) -> Operator {

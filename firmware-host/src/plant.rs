@@ -5,6 +5,7 @@
 //! [`run_in_real_time`] and lockstep share it. Until the first command it stands still, as if held, so that a flight begins
 //! from the drawn start state.
 
+use crate::hil::BrokenSensors;
 use crate::host::send_message;
 use crate::link::Link;
 use crate::rt::{self, RtItem};
@@ -67,9 +68,14 @@ pub struct Plant<'t> {
     traced_us: u64,
     values: Vec<f32>,
     ages_us: Vec<u32>,
+    /// What of both is sent.
+    told: (Vec<f32>, Vec<u32>),
+    /// The number of this start.
+    boot: u32,
     report: PlantReport,
     /// The lockstep answer that was received last.
     done: Option<(u64, bool)>,
+    broken: BrokenSensors,
 }
 
 impl<'t> Plant<'t> {
@@ -106,6 +112,8 @@ impl<'t> Plant<'t> {
             setpoints,
             values: vec![0.0; interface.sample_size()],
             ages_us: vec![0; interface.sensors.len()],
+            told: (vec![0.0; interface.sample_size()], vec![0; interface.sensors.len()]),
+            boot: 1,
             interface,
             robot,
             safe_action,
@@ -115,6 +123,7 @@ impl<'t> Plant<'t> {
             traced_us: 0,
             report: PlantReport { trace: Vec::with_capacity(TRACE_POINTS), ..PlantReport::default() },
             done: None,
+            broken: BrokenSensors::default(),
         };
         plant.robot.sense(&mut plant.values, &mut plant.ages_us)?;
         Ok(plant)
@@ -128,14 +137,37 @@ impl<'t> Plant<'t> {
     /// What happened so far.
     pub fn into_report(self) -> PlantReport {
         let counters = self.session.counters();
-        PlantReport { refused: counters.refused, expired: counters.expired, ..self.report }
+        let PlantReport { refused, expired, .. } = self.report;
+        let (refused, expired) = (refused + counters.refused, expired + counters.expired);
+        PlantReport { refused, expired, ..self.report }
     }
 
     /// A plant that is a process of its own: a host takes another `boot` for another start.
     #[must_use]
     pub fn with_boot(mut self, boot: u32) -> Self {
+        self.boot = boot;
         self.session = RobotSession::new(self.interface.hash(), boot, &self.setpoints);
         self
+    }
+
+    /// From now on some sensors are broken.
+    pub(crate) fn break_sensors(&mut self, broken: BrokenSensors) {
+        self.broken = broken;
+    }
+
+    /// How long ago the robot obeyed its first command, if it has.
+    pub(crate) fn since_first_command_us(&self, now_us: u64) -> Option<u64> {
+        Some(now_us.saturating_sub(self.released_us?))
+    }
+
+    /// The firmware begins anew: it has forgotten its session, and obeys nobody.
+    pub(crate) fn restart(&mut self) {
+        let counters = self.session.counters();
+        self.report.refused += counters.refused;
+        self.report.expired += counters.expired;
+        self.decoder = Decoder::default();
+        self.boot = self.boot.wrapping_add(1);
+        self.session = RobotSession::new(self.interface.hash(), self.boot, &self.setpoints);
     }
 
     /// Takes everything that the host has sent.
@@ -206,7 +238,13 @@ impl<'t> Plant<'t> {
     /// Sends a sample of all sensors.
     pub fn publish(&mut self, now_us: u64, link: &mut dyn Link) {
         let Some(status) = self.session.status(now_us) else { return };
-        for part in split(status, &self.ages_us, &self.values) {
+        let since_us = self.since_first_command_us(now_us);
+        // What is broken is what is told: the robot's own safe action feels the sensors themselves.
+        let Self { values, ages_us, told, .. } = self;
+        told.0.copy_from_slice(values);
+        told.1.copy_from_slice(ages_us);
+        self.broken.report(since_us, &mut self.told.0, &mut self.told.1);
+        for part in split(status, &self.told.1, &self.told.0) {
             // A part that the link refuses is lost like any other.
             let _ = send_message(link, &ToHost::Sample(part));
         }

@@ -64,6 +64,9 @@ pub enum RtError {
         /// All that was refused.
         refused: Vec<RtItem>,
     },
+    /// A prepared thread panicked.
+    #[error("the measuring thread panicked")]
+    Panicked,
 }
 
 /// Holds what ends with its owner: locked memory and the processor's wake-up latency. Scheduling, affinity and timer slack

@@ -4,6 +4,10 @@
 //! tick, so history and the policy's memory advance at their native rate; between two calls the host holds the command.
 //! All storage is lent by the caller.
 
+mod memory;
+
+pub use memory::{ControllerMemory, MemoryMismatch};
+
 use crate::action::{ActionFault, ActionMap};
 use crate::contract::{Contract, ContractError, Mismatch};
 use crate::executor::{Executor, ExecutorError, InferenceFault};

@@ -175,7 +175,7 @@ pub struct Decision {
 }
 
 /// The state between ticks; see the [module](self).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Supervisor {
     limits: Limits,
     mode: Mode,

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use sinew_firmware_host::allocation::CountingAllocator;
-use sinew_firmware_host::hil::{HilOptions, HilReport, run};
+use sinew_firmware_host::hil::{HilOptions, HilReport, Script, run};
 use sinew_firmware_host::link::FaultPlan;
 use sinew_firmware_host::rt::RtPolicy;
 use sinew_policy_runtime::image::AlignedImage;
@@ -56,6 +56,8 @@ fn options(link: &str, duration_s: f64, lockstep: bool, faults: &str) -> HilOpti
         rt: RtPolicy::Off,
         lockstep,
         rate_hz: None,
+        log: None,
+        script: Script::default(),
     }
 }
 

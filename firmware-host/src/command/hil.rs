@@ -1,8 +1,10 @@
 //! `sinew-host hil`.
 
+use super::campaign;
 use anyhow::anyhow;
 use sinew_firmware_host::exit::{Outcome, failed, unusable};
-use sinew_firmware_host::hil::{HilOptions, HilReport, run};
+use sinew_firmware_host::hil::campaign::CampaignOptions;
+use sinew_firmware_host::hil::{HilOptions, HilReport, Script, run};
 use sinew_firmware_host::link::{FaultPlan, LinkAddress};
 use sinew_firmware_host::rt::RtPolicy;
 use sinew_policy_runtime::document;
@@ -39,6 +41,15 @@ pub(crate) struct Hil {
     /// Real-time privileges.
     #[arg(long, value_enum, default_value_t = RtPolicy::Try)]
     rt: RtPolicy,
+    /// Log every input and output of the host into a new file; with --campaign, a folder of them.
+    #[arg(long, value_name = "F.mcap")]
+    log: Option<PathBuf>,
+    /// Fly a campaign's cases in lockstep and judge each: a TOML file, or quadrotor, which is built in.
+    #[arg(long, value_name = "F.toml", conflicts_with_all = ["faults", "duration", "seed", "rt"])]
+    campaign: Option<String>,
+    /// Write the campaign's verdicts as XML in the form that CI services read (`JUnit`).
+    #[arg(long, value_name = "F.xml", requires = "campaign")]
+    junit: Option<PathBuf>,
     /// Print one JSON object on the last line of stdout.
     #[arg(long)]
     json: bool,
@@ -54,6 +65,10 @@ impl Hil {
         }
         let task = Task::load(&self.task).map_err(unusable)?;
         let image = load_policy(&self.policy).map_err(unusable)?;
+        if let Some(name) = &self.campaign {
+            let options = CampaignOptions { link: self.link, rate_hz: self.rate, logs: self.log };
+            return campaign::run(name, &task, &image, &options, self.junit.as_deref(), self.json);
+        }
         let faults = match &self.faults {
             None => FaultPlan::default(),
             Some(path) => {
@@ -70,6 +85,8 @@ impl Hil {
             rt: self.rt,
             lockstep: self.lockstep,
             rate_hz: self.rate,
+            log: self.log,
+            script: Script::default(),
         };
         let report = run(&task, &image, &options)
             .map_err(|error| if error.is_unusable() { unusable(error) } else { failed(error) })?;
@@ -90,6 +107,10 @@ fn print(report: &HilReport) {
         eprintln!("{name:<13} p50 {p50:.0}  p99 {p99:.0}  p99.9 {p999:.0}  max {max:.0}");
     }
     eprintln!("allocations   {}   interventions {}", report.allocations, report.interventions);
+    eprintln!("thread        {}", report.thread);
+    if let Some(log) = &report.log {
+        eprintln!("log           {} messages, {} dropped", log.messages, log.dropped);
+    }
     eprintln!(
         "plant         {} steps, {} late, {} expired commands",
         report.plant_steps, report.plant_late, report.plant_expired

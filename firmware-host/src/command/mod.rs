@@ -1,10 +1,15 @@
 //! The command line: one file for each command.
 
 #[cfg(feature = "sim")]
+mod campaign;
+mod doctor;
+#[cfg(feature = "sim")]
 mod hil;
 mod key;
 #[cfg(feature = "sim")]
 mod plant;
+mod recover;
+mod replay;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -20,8 +25,11 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Doctor(doctor::DoctorCommand),
     Run(run::Run),
     Key(key::KeyCommand),
+    Recover(recover::RecoverCommand),
+    Replay(replay::ReplayCommand),
     #[cfg(feature = "sim")]
     Plant(plant::PlantCommand),
     #[cfg(feature = "sim")]
@@ -32,8 +40,11 @@ impl Arguments {
     /// Runs the command.
     pub(crate) fn run(self) -> Outcome {
         match self.command {
+            Command::Doctor(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Key(command) => command.run(),
+            Command::Recover(command) => command.run(),
+            Command::Replay(command) => command.run(),
             #[cfg(feature = "sim")]
             Command::Plant(command) => command.run(),
             #[cfg(feature = "sim")]

@@ -1,7 +1,7 @@
 //! `sinew-host run`.
 
 use anyhow::anyhow;
-use sinew_firmware_host::control_loop::{self, Directive};
+use sinew_firmware_host::control_loop::{self, Directive, LoopReport};
 use sinew_firmware_host::exit::{Failure, Outcome, failed, stopped, unusable};
 use sinew_firmware_host::host::{Host, HostOptions};
 use sinew_firmware_host::link::{
@@ -10,6 +10,7 @@ use sinew_firmware_host::link::{
 };
 use sinew_firmware_host::robot::Robot;
 use sinew_firmware_host::rt::{RtPolicy, prepare_thread};
+use sinew_firmware_host::telemetry::{self, LogClock, Recorder, Start};
 use sinew_firmware_host::wire::message::mode_number;
 use sinew_policy_runtime::policy_file::load_policy;
 use sinew_policy_runtime::supervisor::{Cause, Limits, Mode, Request};
@@ -52,6 +53,12 @@ pub(crate) struct Run {
     /// Real-time privileges.
     #[arg(long, value_enum, default_value_t = RtPolicy::Try)]
     rt: RtPolicy,
+    /// The core of the control loop; any unless given.
+    #[arg(long, value_name = "N")]
+    core: Option<usize>,
+    /// Log every input and output into a new file.
+    #[arg(long, value_name = "F.mcap")]
+    log: Option<PathBuf>,
 }
 
 impl Run {
@@ -73,13 +80,22 @@ impl Run {
         };
         let mut host = Host::new(view, &contract, &robot, options).map_err(unusable)?;
         let mut link = self.open(&robot, 1.0 / tick_period_s)?;
+        let (mut recorder, log) = match &self.log {
+            None => (Recorder::off(), None),
+            Some(path) => {
+                let start = Start::new(&view, &robot, &host, LogClock::RealTime).map_err(unusable)?;
+                let (recorder, log) = telemetry::start(path, start, &robot, &host).map_err(unusable)?;
+                (recorder, Some(log))
+            }
+        };
         let (request, told) = (AtomicU8::new(NOTHING), Told::default());
+        let asked = Asked { tick_period_s, request: &request, told: &told };
         eprintln!("ready: type arm, stop, disarm or quit");
-        let outcome = std::thread::scope(|scope| {
+        let flown = std::thread::scope(|scope| {
             // Ends with `quit` or with stdin, which also end the loop.
             let reader = &request;
             scope.spawn(move || read_requests(reader));
-            let flight = scope.spawn(|| self.fly(&mut host, &mut *link, tick_period_s, &request, &told));
+            let flight = scope.spawn(|| self.fly(&mut host, &mut *link, &mut recorder, &asked));
             let mut known = 0;
             while !flight.is_finished() {
                 told.print(&mut known);
@@ -89,7 +105,12 @@ impl Run {
             flight.join().unwrap_or_else(|_| Err(failed(anyhow!("the control loop panicked"))))
         });
         print_counters(&link.counters());
-        outcome
+        let logged = log.map(|log| log.finish(recorder)).transpose();
+        flown?;
+        if let Some(summary) = logged.map_err(failed)? {
+            eprintln!("logged {} messages, {} dropped", summary.messages, summary.dropped);
+        }
+        Ok(())
     }
 
     /// The robot's link, with the operator's beside it where there is one.
@@ -114,20 +135,15 @@ impl Run {
         Ok(Box::new(MergedLink::new(link, operator)))
     }
 
-    fn fly(
-        &self,
-        host: &mut Host,
-        link: &mut dyn Link,
-        tick_period_s: f64,
-        request: &AtomicU8,
-        told: &Told,
-    ) -> Outcome {
-        let (rt, _guard) = prepare_thread(self.rt, None).map_err(unusable)?;
+    fn fly(&self, host: &mut Host, link: &mut dyn Link, recorder: &mut Recorder, asked: &Asked) -> Outcome {
+        let Asked { tick_period_s, request, told } = *asked;
+        let (rt, _guard) = prepare_thread(self.rt, self.core).map_err(unusable)?;
         for item in rt.items.iter().filter(|item| !item.granted) {
             eprintln!("not granted: {} ({}): {}", item.name, item.asked, item.detail);
         }
         let (mut quitting, mut arming) = (false, false);
-        let report = control_loop::run(host, link, (tick_period_s * 1e9).round() as u64, |_, host| {
+        let period_ns = (tick_period_s * 1e9).round() as u64;
+        let report = control_loop::run(host, link, recorder, period_ns, |_, host| {
             let mode = host.supervisor().mode();
             told.mode.store(mode_number(mode), Ordering::Relaxed);
             if std::mem::take(&mut arming) && mode == Mode::Disarmed {
@@ -155,7 +171,9 @@ impl Run {
             let cause = change.cause.map_or_else(String::new, |cause| format!(" ({cause:?})"));
             eprintln!("{:.3} s  {:?} -> {:?}{cause}", change.time_us as f64 * 1e-6, change.from, change.to);
         }
-        eprintln!("{} ticks, {} overruns, {} allocations", report.ticks, report.overruns, report.allocations);
+        let LoopReport { ticks, overruns, skipped, allocations, usage, .. } = report;
+        eprintln!("{ticks} ticks, {overruns} overruns, {skipped} skipped, {allocations} allocations");
+        eprintln!("{usage}");
         let stops = host.transitions().iter().filter(|change| change.to == Mode::Stopped);
         // What the operator asked for is no fault.
         match stops.filter_map(|change| change.cause).find(|cause| *cause != Cause::OperatorStop) {
@@ -163,6 +181,13 @@ impl Run {
             Some(cause) => Err(stopped(anyhow!("stopped by a safety fault: {cause:?}"))),
         }
     }
+}
+
+/// What the loop goes by, and where it says how it goes.
+struct Asked<'r> {
+    tick_period_s: f64,
+    request: &'r AtomicU8,
+    told: &'r Told,
 }
 
 /// What the loop tells the operator, printed on a thread that may wait for a terminal.

@@ -1,13 +1,16 @@
 //! Lockstep: the plant owns virtual time, and a tick is one `Advance` and `Done` on a link of their own.
 
-use super::{Ends, Flight, HilError, HilOptions, HilReport, Pilot};
+use super::{Ends, Flight, HilError, HilOptions, HilReport, Pilot, Script};
+use crate::allocation;
 use crate::control_loop::{Directive, LoopReport};
 use crate::host::send_message;
 use crate::link::Link;
 use crate::plant::{Plant, PlantReport};
 use crate::rt::{RtPolicy, RtReport};
+use crate::telemetry::Timing;
 use crate::wire::frame::LARGEST_FRAME;
 use crate::wire::{Decoder, ToHost, ToRobot};
+use sinew_policy_runtime::supervisor::Request;
 use std::time::{Duration, Instant};
 
 /// A silence of so much wall time is a failed run.
@@ -15,7 +18,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 
 /// Flies with the plant's clock. `sync` carries the exchange, the flight's own link and `robot_end` everything else.
 pub(super) fn fly(
-    mut flight: Flight,
+    flight: &mut Flight,
     plant: Plant,
     mut robot_end: Box<dyn Link>,
     mut sync: Ends,
@@ -28,7 +31,8 @@ pub(super) fn fly(
     std::thread::scope(|scope| {
         let robot_sync = &mut *sync.robot;
         let robot_end = &mut *robot_end;
-        let plant = scope.spawn(move || lead_lockstep(plant, robot_end, robot_sync, period_us));
+        let script = flight.script.clone();
+        let plant = scope.spawn(move || lead_lockstep(plant, robot_end, robot_sync, period_us, &script));
         let flown = flight.follow(&mut pilot, &mut *sync.host, period_us);
         let plant = plant.join().map_err(|_| HilError::Panicked { who: "plant" })?;
         let report = flown?;
@@ -43,12 +47,18 @@ fn lead_lockstep(
     link: &mut dyn Link,
     sync: &mut dyn Link,
     period_us: u64,
+    script: &Script,
 ) -> Result<PlantReport, HilError> {
     let physics_us = (plant.physics_period_s() * 1e6).round() as u64;
     let mut exchange = Exchange::default();
     exchange.await_message::<ToRobot>(sync, "host")?;
     for tick in 0_u64.. {
         let now_us = tick * period_us;
+        if let Some(since_us) = plant.since_first_command_us(now_us)
+            && script.restarts(since_us.saturating_sub(period_us), since_us)
+        {
+            plant.restart();
+        }
         plant.publish(now_us, link);
         send_message(sync, &ToHost::Advance { tick })?;
         let finished = loop {
@@ -104,24 +114,48 @@ impl Flight<'_> {
     ) -> Result<LoopReport, HilError> {
         let mut exchange = Exchange::default();
         let mut report = LoopReport::default();
+        let mut stalled = 0;
         loop {
             let ToHost::Advance { tick } = exchange.await_message(sync, "plant")? else { continue };
             let now_us = tick * period_us;
-            let directive = pilot.direct(now_us, &self.host);
-            let finished = match directive {
-                Directive::Tick(request) => {
-                    let allocations = crate::allocation::count();
-                    self.host.tick(now_us, &mut self.injector, request);
-                    report.allocations += crate::allocation::count() - allocations;
-                    report.ticks += 1;
-                    false
+            let since_arming_us = pilot.since_arming_us(now_us);
+            let finished = if since_arming_us.is_some_and(|since_us| self.script.is_stalled(since_us)) {
+                stalled += 1;
+                false
+            } else {
+                match pilot.direct(now_us, &self.host) {
+                    Directive::Tick(request) => {
+                        let ahead_us =
+                            since_arming_us.map_or(0, |since_us| self.script.clock_offset_us(since_us));
+                        self.follow_tick(
+                            now_us + ahead_us,
+                            request,
+                            std::mem::take(&mut stalled),
+                            &mut report,
+                        );
+                        false
+                    }
+                    Directive::Finish => true,
                 }
-                Directive::Finish => true,
             };
             send_message(sync, &ToRobot::Done { tick, finished })?;
             if finished {
                 return Ok(report);
             }
         }
+    }
+
+    /// One tick, after so many that a stall swallowed: the one before them ended late, as in real time.
+    fn follow_tick(&mut self, now_us: u64, request: Option<Request>, stalled: u64, report: &mut LoopReport) {
+        if stalled > 0 {
+            report.overruns += 1;
+            report.skipped += stalled;
+            self.host.report_overrun();
+        }
+        let allocations = allocation::count();
+        self.recorder.tick(&mut self.host, &mut self.link, now_us, request);
+        self.recorder.end_tick(&self.host, Timing { skipped: stalled, ..Timing::default() });
+        report.allocations += allocation::count() - allocations;
+        report.ticks += 1;
     }
 }

@@ -4,10 +4,16 @@
 //! own and the host runs as it would on a robot. In lockstep the plant owns virtual time: a second link, which no fault
 //! touches, carries `Advance` and `Done`, so every age and time-out is reproducible and two runs give the same report.
 
+pub mod campaign;
 mod lockstep;
 mod report;
+mod script;
+mod witness;
 
 pub use report::{FaultRecord, HilReport};
+pub(crate) use script::BrokenSensors;
+pub use script::{ClockJump, Script, ScriptedRequest, SensorFault, SensorFaultKind, Span};
+pub use witness::Witnessed;
 
 use crate::control_loop::{self, Directive};
 use crate::host::{Host, HostOptions};
@@ -18,10 +24,13 @@ use crate::link::{
 use crate::plant::{Plant, run_in_real_time};
 use crate::robot::{Robot, RobotError};
 use crate::rt::{RtError, RtPolicy, prepare_thread, separate_cores};
+use crate::telemetry::{self, LogClock, LogError, Recorder, Start};
 use sinew_policy_runtime::image::{AlignedImage, ImageError};
 use sinew_policy_runtime::supervisor::{Limits, Request};
 use sinew_sim::{Randomization, SimError, Task};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use witness::Witness;
 
 /// The host gives up when no robot has answered for so long.
 const CONNECT_US: u64 = 5_000_000;
@@ -45,6 +54,10 @@ pub struct HilOptions {
     pub lockstep: bool,
     /// Host's tick, 1/s; the policy's own rate where absent.
     pub rate_hz: Option<f64>,
+    /// Where to write a log, if anywhere.
+    pub log: Option<PathBuf>,
+    /// What happens beside the link's faults; of it, real time has an operator's requests alone.
+    pub script: Script,
 }
 
 /// Why a run could not be made.
@@ -75,9 +88,15 @@ pub enum HilError {
         /// The link.
         link: String,
     },
+    /// Real time cannot play this.
+    #[error("stalls, clock jumps, broken sensors and restarts are played in lockstep alone")]
+    Script,
     /// A privilege was refused.
     #[error(transparent)]
     Rt(#[from] RtError),
+    /// The log cannot be written.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The simulator failed.
     #[error(transparent)]
     Simulation(#[from] SimError),
@@ -98,7 +117,8 @@ pub enum HilError {
 impl HilError {
     /// Whether arguments, files or contract are at fault, as opposed to the run.
     pub fn is_unusable(&self) -> bool {
-        !matches!(self, Self::Simulation(_) | Self::Silent { .. } | Self::Panicked { .. })
+        let log_broke = matches!(self, Self::Log(LogError::Write { .. } | LogError::Panicked { .. }));
+        !log_broke && !matches!(self, Self::Simulation(_) | Self::Silent { .. } | Self::Panicked { .. })
     }
 }
 
@@ -156,7 +176,11 @@ pub fn run(task: &Task, image: &AlignedImage, options: &HilOptions) -> Result<Hi
         limits: Limits::immediate(),
     };
     let host = Host::new(view, &contract, &robot, host_options)?;
-    let plant = Plant::new(task, options.randomization, options.seed)?;
+    if !options.lockstep && !options.script.is_real_time() {
+        return Err(HilError::Script);
+    }
+    let mut plant = Plant::new(task, options.randomization, options.seed)?;
+    plant.break_sensors(BrokenSensors::new(&options.script, &task.interface()));
     if !options.lockstep {
         let physics_hz = 1.0 / plant.physics_period_s();
         Traffic::new(&robot.interface(), 1.0 / tick_period_s, physics_hz).check(&options.link)?;
@@ -164,17 +188,34 @@ pub fn run(task: &Task, image: &AlignedImage, options: &HilOptions) -> Result<Hi
     let ends = Ends::open(&options.link)?;
     let clock = FaultClock::default();
     let injector = FaultInjector::new(ends.host, options.faults.clone(), options.seed, clock.clone());
-    let flight =
-        Flight { host, injector, clock, tick_period_s, duration_us: (options.duration_s * 1e6) as u64 };
-    if options.lockstep {
-        if matches!(options.link, LinkAddress::Pty(_)) {
-            return Err(HilError::Lockstep { link: options.link.to_string() });
-        }
-        let sync = Ends::open(&sync_address(&options.link))?;
-        lockstep::fly(flight, plant, ends.robot, sync, options)
-    } else {
-        fly_in_real_time(flight, plant, ends.robot, options)
+    // In real time, watching would be part of what is timed.
+    let link = Witness::new(injector, &robot, options.lockstep);
+    let script = options.script.clone();
+    if options.lockstep && matches!(options.link, LinkAddress::Pty(_)) {
+        return Err(HilError::Lockstep { link: options.link.to_string() });
     }
+    let duration_us = (options.duration_s * 1e6) as u64;
+    let clock_of_log = if options.lockstep { LogClock::Virtual } else { LogClock::RealTime };
+    let (recorder, log) = match &options.log {
+        None => (Recorder::off(), None),
+        Some(path) => {
+            let start = Start::new(&view, &robot, &host, clock_of_log)?;
+            let (recorder, log) = telemetry::start(path, start, &robot, &host)?;
+            (recorder, Some(log))
+        }
+    };
+    let mut flight = Flight { host, link, recorder, clock, tick_period_s, duration_us, script };
+    let flown = if options.lockstep {
+        let sync = Ends::open(&sync_address(&options.link))?;
+        lockstep::fly(&mut flight, plant, ends.robot, sync, options)
+    } else {
+        fly_in_real_time(&mut flight, plant, ends.robot, options)
+    };
+    // A flight that failed leaves a whole log too.
+    let summary = log.map(|log| log.finish(flight.recorder)).transpose();
+    let mut report = flown?;
+    report.log = summary?;
+    Ok(report)
 }
 
 /// Lockstep's own exchange travels beside the link under test, on a port of its own.
@@ -189,10 +230,12 @@ fn sync_address(link: &LinkAddress) -> LinkAddress {
 /// The host's side of a run.
 struct Flight<'a> {
     host: Host<'a>,
-    injector: FaultInjector<Box<dyn Link>>,
+    link: Witness<FaultInjector<Box<dyn Link>>>,
+    recorder: Recorder,
     clock: FaultClock,
     tick_period_s: f64,
     duration_us: u64,
+    script: Script,
 }
 
 /// Arms once the robot has answered, and ends the flight after its time.
@@ -201,9 +244,17 @@ struct Pilot {
     armed_us: Option<u64>,
     duration_us: u64,
     ticks_before: u64,
+    script: Script,
+    /// Until when the script's requests have been made, since arming.
+    asked_us: u64,
 }
 
 impl Pilot {
+    /// How long ago the robot was armed, if it has been.
+    fn since_arming_us(&self, now_us: u64) -> Option<u64> {
+        Some(now_us.saturating_sub(self.armed_us?))
+    }
+
     fn direct(&mut self, now_us: u64, host: &Host) -> Directive {
         match self.armed_us {
             None if host.is_connected() => {
@@ -215,14 +266,19 @@ impl Pilot {
             None => Directive::Tick(None),
             Some(armed_us) => {
                 self.clock.set_us(now_us - armed_us);
-                if now_us - armed_us >= self.duration_us { Directive::Finish } else { Directive::Tick(None) }
+                if now_us - armed_us >= self.duration_us {
+                    return Directive::Finish;
+                }
+                let request = self.script.request(self.asked_us, now_us - armed_us);
+                self.asked_us = now_us - armed_us;
+                Directive::Tick(request)
             }
         }
     }
 }
 
 fn fly_in_real_time(
-    mut flight: Flight,
+    flight: &mut Flight,
     plant: Plant,
     mut robot_end: Box<dyn Link>,
     options: &HilOptions,
@@ -235,10 +291,9 @@ fn fly_in_real_time(
         let plant = scope.spawn(|| run_in_real_time(plant, &mut *robot_end, plant_core, &stop));
         let host = scope.spawn(|| {
             let (rt, _guard) = prepare_thread(options.rt, host_core)?;
+            let Flight { host, link, recorder, .. } = flight;
             let report =
-                control_loop::run(&mut flight.host, &mut flight.injector, period_ns, |now_us, host| {
-                    pilot.direct(now_us, host)
-                });
+                control_loop::run(host, link, recorder, period_ns, |now_us, host| pilot.direct(now_us, host));
             Ok::<_, RtError>((report, rt))
         });
         let flown = host.join();
@@ -253,6 +308,13 @@ fn fly_in_real_time(
 
 impl Flight<'_> {
     fn pilot(&self) -> Pilot {
-        Pilot { clock: self.clock.clone(), armed_us: None, duration_us: self.duration_us, ticks_before: 0 }
+        Pilot {
+            clock: self.clock.clone(),
+            armed_us: None,
+            duration_us: self.duration_us,
+            ticks_before: 0,
+            script: self.script.clone(),
+            asked_us: 0,
+        }
     }
 }

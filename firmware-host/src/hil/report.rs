@@ -1,14 +1,16 @@
 //! What a run showed: [`HilReport`], whose keys are those of `sinew-host hil --json`.
 
-use super::{Flight, HilError, HilOptions, Pilot};
+use super::{Flight, HilError, HilOptions, Pilot, Witnessed};
+use crate::allocation::ThreadUsage;
 use crate::control_loop::LoopReport;
 use crate::host::Counters;
 use crate::link::FaultCounts;
 use crate::plant::{PlantReport, TracePoint};
 use crate::rt::RtReport;
+use crate::telemetry::LogSummary;
 use crate::timing::Quantiles;
 use serde::{Deserialize, Serialize};
-use sinew_policy_runtime::supervisor::{Mode, Transition};
+use sinew_policy_runtime::supervisor::{Cause, Mode, Transition};
 
 /// A fault that was seen and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +50,8 @@ pub struct HilReport {
     pub wake_up_histogram: Vec<(f64, u64)>,
     /// Allocations, reallocations and releases on the real-time thread within ticks.
     pub allocations: u64,
+    /// Page faults and involuntary switches of the real-time thread while it ticked; zeros in lockstep.
+    pub thread: ThreadUsage,
     /// Commands that the supervisor had to bound.
     pub interventions: u64,
     /// The host's counters.
@@ -70,8 +74,14 @@ pub struct HilReport {
     pub injected: FaultCounts,
     /// What was seen and how it was handled.
     pub faults: Vec<FaultRecord>,
+    /// Each change of mode after arming: seconds after it by the host's clock, the mode, and why.
+    pub changes: Vec<(f64, Mode, Option<Cause>)>,
+    /// What the host sent, as a witness beside it saw it; zeros in real time, where watching would cost what is timed.
+    pub witnessed: Witnessed,
     /// What was asked of the operating system and granted.
     pub rt: RtReport,
+    /// What was logged; absent where there was no log.
+    pub log: Option<LogSummary>,
     /// Root mean square of the true error over the second half.
     pub error_rms: f64,
     /// Largest true error over the second half.
@@ -117,6 +127,7 @@ impl Flight<'_> {
             compute_us: measured.compute.quantiles(),
             wake_up_histogram: measured.wake_up.buckets().collect(),
             allocations: measured.allocations,
+            thread: measured.usage,
             interventions,
             saturated,
             missing_samples,
@@ -126,9 +137,12 @@ impl Flight<'_> {
             plant_steps: plant.steps,
             plant_refused: plant.refused,
             plant_expired: plant.expired,
-            injected: self.injector.counts(),
+            injected: self.link.inner().counts(),
+            changes: changes(self.host.transitions(), armed_us),
+            witnessed: self.link.seen(),
             faults: fault_records(self.host.transitions(), armed_us),
             rt,
+            log: None,
             // NaN where nothing was measured or anything was not finite: such a flight is not judged as a precise one.
             error_rms: (squares / errors.len() as f64).sqrt(),
             error_max: if errors.is_empty() || !squares.is_finite() {
@@ -144,6 +158,12 @@ impl Flight<'_> {
             },
         })
     }
+}
+
+/// All changes of mode but the arming itself.
+fn changes(transitions: &[Transition], armed_us: u64) -> Vec<(f64, Mode, Option<Cause>)> {
+    let after = transitions.iter().filter(|change| change.time_us > armed_us);
+    after.map(|change| ((change.time_us - armed_us) as f64 / 1e6, change.to, change.cause)).collect()
 }
 
 /// Pairs each loss of authority with its end.

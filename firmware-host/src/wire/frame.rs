@@ -3,6 +3,10 @@
 //! COBS leaves no zero inside a frame, so after any damage the next zero is a place to begin again. [`Decoder`] takes a
 //! stream in pieces of any size and yields the frames that are whole; a damaged one is counted and skipped.
 
+mod memory;
+
+pub(crate) use memory::DecoderMemory;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

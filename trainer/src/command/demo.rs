@@ -131,6 +131,8 @@ fn fly(task: &Task, image: &AlignedImage, seed: u64) -> Result<HilReport, Failur
         rt: RtPolicy::Try,
         lockstep: false,
         rate_hz: None,
+        log: None,
+        script: hil::Script::default(),
     };
     hil::run(task, image, &options).map_err(failed)
 }
