@@ -87,7 +87,7 @@ fn killed_at_any_moment_a_host_leaves_a_log_that_recovers_and_replays() {
         let original = std::fs::read(&log).unwrap();
         let found = recover(&log, &recovered).unwrap();
         assert!(std::fs::read(&log).unwrap() == original, "the original has changed");
-        assert!(matches!(recover(&log, &recovered), Err(RecoverError::Write { .. })), "an existing file");
+        assert!(matches!(recover(&log, &recovered), Err(RecoverError::Exists { .. })), "an existing file");
         let (messages, last_ns) = read_by_others(&recovered);
         assert_eq!((messages, found.damaged_chunks), (found.messages, 0));
         losses.push(killed_ns.saturating_sub(last_ns));

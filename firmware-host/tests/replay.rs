@@ -4,6 +4,7 @@
 
 mod untrained;
 
+use sinew_firmware_host::allocation::{self, CountingAllocator};
 use sinew_firmware_host::hil::{HilOptions, HilReport, Script, run};
 use sinew_firmware_host::link::FaultPlan;
 use sinew_firmware_host::rt::RtPolicy;
@@ -13,6 +14,9 @@ use sinew_policy_runtime::onnx;
 use sinew_sim::{Randomization, Task};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Everything that a link can do, twice: a fallback that recovers and a recovery.
 const FAULTS: &str = "
@@ -98,6 +102,9 @@ fn a_flight_in_real_time_replays_with_every_tick_at_the_time_it_had() {
     // Several ticks to a policy period, so that most only hold the command.
     let report = fly(&task, &image, false, Some(1000.0), &log);
     assert_eq!(report.log.as_ref().unwrap().dropped, 0, "{report:?}");
+    // Logging included; and what counts does count.
+    assert_eq!(report.allocations, 0);
+    assert!(allocation::count() > 0);
     let found = replay(&log, &image).unwrap();
     assert!(verified(&found) >= report.ticks && report.ticks > 100, "{found:?}");
     std::fs::remove_file(log).unwrap();

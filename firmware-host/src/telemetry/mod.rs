@@ -1,6 +1,6 @@
 //! The log of a run: every input and every output, so that a run can be looked at and executed again.
 //!
-//! [`start`] gives a [`Recorder`] to the control loop and a [`Log`] to whoever ends the run. The recorder copies what a
+//! [`start()`] gives a [`Recorder`] to the control loop and a [`Log`] to whoever ends the run. The recorder copies what a
 //! tick received, decided and sent into a queue of fixed slots; a thread that polls it and is never woken writes MCAP.
 //! The tick is never delayed: when the queue is full, records are dropped and counted, the log says so with a gap, and a
 //! keyframe behind it lets a replay go on. Chunks close every 20 ms, so a killed process loses no more than the last ones.

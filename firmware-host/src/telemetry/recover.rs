@@ -5,7 +5,7 @@ use super::writer::options;
 use mcap::{McapError, Writer};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// Why a log was not recovered.
@@ -27,7 +27,13 @@ pub enum RecoverError {
         /// The file.
         path: PathBuf,
     },
-    /// The new file exists or cannot be written.
+    /// The new file would overwrite one.
+    #[error("{} exists already and is left as it is: name another file", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The new file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
         /// The file.
@@ -58,8 +64,9 @@ pub struct Recovery {
 /// The log is complete, is empty or cannot be read, or `out` exists or cannot be written; then `out` is left alone.
 pub fn recover(path: &Path, out: &Path) -> Result<Recovery, RecoverError> {
     let failed = |source: McapError| RecoverError::Write { path: out.to_owned(), source: Box::new(source) };
+    let exists = || RecoverError::Exists { path: out.to_owned() };
     if out.exists() {
-        return Err(failed(std::io::Error::from(std::io::ErrorKind::AlreadyExists).into()));
+        return Err(exists());
     }
     let mut partial = out.as_os_str().to_owned();
     partial.push(format!(".{}.partial", std::process::id()));
@@ -67,7 +74,10 @@ pub fn recover(path: &Path, out: &Path) -> Result<Recovery, RecoverError> {
     let file = File::create_new(&partial).map_err(|error| failed(error.into()))?;
     // A link is made only where nothing is, so even a file that appeared meanwhile is left alone.
     let recovered = copy(path, out, file).and_then(|recovery| {
-        std::fs::hard_link(&partial, out).map_err(|error| failed(error.into()))?;
+        std::fs::hard_link(&partial, out).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => exists(),
+            _ => failed(error.into()),
+        })?;
         Ok(recovery)
     });
     // What is left behind would be a second name of the new file, or of nothing that anyone needs.

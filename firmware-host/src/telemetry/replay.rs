@@ -117,7 +117,7 @@ pub fn replay(path: &Path, policy: &AlignedImage) -> Result<Replay, ReplayError>
         execution.replay.cut_at = Some(at);
     }
     let mut replay = execution.replay;
-    let total = execution.ticks.map_or(0, |[first, last]| last - first + 1);
+    let total = execution.ticks.map_or(0, |[first, last]| (last - first).saturating_add(1));
     if replay.difference.is_none() {
         replay.unverified = total.saturating_sub(replay.verified);
     }

@@ -10,7 +10,7 @@ mod verdict;
 pub use verdict::{CampaignReport, CaseReport};
 
 use super::script::{ClockJump, Script, ScriptedRequest, SensorFault, Span};
-use super::{HilError, HilOptions, run};
+use super::{HilError, HilOptions, HilReport, run};
 use crate::link::{FaultPlan, FaultPlanError, FaultWindow, LinkAddress};
 use crate::rt::RtPolicy;
 use serde::{Deserialize, Serialize};
@@ -136,6 +136,19 @@ pub struct CampaignOptions {
 }
 
 impl Campaign {
+    /// Cases that come from no file.
+    pub fn new(cases: Vec<Case>) -> Self {
+        Self { file: String::new(), cases }
+    }
+
+    /// The campaign as TOML, from which [`Self::parse`] makes the same one.
+    ///
+    /// # Errors
+    /// Nothing that a campaign can hold.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
     /// A built-in campaign by its name, or one from a file.
     ///
     /// # Errors
@@ -189,7 +202,7 @@ impl Campaign {
             {
                 return Err(CampaignError::Case { file: self.file.clone(), case: case.name.clone(), reason });
             }
-            let report = case.fly(task, image, options)?;
+            let report = CaseReport::judge(case, &case.fly(task, image, options)?);
             tell(&report);
             cases.push(report);
         }
@@ -221,12 +234,16 @@ impl Case {
         }
     }
 
-    fn fly(
+    /// Flies it, without judging what came of it.
+    ///
+    /// # Errors
+    /// The flight could not be made.
+    pub fn fly(
         &self,
         task: &Task,
         image: &AlignedImage,
         options: &CampaignOptions,
-    ) -> Result<CaseReport, CampaignError> {
+    ) -> Result<HilReport, CampaignError> {
         let hil = HilOptions {
             link: options.link.clone(),
             duration_s: self.duration_s,
@@ -240,8 +257,7 @@ impl Case {
             script: self.script(),
         };
         let failed = |source| CampaignError::Flight { case: self.name.clone(), source: Box::new(source) };
-        let report = run(task, image, &hil).map_err(failed)?;
-        Ok(CaseReport::judge(self, &report))
+        run(task, image, &hil).map_err(failed)
     }
 }
 

@@ -1,0 +1,133 @@
+//! Whatever happens to link, sensors, clocks, host and robot, and whatever an operator asks for: what the host sends may
+//! reach a robot, and a stop is ended by disarming alone. A failure shrinks to a campaign of a few lines that plays it again.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod untrained;
+
+use proptest::prelude::*;
+use sinew_firmware_host::hil::campaign::{Campaign, CampaignOptions, Case};
+use sinew_firmware_host::hil::{ClockJump, HilReport, ScriptedRequest, SensorFault, SensorFaultKind, Span};
+use sinew_firmware_host::link::{Direction, FaultKind, FaultWindow};
+use sinew_policy_runtime::image::AlignedImage;
+use sinew_policy_runtime::onnx;
+use sinew_policy_runtime::supervisor::{Mode, Request};
+use sinew_sim::Task;
+use std::sync::LazyLock;
+
+static TASK: LazyLock<Task> = LazyLock::new(|| Task::load("quadrotor").unwrap());
+static IMAGE: LazyLock<AlignedImage> = LazyLock::new(|| onnx::load(&untrained::policy(&TASK)).unwrap());
+
+/// More for a long run: `SINEW_CASES=5000`.
+fn cases() -> u32 {
+    std::env::var("SINEW_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(64)
+}
+
+/// Hundredths of a second are what a tick can tell apart, and short in TOML.
+fn seconds(most: u32) -> impl Strategy<Value = f64> {
+    (0..=100 * most).prop_map(|hundredths| f64::from(hundredths) / 100.0)
+}
+
+fn fault() -> impl Strategy<Value = FaultWindow> {
+    use FaultKind::{Corrupt, Delay, Drop, Duplicate, Reorder};
+    let kind = prop::sample::select(vec![Drop, Duplicate, Delay, Reorder, Corrupt]);
+    let direction = prop::sample::select(vec![Direction::Both, Direction::ToHost, Direction::ToRobot]);
+    (seconds(2), seconds(1), kind, 0..=10_u32, direction, seconds(1)).prop_map(
+        |(at_s, duration_s, kind, tenths, direction, delay_s)| FaultWindow {
+            at_s,
+            duration_s: duration_s + 0.01,
+            kind,
+            probability: f64::from(tenths) / 10.0,
+            direction,
+            delay_s: if kind == Delay { delay_s + 0.01 } else { 0.0 },
+        },
+    )
+}
+
+fn sensor() -> impl Strategy<Value = SensorFault> {
+    use SensorFaultKind::{Frozen, Infinite, Nan, Old, OutOfRange, Zero};
+    let kind = prop::sample::select(vec![Nan, Infinite, OutOfRange, Zero, Frozen, Old]);
+    let names = vec!["position", "velocity", "orientation", "angular_velocity"];
+    (seconds(2), seconds(1), prop::sample::select(names), kind).prop_map(
+        |(at_s, duration_s, sensor, kind)| SensorFault { at_s, duration_s, sensor: sensor.to_owned(), kind },
+    )
+}
+
+prop_compose! {
+    fn case()(
+        seed in 0..1000_u64,
+        faults in prop::collection::vec(fault(), 0..4),
+        sensors in prop::collection::vec(sensor(), 0..2),
+        requests in prop::collection::vec(
+            (seconds(2), prop::sample::select(vec![Request::Arm, Request::Disarm, Request::Stop])), 0..5),
+        stalls in prop::collection::vec((seconds(2), seconds(1)), 0..2),
+        jumps in prop::collection::vec((seconds(2), seconds(12)), 0..2),
+        restarts_s in prop::collection::vec(seconds(2), 0..2),
+    ) -> Case {
+        Case {
+            name: "random".to_owned(),
+            duration_s: 2.5,
+            seed,
+            faults,
+            requests: requests.into_iter().map(|(at_s, request)| ScriptedRequest { at_s, request }).collect(),
+            stalls: stalls.into_iter().map(|(at_s, duration_s)| Span { at_s, duration_s }).collect(),
+            clock_jumps: jumps.into_iter().map(|(at_s, by_s)| ClockJump { at_s, by_s }).collect(),
+            sensors,
+            restarts_s,
+            expect: Vec::new(),
+        }
+    }
+}
+
+/// What is wrong with a flight, if anything.
+fn problem(report: &HilReport) -> Option<String> {
+    if !report.witnessed.is_clean() || report.interventions > 0 {
+        return Some(format!("{:?}, {} interventions", report.witnessed, report.interventions));
+    }
+    let unexplained = |mode: Mode| matches!(mode, Mode::Fallback | Mode::Stopped);
+    for (index, (at_s, mode, cause)) in report.changes.iter().enumerate() {
+        if unexplained(*mode) && cause.is_none() {
+            return Some(format!("{mode:?} at {at_s} s without a cause"));
+        }
+        let before = index.checked_sub(1).and_then(|before| report.changes.get(before));
+        if before.is_some_and(|(_, before, _)| *before == Mode::Stopped) && *mode != Mode::Disarmed {
+            return Some(format!("{mode:?} at {at_s} s, out of a stop"));
+        }
+    }
+    None
+}
+
+#[test]
+fn no_sequence_of_faults_makes_the_host_send_what_no_robot_may_get() {
+    let options = CampaignOptions { link: "inproc".parse().unwrap(), rate_hz: None, logs: None };
+    let config = ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() };
+    let (mut ticks, mut stops) = (0, 0);
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let counted = std::cell::RefCell::new((&mut ticks, &mut stops));
+    let outcome = runner.run(&case(), |case| {
+        let report = case.fly(&TASK, &IMAGE, &options).unwrap();
+        let mut counted = counted.borrow_mut();
+        *counted.0 += report.ticks;
+        *counted.1 += u64::from(report.changes.iter().any(|(_, mode, _)| *mode == Mode::Stopped));
+        let text = || Campaign::new(vec![case.clone()]).to_toml().unwrap();
+        problem(&report).map_or(Ok(()), |problem| Err(TestCaseError::fail(format!("{problem}\n{}", text()))))
+    });
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+    println!("{ticks} ticks, {stops} flights with a stop");
+    assert!(ticks > 1000 && stops > 0, "{ticks} ticks, {stops} stops: too little happened");
+}
+
+#[test]
+fn a_case_reads_back_from_its_toml() {
+    let config = ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let outcome = runner.run(&case(), |case| {
+        let campaign = Campaign::new(vec![case]);
+        let read = Campaign::parse(&campaign.to_toml().unwrap(), "case.toml").unwrap();
+        prop_assert_eq!(read.cases, campaign.cases);
+        Ok(())
+    });
+    outcome.unwrap();
+}
