@@ -6,9 +6,9 @@
 //!
 //! | `legged_gym` | here |
 //! |---|---|
-//! | `_update_terrain_curriculum` | [`TerrainCourse`], one level for each environment |
-//! | `update_command_curriculum` | [`CommandCourse`], one range for all environments |
-//! | none; reward scales ramped by hand | [`RewardCourse`], one factor for all environments |
+//! | `_update_terrain_curriculum` | `TerrainCourse`, one level for each environment |
+//! | `update_command_curriculum` | `CommandCourse`, one range for all environments |
+//! | none; reward scales ramped by hand | `RewardCourse`, one factor for all environments |
 //!
 //! Deviations: what counts as walked is the way along the command, not the distance from the start, which a robot that is
 //! told to turn in circles cannot make; a command's range may narrow again where the file says so; what is shared

@@ -5,7 +5,8 @@ mod sample;
 
 use sinew_trainer::evaluation::MetricSummary;
 use sinew_trainer::report::{
-    EvaluationReport, FaultLine, FlightReport, PolicyReport, RunReport, TracePoint, html, terminal,
+    EvaluationReport, FaultLine, FlightReport, PolicyReport, RangeCurve, RangePoint, RunReport, TracePoint,
+    html, terminal,
 };
 use sinew_trainer::training::EvaluationPoint;
 use std::io::{self, IsTerminal};

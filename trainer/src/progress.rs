@@ -3,6 +3,7 @@
 use crate::checkpoint;
 use crate::metrics::MetricsFile;
 use crate::ranges::RangesFile;
+use crate::report::RangeCurve;
 use crate::run_directory::{RunDirectory, atomic_write};
 use crate::training::{Checkpoint, EvaluationPoint, Progress, TrainingObserver};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -24,6 +25,7 @@ pub struct ConsoleObserver {
     bar: Option<ProgressBar>,
     total_steps: u64,
     curve: Vec<EvaluationPoint>,
+    range_curves: Vec<RangeCurve>,
     last: Option<Progress>,
     /// What could not be written ends the run at the next checkpoint.
     write_error: Option<io::Error>,
@@ -49,6 +51,7 @@ impl ConsoleObserver {
             bar,
             total_steps,
             curve: Vec::new(),
+            range_curves: Vec::new(),
             last: None,
             write_error: None,
         })
@@ -57,6 +60,11 @@ impl ConsoleObserver {
     /// The learning curve so far.
     pub fn curve(&self) -> &[EvaluationPoint] {
         &self.curve
+    }
+
+    /// The adaptive ranges so far; none where nothing adapts.
+    pub fn ranges(&self) -> &[RangeCurve] {
+        &self.range_curves
     }
 
     /// The last report of progress.
@@ -108,6 +116,7 @@ impl TrainingObserver for ConsoleObserver {
     }
 
     fn on_ranges(&mut self, steps: u64, ranges: &AdaptiveRanges) {
+        RangeCurve::record(&mut self.range_curves, steps, ranges);
         if let Err(error) = self.write_ranges(steps, ranges) {
             self.write_error.get_or_insert(error);
         }

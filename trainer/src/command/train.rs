@@ -126,6 +126,7 @@ impl Summary {
             seconds: self.seconds,
             steps_per_s: self.steps_per_s,
             curve: observer.curve().to_vec(),
+            ranges: observer.ranges().to_vec(),
             evaluation: Some(EvaluationReport {
                 episodes: self.evaluation.returns.len(),
                 return_mean: self.evaluation.return_mean,

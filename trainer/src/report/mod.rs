@@ -10,10 +10,12 @@ mod chart;
 mod flight;
 pub mod html;
 mod number;
+mod range_curve;
 pub mod terminal;
 pub(crate) mod undefined;
 pub mod verdict;
 
+pub use range_curve::{RangeCurve, RangePoint};
 pub use verdict::{Check, Verdict};
 
 use crate::evaluation::MetricSummary;
@@ -39,6 +41,9 @@ pub struct RunReport {
     pub steps_per_s: f64,
     /// The learning curve, in order of steps.
     pub curve: Vec<EvaluationPoint>,
+    /// How far the adaptive ranges came; empty where none adapted.
+    #[serde(default)]
+    pub ranges: Vec<RangeCurve>,
     /// How the final policy did on the ranges that it is accepted on.
     pub evaluation: Option<EvaluationReport>,
     /// The exported policy and what proves it.

@@ -4,6 +4,7 @@
 //! Everything that comes from a report passes through `escape`.
 
 mod element;
+mod ranges;
 mod section;
 
 pub(crate) use element::escape;
@@ -18,6 +19,7 @@ pub fn page(report: &RunReport) -> String {
         header(report, &report.verdict()),
         tiles(&key_numbers(report)),
         section::learning(report),
+        ranges::adaptation(&report.ranges),
         report.evaluation.as_ref().map(section::robustness).unwrap_or_default(),
         report.flight.as_ref().map(section::flight).unwrap_or_default(),
         report.flight.as_ref().map(section::real_time).unwrap_or_default(),

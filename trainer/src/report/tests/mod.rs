@@ -38,7 +38,14 @@ fn assert_fits(text: &str) {
 
 /// The sample with every part removed that a run may lack.
 fn bare() -> RunReport {
-    RunReport { curve: Vec::new(), evaluation: None, policy: None, flight: None, ..report() }
+    RunReport {
+        curve: Vec::new(),
+        ranges: Vec::new(),
+        evaluation: None,
+        policy: None,
+        flight: None,
+        ..report()
+    }
 }
 
 /// The sample with every measurement undefined.
@@ -47,6 +54,9 @@ fn undefined() -> RunReport {
     (report.seconds, report.steps_per_s) = (f64::NAN, f64::INFINITY);
     for point in &mut report.curve {
         (point.return_mean, point.return_std, point.success_rate) = (f64::NAN, f64::NAN, Some(f64::NAN));
+    }
+    for point in report.ranges.iter_mut().flat_map(|curve| &mut curve.points) {
+        (point.low, point.high) = (f64::NAN, f64::NAN);
     }
     let evaluation = report.evaluation.as_mut().unwrap();
     (evaluation.return_mean, evaluation.success_rate) = (f64::NAN, Some(f64::NAN));
@@ -78,6 +88,7 @@ fn every_number_of_the_run_is_on_the_page() {
     let numbers = [
         "seed 7",
         "60,000 steps",
+        "mass_scale: from 1.00 to 1.00, in the end 0.600 to 1.60.",
         "54.3",
         "1,184 steps/s",
         "371",

@@ -1,8 +1,8 @@
 //! A report with every part in it; the tests and the example `sample_report` draw it.
 
 use super::{
-    EvaluationPoint, EvaluationReport, FaultLine, FlightReport, MetricSummary, PolicyReport, RunReport,
-    TracePoint,
+    EvaluationPoint, EvaluationReport, FaultLine, FlightReport, MetricSummary, PolicyReport, RangeCurve,
+    RangePoint, RunReport, TracePoint,
 };
 
 /// A run that went well.
@@ -15,10 +15,20 @@ pub(crate) fn report() -> RunReport {
         seconds: 54.3,
         steps_per_s: 1_184.0,
         curve: curve(),
+        ranges: ranges(),
         evaluation: Some(evaluation()),
         policy: Some(policy()),
         flight: Some(flight()),
     }
+}
+
+fn ranges() -> Vec<RangeCurve> {
+    let point = |index: u64| RangePoint {
+        steps: 3_000 * index,
+        low: 1.0 - 0.02 * index as f64,
+        high: 1.0 + 0.03 * index as f64,
+    };
+    vec![RangeCurve { term: "mass_scale".to_owned(), points: (0..=20).map(point).collect() }]
 }
 
 fn curve() -> Vec<EvaluationPoint> {
