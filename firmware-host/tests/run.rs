@@ -104,6 +104,11 @@ struct Shared {
 
 impl Robot {
     fn start(link: &str, key: Option<&Path>) -> Self {
+        Self::start_as(interface().hash(), link, key)
+    }
+
+    /// With the interface that `hash` stands for.
+    fn start_as(hash: [u8; 32], link: &str, key: Option<&Path>) -> Self {
         let interface = interface();
         let (address, traffic): (LinkAddress, _) =
             (link.parse().unwrap(), Traffic::new(&interface, 50.0, 200.0));
@@ -113,7 +118,7 @@ impl Robot {
         shared.boot.store(1, Ordering::Relaxed);
         let thread = Some(std::thread::spawn({
             let shared = Arc::clone(&shared);
-            move || play(link, &shared)
+            move || play(link, &shared, hash)
         }));
         Self { address: address.to_string(), shared, thread }
     }
@@ -148,8 +153,8 @@ fn interface() -> Interface<'static> {
     Interface { sensors: contract.sensors, actuators: contract.actions }
 }
 
-fn play(mut link: Box<dyn Link>, shared: &Shared) {
-    let (hash, resting) = (interface().hash(), [Setpoint::Joint(JointSetpoint::default())]);
+fn play(mut link: Box<dyn Link>, shared: &Shared, hash: [u8; 32]) {
+    let resting = [Setpoint::Joint(JointSetpoint::default())];
     let mut decoder = Decoder::default();
     let (mut boot, begun) = (shared.boot.load(Ordering::Relaxed), Instant::now());
     let mut session = RobotSession::new(hash, boot, &resting);
@@ -333,6 +338,20 @@ fn a_host_that_is_killed_leaves_a_robot_that_another_one_can_take_over() {
     host.arm(&robot);
     host.ask("quit");
     assert_eq!(host.finish().0.code(), Some(0));
+}
+
+#[test]
+fn a_robot_with_another_interface_refuses_and_the_operator_is_told_why() {
+    let folder = Folder::new("other");
+    let robot = Robot::start_as([0x55; 32], "udp:127.0.0.1:0", None);
+    let mut host = Host::start(folder.host(&robot.address, &[]));
+    host.ask("arm");
+    std::thread::sleep(Duration::from_millis(500));
+    host.ask("quit");
+    let (status, told) = host.finish();
+    assert_eq!(status.code(), Some(0), "{told}");
+    assert!(told.contains("refused: the robot has other sensors, actuators or limits"), "{told}");
+    assert_eq!(robot.states(), [RobotState::Disarmed]);
 }
 
 #[test]

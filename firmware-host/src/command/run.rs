@@ -96,7 +96,7 @@ impl Run {
             let reader = &request;
             scope.spawn(move || read_requests(reader));
             let flight = scope.spawn(|| self.fly(&mut host, &mut *link, &mut recorder, &asked));
-            let mut known = 0;
+            let mut known = [0; 2];
             while !flight.is_finished() {
                 told.print(&mut known);
                 std::thread::sleep(Duration::from_millis(20));
@@ -146,6 +146,8 @@ impl Run {
         let report = control_loop::run(host, link, recorder, period_ns, |_, host| {
             let mode = host.supervisor().mode();
             told.mode.store(mode_number(mode), Ordering::Relaxed);
+            let refusal = host.counters().refused.map_or(0, |reason| reason as u8 + 1);
+            told.refusal.store(refusal, Ordering::Relaxed);
             if std::mem::take(&mut arming) && mode == Mode::Disarmed {
                 told.arm_refused.store(true, Ordering::Relaxed);
             }
@@ -195,17 +197,31 @@ struct Asked<'r> {
 struct Told {
     mode: AtomicU8,
     arm_refused: AtomicBool,
+    /// 1 more than the number of the reason why the robot refuses this host; 0 where it does not.
+    refusal: AtomicU8,
 }
 
 impl Told {
-    /// Prints what is new since the `known` mode.
-    fn print(&self, known: &mut u8) {
+    /// Prints what is new since the `known` mode and refusal.
+    fn print(&self, [known, refused]: &mut [u8; 2]) {
         const NAMES: [&str; 7] =
             ["disarmed", "standby", "readying", "engaging", "running", "fallback", "stopped"];
         let mode = self.mode.load(Ordering::Relaxed);
         if mode != *known {
             *known = mode;
             eprintln!("{}", NAMES.get(usize::from(mode)).copied().unwrap_or_default());
+        }
+        let refusal = self.refusal.load(Ordering::Relaxed);
+        if refusal != *refused {
+            *refused = refusal;
+            match refusal {
+                0 => {}
+                1 => eprintln!("refused: the robot speaks another version of the protocol"),
+                2 => eprintln!(
+                    "refused: the robot has other sensors, actuators or limits than its description"
+                ),
+                _ => eprintln!("refused: the robot is armed and belongs to another session"),
+            }
         }
         if self.arm_refused.swap(false, Ordering::Relaxed) {
             eprintln!("not armed: no fresh sample has come, or the robot is stopped");

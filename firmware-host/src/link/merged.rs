@@ -11,7 +11,7 @@ use crate::wire::{Decoder, ToHost, encode};
 /// Pieces that are taken from the operator's link in one tick; a person sends few.
 const PIECES_PER_TICK: u32 = 8;
 
-/// Two links as one; see the [module](self).
+/// A robot's link and an operator's, seen by a host as one: operator's messages come between the robot's frames.
 pub struct MergedLink {
     robot: Box<dyn Link>,
     operator: Box<dyn Link>,

@@ -20,7 +20,8 @@ fuzz_target!(|input: &[u8]| {
             while let (Some(message), rest) = decoder.feed::<ToHost>(piece) {
                 piece = rest;
                 let mut frame = [0; LARGEST_FRAME];
-                let length = encode(&message, &mut frame).expect("a message that came in a frame fits one").len();
+                let length =
+                    encode(&message, &mut frame).expect("a message that came in a frame fits one").len();
                 let again: ToHost = decode(&mut frame[..length - 1]).expect("an encoded message decodes");
                 // Compared as text: a NaN differs from itself.
                 assert_eq!(format!("{again:?}"), format!("{message:?}"));

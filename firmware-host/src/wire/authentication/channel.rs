@@ -12,7 +12,7 @@ use core::fmt;
 const HEAD_BYTES: usize = 1 + 8;
 const TAG_BYTES: usize = 16;
 
-/// One end; see the [module](self).
+/// One end of an encrypted, authenticated and counted exchange of frames, as a handshake opens it.
 #[derive(Clone)]
 pub struct Channel {
     outgoing: ChaCha20Poly1305,
