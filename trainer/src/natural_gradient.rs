@@ -187,7 +187,7 @@ impl NaturalGradient {
 mod tests {
     use super::*;
     use crate::actor_critic::Estimation;
-    use crate::actor_critic::example::{SHAPE, networks, rollout};
+    use crate::actor_critic::example::{SHAPE, disturb, networks, rollout};
     use crate::random::Stream;
 
     #[test]
@@ -262,18 +262,23 @@ mod tests {
     #[test]
     fn a_step_of_the_natural_gradient_comes_to_the_divergence_that_was_asked_for() {
         let mut networks = networks();
+        // Fresh outputs hardly depend on the hidden layers, along which a step would then leave the quadratic's range.
+        disturb(&mut networks);
         let rollout = rollout(&mut networks);
         let mut estimates = Estimates::new(SHAPE);
         let estimation =
             Estimation { gamma: 0.9, lambda: 0.9, normalize_advantages: true, normalize_values: false };
         networks.estimate(&rollout, estimation, &mut estimates);
-        let descent = Descent { iterations: 20, damping: 1e-4, largest_kl: 1e-3 };
+        let descent = Descent { iterations: 20, damping: 0.1, largest_kl: 1e-3 };
         let (mut natural, workers) = (NaturalGradient::new(descent, &networks), Workers::new(1));
         let before = natural.evaluate(&networks, &rollout, &estimates, &workers);
         natural.aim(&networks, &workers);
         natural.step(&mut networks, 1.0);
         let after = natural.evaluate(&networks, &rollout, &estimates, &workers);
         assert!(after.gain > before.gain, "{before:?} {after:?}");
-        assert!((after.kl - 1e-3).abs() < 2e-4, "{after:?}");
+        // largest_kl = s · (F + damping) s / 2, of which the divergence is the part without damping.
+        let moved = networks.actor.parameters().iter().zip(&natural.before).map(|(now, before)| now - before);
+        let damped = 0.5 * 0.1 * moved.map(|value| value * value).sum::<f32>();
+        assert!((after.kl + damped - 1e-3).abs() < 1e-4, "{after:?} {damped}");
     }
 }
