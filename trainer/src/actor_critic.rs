@@ -128,3 +128,67 @@ impl Estimates {
         }
     }
 }
+
+/// A small rollout for tests of what learns from one.
+#[cfg(test)]
+pub(crate) mod example {
+    use super::*;
+    use crate::rollout::End;
+
+    pub(crate) const SHAPE: RolloutShape = RolloutShape {
+        steps: 150,
+        environments: 4,
+        observation_size: 3,
+        privileged_size: 2,
+        sample_size: 2,
+        output_size: 2,
+    };
+
+    /// Fresh networks for it.
+    pub(crate) fn networks() -> ActorCritic {
+        let shape = ActorShape {
+            hidden: &[8, 8],
+            activation: crate::network::activation::Activation::Tanh,
+            initial_deviation: 0.8,
+            deviation_bounds: [0.01, 2.0],
+        };
+        ActorCritic::new(&shape, SHAPE, 2, 9)
+    }
+
+    /// Through random observations, with every kind of end.
+    pub(crate) fn rollout(networks: &mut ActorCritic) -> Rollout {
+        let mut stream = Stream::new(4, "rollout test");
+        let mut rollout = Rollout::new(SHAPE);
+        stream.fill_normal(&mut rollout.observations);
+        stream.fill_normal(&mut rollout.privileged);
+        stream.fill_normal(&mut rollout.rewards);
+        stream.fill_normal(&mut rollout.final_values);
+        let mut actions = [0.0; 8];
+        for step in 0..SHAPE.steps {
+            let rows = 4 * step..4 * (step + 1);
+            let observations = &rollout.observations[3 * rows.start..3 * rows.end];
+            let mut choice = Choice {
+                samples: &mut rollout.samples[2 * rows.start..2 * rows.end],
+                outputs: &mut rollout.outputs[2 * rows.start..2 * rows.end],
+                log_probs: &mut rollout.log_probs[rows.clone()],
+                actions: &mut actions,
+            };
+            networks.act(observations, &mut stream, &mut choice);
+            let privileged = &rollout.privileged[2 * rows.start..2 * rows.end];
+            networks.values(observations, privileged, &mut rollout.values[rows]);
+        }
+        for (row, end) in rollout.ends.iter_mut().enumerate() {
+            let kinds = [End::Terminated, End::Truncated, End::Faulted];
+            *end = if row % 37 == 5 { kinds[row % 3] } else { End::None };
+        }
+        rollout
+    }
+
+    /// Moves the actor away from where the rollout was made, so that ratios and divergences count.
+    pub(crate) fn disturb(networks: &mut ActorCritic) {
+        let mut stream = Stream::new(8, "disturbance");
+        for value in networks.actor.parameters_mut() {
+            *value += 0.1 * stream.normal();
+        }
+    }
+}

@@ -117,3 +117,84 @@ impl Losses {
 pub fn add(sum: &mut [f32], values: &[f32]) {
     sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += *value);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor_critic::Estimation;
+    use crate::actor_critic::example::{SHAPE, disturb, networks, rollout};
+    use crate::algorithm::reinforce::policy_gradient_loss;
+    use crate::natural_gradient::surrogate_gain;
+    use crate::value_regression::value_loss;
+
+    type PolicyLoss = fn(&mut [f32], &[f32], &Rows, f32) -> f32;
+
+    /// Minus the entropy's price.
+    const ENTROPY_PRICE: f32 = 0.3;
+
+    fn both(
+        networks: &ActorCritic,
+        rollout: &Rollout,
+        estimates: &Estimates,
+        shards: &mut [Shard],
+        loss: PolicyLoss,
+    ) -> [f64; 2] {
+        let scale = 1.0 / SHAPE.rows() as f32;
+        for shard in &mut *shards {
+            shard.gather(rollout, estimates, 0);
+            let prices = [scale, 0.0, -scale * ENTROPY_PRICE];
+            shard.differentiate_actor(
+                &networks.actor,
+                &networks.behaviour,
+                prices,
+                |by_log_prob, log_probs, rows| loss(by_log_prob, log_probs, rows, scale),
+            );
+            shard.differentiate_critic(&networks.critic, |gradient, values, rows| {
+                value_loss(gradient, values, &rows.targets, scale)
+            });
+        }
+        let losses = add_up(shards);
+        let policy = losses.policy - ENTROPY_PRICE * networks.actor.entropy();
+        [f64::from(policy), f64::from(losses.value)]
+    }
+
+    #[test]
+    fn gradients_of_every_loss_agree_with_finite_differences() {
+        let plain: PolicyLoss = |by_log_prob, log_probs, rows, scale| {
+            policy_gradient_loss(by_log_prob, log_probs, &rows.advantages, scale)
+        };
+        let ratio: PolicyLoss = |by_log_prob, log_probs, rows, scale| {
+            -surrogate_gain(by_log_prob, [log_probs, &rows.log_probs], &rows.advantages, scale)
+        };
+        for loss in [plain, ratio] {
+            let mut networks = networks();
+            let rollout = rollout(&mut networks);
+            let mut estimates = Estimates::new(SHAPE);
+            let estimation =
+                Estimation { gamma: 0.9, lambda: 0.9, normalize_advantages: true, normalize_values: true };
+            networks.estimate(&rollout, estimation, &mut estimates);
+            disturb(&mut networks);
+            let mut shards = minibatch(&networks, SHAPE.rows());
+            both(&networks, &rollout, &estimates, &mut shards, loss);
+            let gradients = [shards[0].actor.gradient.clone(), shards[0].critic.gradient.clone()];
+            let step = 2e-3;
+            for (which, gradient) in gradients.iter().enumerate() {
+                for index in (0..gradient.len()).step_by(7).chain(gradient.len() - 2..gradient.len()) {
+                    let mut at = |offset: f32| {
+                        let parameters = match which {
+                            0 => networks.actor.parameters_mut(),
+                            _ => networks.critic.parameters_mut(),
+                        };
+                        parameters[index] += offset;
+                        both(&networks, &rollout, &estimates, &mut shards, loss)[which]
+                    };
+                    let (above, below) = (at(step), at(-2.0 * step));
+                    at(step);
+                    let numeric = (above - below) / (2.0 * f64::from(step));
+                    let found = f64::from(gradient[index]);
+                    assert!((numeric - found).abs() < 2e-3, "{which} {index}: {numeric} {found}");
+                }
+            }
+        }
+    }
+}

@@ -162,11 +162,15 @@ impl NaturalGradient {
                     networks.actor.fisher_product(rows, vector, *scale, pass);
                 });
                 product.fill(0.0);
-                shards.iter().for_each(|shard| add(product, &shard.actor.gradient));
+                for shard in shards.iter() {
+                    add(product, &shard.actor.gradient);
+                }
                 product.iter_mut().zip(vector).for_each(|(value, along)| *value += descent.damping * along);
             });
         let length = step_length(descent.largest_kl, curvature);
-        direction.iter_mut().for_each(|value| *value *= length);
+        for value in direction {
+            *value *= length;
+        }
     }
 
     /// Puts the actor `share` of the step away from where it aimed.
@@ -182,6 +186,9 @@ impl NaturalGradient {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actor_critic::Estimation;
+    use crate::actor_critic::example::{SHAPE, disturb, networks, rollout};
+    use crate::random::Stream;
 
     #[test]
     fn conjugate_gradient_solves_a_small_system_exactly() {
@@ -205,5 +212,73 @@ mod tests {
         let gain = surrogate_gain(&mut by_log_prob, [&log_probs, &[0.0; 2]], &[2.0, 4.0], 0.5);
         assert!((gain - 2.5).abs() < 1e-6);
         assert!((by_log_prob[0] + 1.5).abs() < 1e-6 && (by_log_prob[1] + 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn fisher_products_agree_with_finite_differences_of_the_divergences_gradient() {
+        let mut networks = networks();
+        let rollout = rollout(&mut networks);
+        let mut estimates = Estimates::new(SHAPE);
+        let estimation =
+            Estimation { gamma: 0.9, lambda: 0.9, normalize_advantages: true, normalize_values: false };
+        networks.estimate(&rollout, estimation, &mut estimates);
+        let mut stream = Stream::new(3, "fisher test");
+        let origin = networks.actor.parameters().to_vec();
+        let direction: Vec<f32> = origin.iter().map(|_| stream.normal()).collect();
+        let mut shards = minibatch(&networks, SHAPE.rows());
+        let scale = 1.0 / SHAPE.rows() as f32;
+        let mut gradient = |step: f32| {
+            let parameters = networks.actor.parameters_mut().iter_mut();
+            for ((value, origin), along) in parameters.zip(&origin).zip(&direction) {
+                *value = origin + step * along;
+            }
+            for shard in &mut shards {
+                shard.gather(&rollout, &estimates, 0);
+                let prices = [scale, scale, 0.0];
+                let (actor, behaviour) = (&networks.actor, &networks.behaviour);
+                shard.differentiate_actor(actor, behaviour, prices, |by_log_prob, _, _| {
+                    by_log_prob.fill(0.0);
+                    0.0
+                });
+            }
+            add_up(&mut shards);
+            shards[0].actor.gradient.clone()
+        };
+        let step = 2e-3;
+        let (above, below) = (gradient(step), gradient(-step));
+        gradient(0.0);
+        for shard in &mut shards {
+            networks.actor.fisher_product(&shard.rows, &direction, scale, &mut shard.actor);
+        }
+        add_up(&mut shards);
+        let products = &shards[0].actor.gradient;
+        let largest = products.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+        for ((above, below), found) in above.iter().zip(&below).zip(products) {
+            let numeric = (above - below) / (2.0 * step);
+            assert!((numeric - found).abs() < 0.01 * largest, "{numeric} {found} of {largest}");
+        }
+    }
+
+    #[test]
+    fn a_step_of_the_natural_gradient_comes_to_the_divergence_that_was_asked_for() {
+        let mut networks = networks();
+        // Fresh outputs hardly depend on the hidden layers, along which a step would then leave the quadratic's range.
+        disturb(&mut networks);
+        let rollout = rollout(&mut networks);
+        let mut estimates = Estimates::new(SHAPE);
+        let estimation =
+            Estimation { gamma: 0.9, lambda: 0.9, normalize_advantages: true, normalize_values: false };
+        networks.estimate(&rollout, estimation, &mut estimates);
+        let descent = Descent { iterations: 20, damping: 0.1, largest_kl: 1e-3 };
+        let (mut natural, workers) = (NaturalGradient::new(descent, &networks), Workers::new(1));
+        let before = natural.evaluate(&networks, &rollout, &estimates, &workers);
+        natural.aim(&networks, &workers);
+        natural.step(&mut networks, 1.0);
+        let after = natural.evaluate(&networks, &rollout, &estimates, &workers);
+        assert!(after.gain > before.gain, "{before:?} {after:?}");
+        // largest_kl = s · (F + damping) s / 2, of which the divergence is the part without damping.
+        let moved = networks.actor.parameters().iter().zip(&natural.before).map(|(now, before)| now - before);
+        let damped = 0.5 * 0.1 * moved.map(|value| value * value).sum::<f32>();
+        assert!((after.kl + damped - 1e-3).abs() < 1e-4, "{after:?} {damped}");
     }
 }

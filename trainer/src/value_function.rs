@@ -103,6 +103,9 @@ impl ValueFunction {
     /// Takes the targets of `rows` into the statistics, and from the second time on rescales the last layer so that all values
     /// stay.
     pub fn rescale(&mut self, targets: &[f32], rows: &[usize]) {
+        if rows.is_empty() {
+            return;
+        }
         let before = self.scale.clone();
         let scale = &mut self.scale;
         for row in rows {
@@ -111,7 +114,7 @@ impl ValueFunction {
             scale.mean += difference / scale.count;
             scale.squares += difference * (f64::from(targets[*row]) - scale.mean);
         }
-        scale.deviation = (scale.squares / scale.count.max(1.0)).sqrt().max(SMALLEST_DEVIATION);
+        scale.deviation = (scale.squares / scale.count).sqrt().max(SMALLEST_DEVIATION);
         if before.count == 0.0 {
             // A fresh network's outputs are right in scale already; its values before this meant nothing.
             return;

@@ -15,7 +15,7 @@
 //!
 //! Deviations from the paper, and why:
 //! - one learner waits for all its environments, as in all of today's implementations: the result does not depend on timing;
-//! - Adam in place of RMSProp, which every other algorithm here uses too;
+//! - Adam in place of `RMSProp`, which every other algorithm here uses too;
 //! - actor and critic share nothing, and each gradient is shortened by its own norm, so that the loss needs no weight between
 //!   the two.
 

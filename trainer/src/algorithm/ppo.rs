@@ -451,8 +451,8 @@ impl OnPolicy for Ppo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actor_critic::example::{SHAPE, disturb, rollout};
     use crate::rollout::End;
-    use crate::stochastic_actor::Choice;
 
     #[test]
     fn the_clipped_surrogate_agrees_with_hand_computed_cases() {
@@ -497,44 +497,6 @@ mod tests {
         assert_eq!(adapted_penalty(1.0, 0.01, 0.01), 1.0);
     }
 
-    const SHAPE: RolloutShape = RolloutShape {
-        steps: 150,
-        environments: 4,
-        observation_size: 3,
-        privileged_size: 2,
-        sample_size: 2,
-        output_size: 2,
-    };
-
-    /// A rollout of a fresh learner through random observations, with every kind of end.
-    fn rollout(ppo: &mut Ppo) -> Rollout {
-        let mut stream = Stream::new(4, "rollout test");
-        let mut rollout = Rollout::new(SHAPE);
-        stream.fill_normal(&mut rollout.observations);
-        stream.fill_normal(&mut rollout.privileged);
-        stream.fill_normal(&mut rollout.rewards);
-        stream.fill_normal(&mut rollout.final_values);
-        let mut actions = [0.0; 8];
-        for step in 0..SHAPE.steps {
-            let rows = 4 * step..4 * (step + 1);
-            let observations = &rollout.observations[3 * rows.start..3 * rows.end];
-            let mut choice = Choice {
-                samples: &mut rollout.samples[2 * rows.start..2 * rows.end],
-                outputs: &mut rollout.outputs[2 * rows.start..2 * rows.end],
-                log_probs: &mut rollout.log_probs[rows.clone()],
-                actions: &mut actions,
-            };
-            ppo.networks.act(observations, &mut stream, &mut choice);
-            let privileged = &rollout.privileged[2 * rows.start..2 * rows.end];
-            ppo.networks.values(observations, privileged, &mut rollout.values[rows]);
-        }
-        for (row, end) in rollout.ends.iter_mut().enumerate() {
-            let kinds = [End::Terminated, End::Truncated, End::Faulted];
-            *end = if row % 37 == 5 { kinds[row % 3] } else { End::None };
-        }
-        rollout
-    }
-
     fn learner(config: &PpoConfig) -> Ppo {
         Ppo::new(config, SHAPE, 2, 9)
     }
@@ -564,7 +526,7 @@ mod tests {
         let states = [1, 2, 3].map(|threads| {
             let mut ppo = learner(&config(Surrogate::Clip));
             assert!(ppo.shards.len() > 1);
-            let rollout = rollout(&mut ppo);
+            let rollout = rollout(&mut ppo.networks);
             ppo.update(&rollout, 1.0, &Workers::new(threads));
             whole_state(&mut ppo)
         });
@@ -574,7 +536,7 @@ mod tests {
     #[test]
     fn a_rollout_without_experience_changes_nothing() {
         let mut ppo = learner(&config(Surrogate::Clip));
-        let mut rollout = rollout(&mut ppo);
+        let mut rollout = rollout(&mut ppo.networks);
         rollout.ends.fill(End::Faulted);
         let before = whole_state(&mut ppo);
         ppo.update(&rollout, 1.0, &Workers::new(1));
@@ -596,12 +558,9 @@ mod tests {
         let workers = Workers::new(1);
         for surrogate in [Surrogate::Clip, Surrogate::KlPenalty] {
             let mut ppo = learner(&config(surrogate));
-            let rollout = rollout(&mut ppo);
-            // Away from where the rollout was made, so that ratios, divergences and held values all count.
-            let mut stream = Stream::new(8, "disturbance");
+            let rollout = rollout(&mut ppo.networks);
             ppo.networks.estimate(&rollout, ppo.estimation(), &mut ppo.estimates);
-            let parameters = ppo.networks.actor.parameters_mut();
-            parameters.iter_mut().for_each(|value| *value += 0.1 * stream.normal());
+            disturb(&mut ppo.networks);
             losses(&mut ppo, &rollout, &workers);
             let gradients = [ppo.shards[0].actor.gradient.clone(), ppo.shards[0].critic.gradient.clone()];
             let count = [gradients[0].len(), gradients[1].len()];

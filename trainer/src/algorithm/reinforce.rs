@@ -180,7 +180,9 @@ pub fn returns_to_go(returns: &mut [f32], complete: &mut Vec<usize>, rollout: &R
 pub fn subtract_mean(returns: &mut [f32], rows: &[usize]) {
     let sum: f64 = rows.iter().map(|row| f64::from(returns[*row])).sum();
     let mean = (sum / rows.len().max(1) as f64) as f32;
-    rows.iter().for_each(|row| returns[*row] -= mean);
+    for row in rows {
+        returns[*row] -= mean;
+    }
 }
 
 /// Subtracts from the returns of `rows` the mean of those of the same age; `sums` is room for as many as there are ages.
