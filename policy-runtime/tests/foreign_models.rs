@@ -227,7 +227,7 @@ fn a_choice_takes_a_row_of_a_table() {
     let added = vec![arg_max(0), node("Add", &["place", "table"], "out")];
     assert!(refusal(&model(17, added, table())).contains("which only Gather takes"));
     let message = refusal(&model(17, vec![integer(node("ArgMax", &["obs"], "out"), "axis", 1)], table()));
-    assert!(message.contains("expected a vector, found the place of a largest value"), "{message}");
+    assert!(message.contains("is the place of a largest value, expected a vector"), "{message}");
 }
 
 #[test]
