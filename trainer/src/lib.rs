@@ -33,4 +33,6 @@ pub mod ranges;
 pub mod replay;
 pub mod report;
 pub mod run_directory;
+pub mod statistics;
+pub mod tensorboard;
 pub mod training;

@@ -4,11 +4,12 @@
 //! statistic that moves later never leaves a stale copy behind. `terminated` is kept and `truncated` is not: an
 //! episode that ran out of time is bootstrapped from its final observation.
 
+mod journal;
+
 use crate::random::Stream;
-use serde::{Deserialize, Serialize};
 
 /// A ring of transitions.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Replay {
     capacity: usize,
     observation_size: usize,
@@ -18,6 +19,8 @@ pub struct Replay {
     rows: Vec<f32>,
     /// Where the next transition goes.
     head: usize,
+    /// Transitions ever stored.
+    pushed: u64,
 }
 
 /// A sampled batch.
@@ -69,7 +72,7 @@ pub struct Transition<'t> {
 impl Replay {
     /// An empty ring for `capacity` transitions; memory grows as it fills.
     pub fn new(capacity: usize, observation_size: usize, action_size: usize) -> Self {
-        Self { capacity, observation_size, action_size, rows: Vec::new(), head: 0 }
+        Self { capacity, observation_size, action_size, rows: Vec::new(), head: 0, pushed: 0 }
     }
 
     /// How many transitions are stored.
@@ -98,6 +101,7 @@ impl Replay {
         row[0] = transition.reward;
         row[1] = f32::from(transition.terminated);
         self.head = (self.head + 1) % self.capacity;
+        self.pushed += 1;
     }
 
     /// Fills `batch` with transitions drawn uniformly with replacement; the ring must not be empty.
@@ -118,10 +122,6 @@ impl Replay {
             copy_row(&mut batch.actions, slot, action);
             copy_row(&mut batch.next_observations, slot, &row[..self.observation_size]);
         }
-    }
-
-    fn width(&self) -> usize {
-        2 * self.observation_size + self.action_size + 2
     }
 }
 

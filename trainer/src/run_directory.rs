@@ -40,6 +40,18 @@ pub enum RunDirectoryError {
     },
 }
 
+impl RunDirectoryError {
+    /// The file system's own error where there is one.
+    pub(crate) fn into_io(self) -> io::Error {
+        match self {
+            Self::Io { source, path } => {
+                io::Error::new(source.kind(), format!("{}: {source}", path.display()))
+            }
+            other => io::Error::other(other),
+        }
+    }
+}
+
 impl RunDirectory {
     /// Creates `path`, which must not exist or be empty.
     ///

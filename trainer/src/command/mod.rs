@@ -5,6 +5,7 @@ mod demo;
 mod eval;
 mod export;
 mod inspect;
+mod interrupt;
 mod play;
 mod report;
 mod tasks;
