@@ -34,5 +34,6 @@ pub mod replay;
 pub mod report;
 pub mod run_directory;
 pub mod statistics;
+pub mod sweep;
 pub mod tensorboard;
 pub mod training;

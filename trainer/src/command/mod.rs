@@ -8,6 +8,7 @@ mod inspect;
 mod interrupt;
 mod play;
 mod report;
+mod seeds;
 mod tasks;
 mod train;
 

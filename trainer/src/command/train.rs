@@ -9,13 +9,14 @@ use sinew_firmware_host::exit::{Failure, Outcome, failed, unusable};
 use sinew_policy_runtime::onnx;
 use sinew_sim::{Randomization, Task};
 use sinew_trainer::action_space::check_action_space;
-use sinew_trainer::checkpoint::{CheckpointError, CheckpointStore};
+use sinew_trainer::actor::TrainedActor;
+use sinew_trainer::checkpoint::{CheckpointError, CheckpointStore, load_newest};
 use sinew_trainer::config::{Algorithm, TrainingConfig};
 use sinew_trainer::evaluation::{Evaluation, evaluate_image};
 use sinew_trainer::progress::ConsoleObserver;
 use sinew_trainer::report::{EvaluationReport, RunReport};
 use sinew_trainer::run_directory::RunDirectory;
-use sinew_trainer::training::{Ending, Start, TrainingError, train_from};
+use sinew_trainer::training::{Ending, Initialization, Start, TrainingError, train_from};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -59,6 +60,14 @@ pub(crate) struct Train {
     /// the whole run. Rows of metrics.csv from after the checkpoint are dropped and made again.
     #[arg(long)]
     resume: bool,
+    /// Start from the networks of an earlier run of the same algorithm, or from the actor of an exported policy.onnx.
+    ///
+    /// Shapes must fit. Optimizers, replay buffer and exploration start anew; from a policy so do the critics.
+    #[arg(long, value_name = "POLICY|RUN", conflicts_with = "resume")]
+    init: Option<PathBuf>,
+    /// Train N seeds, --seed and those that follow it, each in its own folder of --out, and report mean and spread.
+    #[arg(long, value_name = "N", conflicts_with = "resume", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    sweep_seeds: Option<u64>,
     /// Print one JSON object on the last line of stdout.
     #[arg(long)]
     json: bool,
@@ -67,6 +76,9 @@ pub(crate) struct Train {
 impl Train {
     pub(crate) fn run(self) -> Outcome {
         let stop = stop_flag().map_err(failed)?;
+        if let Some(count) = self.sweep_seeds {
+            return self.train_seeds(count, &stop);
+        }
         let plan = if self.resume { self.resumed()? } else { self.fresh()? };
         let directory = plan.directory.clone();
         let json = match plan.train(EVALUATION_EPISODES, &stop)? {
@@ -88,8 +100,33 @@ impl Train {
         Ok(())
     }
 
+    /// One run after the other, of seeds that follow each other.
+    fn train_seeds(&self, count: u64, stop: &Arc<AtomicBool>) -> Outcome {
+        let (name, task, config) = self.configured()?;
+        let algorithm = config.algorithm.algorithm().name();
+        let directory = self.path(&format!("{}-{algorithm}-seeds{count}", task.name()));
+        let directory = RunDirectory::create_for_several(&directory).map_err(unusable)?;
+        let first = config.training.seed;
+        let plans = (first..first.saturating_add(count)).map(|seed| {
+            let mut config = config.clone();
+            config.set(&format!("training.seed={seed}")).map_err(unusable)?;
+            let run = RunDirectory::create(&directory.file(&format!("seed-{seed}"))).map_err(unusable)?;
+            Ok((seed, self.plan(name, task.clone(), config, run)?))
+        });
+        super::seeds::train_seeds(&directory, plans, EVALUATION_EPISODES, stop, self.json)
+    }
+
     /// A run that begins.
     fn fresh(&self) -> Result<Plan, Failure> {
+        let (name, task, config) = self.configured()?;
+        let (algorithm, seed) = (config.algorithm.algorithm().name(), config.training.seed);
+        let directory = self.path(&format!("{}-{algorithm}-seed{seed}", task.name()));
+        let directory = RunDirectory::create(&directory).map_err(unusable)?;
+        self.plan(name, task, config, directory)
+    }
+
+    /// The task, by what name, and the configuration.
+    fn configured(&self) -> Result<(&str, Task, TrainingConfig), Failure> {
         let name = self.task.as_deref().unwrap_or_default();
         let task = Task::load(name).map_err(unusable)?;
         warn(&task);
@@ -99,10 +136,23 @@ impl Train {
         }
         self.override_with_flags(&mut config)?;
         check_action_space(&task, config.algorithm.algorithm()).map_err(unusable)?;
-        let directory = self.run_directory(&task, &config)?;
+        Ok((name, task, config))
+    }
+
+    fn plan(
+        &self,
+        name: &str,
+        task: Task,
+        config: TrainingConfig,
+        directory: RunDirectory,
+    ) -> Result<Plan, Failure> {
+        let start = match &self.init {
+            None => Start::Fresh,
+            Some(path) => Start::Initial(initialization(path)?),
+        };
         let observer = ConsoleObserver::new(&directory, &config.training).map_err(failed)?;
         record_plan(&directory, name, &config)?;
-        Ok(Plan { task, config, directory, observer, start: Start::Fresh })
+        Ok(Plan { task, config, directory, observer, start })
     }
 
     /// A run that goes on.
@@ -161,14 +211,21 @@ impl Train {
         Ok(self.algo.or(named.flatten()).unwrap_or(Algorithm::Sac))
     }
 
-    fn run_directory(&self, task: &Task, config: &TrainingConfig) -> Result<RunDirectory, Failure> {
-        let (algorithm, seed) = (config.algorithm.algorithm().name(), config.training.seed);
-        match &self.out {
-            Some(path) => RunDirectory::create(path),
-            None => RunDirectory::create_unique(&format!("{}-{algorithm}-seed{seed}", task.name())),
-        }
-        .map_err(unusable)
+    /// Where the run goes, or the runs.
+    fn path(&self, usual: &str) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| RunDirectory::unique(usual))
     }
+}
+
+/// What `--init` names: a run's folder, or an exported policy.
+fn initialization(path: &Path) -> Result<Initialization, Failure> {
+    if path.is_dir() {
+        let run = RunDirectory::open(path).map_err(unusable)?;
+        return Ok(Initialization::Run(Box::new(load_newest(&run).map_err(unusable)?)));
+    }
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string()).map_err(unusable)?;
+    let actor = TrainedActor::import(&bytes).with_context(|| path.display().to_string()).map_err(unusable)?;
+    Ok(Initialization::Policy(Box::new(actor)))
 }
 
 /// The configuration that a run's folder records.

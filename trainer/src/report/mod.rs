@@ -7,6 +7,7 @@
 mod axis;
 mod braille;
 mod chart;
+pub mod compare;
 mod flight;
 pub mod html;
 mod number;

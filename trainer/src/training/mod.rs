@@ -6,6 +6,7 @@
 mod episodes;
 mod error;
 mod identity;
+mod initial;
 mod metric;
 mod off_policy;
 mod run;
@@ -13,6 +14,7 @@ mod snapshot;
 mod state;
 
 pub use error::TrainingError;
+pub use initial::Initialization;
 pub use metric::Metric;
 pub(crate) use off_policy::{OffPolicy, OffPolicySettings};
 pub use snapshot::{Checkpoint, SavedRun, SavedTransitions};
@@ -137,6 +139,8 @@ trait Loop {
 pub enum Start {
     /// With fresh networks.
     Fresh,
+    /// With networks that were trained before.
+    Initial(Initialization),
     /// Where another process left it.
     Resumed(Box<SavedRun>),
 }

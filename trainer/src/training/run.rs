@@ -57,6 +57,7 @@ impl<'r> Run<'r> {
         };
         match start {
             Start::Fresh => {}
+            Start::Initial(initial) => initial.apply(&mut *run.learning)?,
             Start::Resumed(saved) => run.resume(*saved)?,
         }
         Ok(run)
