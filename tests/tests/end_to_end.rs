@@ -12,6 +12,7 @@ use sinew_sim::{Fault, Randomization, Task};
 use sinew_trainer::actor::TrainedActor;
 use sinew_trainer::config::{Algorithm, TrainingConfig};
 use sinew_trainer::proof::prove;
+use sinew_trainer::replay::Replay;
 use sinew_trainer::training::{Checkpoint, EvaluationPoint, Progress, TrainingObserver, train};
 
 #[global_allocator]
@@ -26,7 +27,7 @@ impl TrainingObserver for Silent {
 
     fn on_progress(&mut self, _: &Progress) {}
     fn on_evaluation(&mut self, _: &EvaluationPoint) {}
-    fn on_checkpoint(&mut self, _: &Checkpoint) -> std::io::Result<()> {
+    fn on_checkpoint(&mut self, _: &Checkpoint, _: Option<&Replay>) -> std::io::Result<()> {
         Ok(())
     }
 }

@@ -3,6 +3,10 @@
 //! The graph that is exported takes raw observations in SI units, normalizes them, runs the network, squashes, and
 //! scales to actuator commands in SI units, so nothing that the robot needs is left behind in the trainer.
 
+mod import;
+
+pub use import::ImportError;
+
 use crate::network::activation::Activation;
 use crate::network::mlp::LayerParameters;
 use crate::normalizer::{CLIP, Normalizer};
@@ -131,6 +135,23 @@ impl TrainedActor {
             steps: origin.steps,
             seed: origin.seed,
         }
+    }
+
+    /// Inputs and outputs of each layer, input side first.
+    pub(crate) fn layer_sizes(&self) -> impl Iterator<Item = [usize; 2]> {
+        self.layers.iter().map(|layer| [layer.weights.len() / layer.bias.len(), layer.bias.len()])
+    }
+
+    /// A layer's weights `[inputs, outputs]` and bias `[outputs]`.
+    pub(crate) fn layer(&self, index: usize) -> (&[f32], &[f32]) {
+        let layer = &self.layers[index];
+        (&layer.weights, &layer.bias)
+    }
+
+    /// Mean and deviation that observations are normalized by, where they are.
+    pub(crate) fn statistics(&self) -> Option<(&[f32], &[f32])> {
+        let statistics = self.normalizer.as_ref()?;
+        Some((&statistics.mean, &statistics.deviation))
     }
 
     /// The bytes of `policy.onnx`: graph, contract and golden pairs.

@@ -5,6 +5,7 @@
 
 use crate::actor::ExportError;
 use crate::report::undefined;
+use crate::statistics::{mean_interval, share_interval};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::executor::{Executor, ExecutorError, InferenceFault};
 use sinew_policy_runtime::image::{AlignedImage, ImageError};
@@ -20,8 +21,14 @@ pub struct Evaluation {
     pub return_mean: f64,
     /// Their standard deviation.
     pub return_std: f64,
+    /// 95 % interval of the mean; NaN where there was but one episode.
+    #[serde(deserialize_with = "undefined::interval", default = "undefined::nothing_known")]
+    pub return_interval: [f64; 2],
     /// Share of episodes that succeeded; absent where the task defines no success.
     pub success_rate: Option<f64>,
+    /// 95 % interval of that share.
+    #[serde(default)]
+    pub success_interval: Option<[f64; 2]>,
     /// Each episode's summary, with its metrics from the true state.
     pub episodes: Vec<EpisodeSummary>,
 }
@@ -40,6 +47,12 @@ pub struct MetricSummary {
 }
 
 impl Evaluation {
+    /// Mean number of steps of an episode.
+    pub fn episode_steps_mean(&self) -> f64 {
+        let steps: f64 = self.episodes.iter().map(|episode| f64::from(episode.steps)).sum();
+        steps / self.episodes.len() as f64
+    }
+
     /// Each metric of the task over the episodes.
     pub fn metric_table(&self) -> Vec<MetricSummary> {
         let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
@@ -173,7 +186,9 @@ fn summarize(episodes: Vec<EpisodeSummary>) -> Evaluation {
     Evaluation {
         return_mean,
         return_std: variance.sqrt(),
+        return_interval: mean_interval(&returns),
         success_rate: (!judged.is_empty()).then(|| successes as f64 / judged.len() as f64),
+        success_interval: (!judged.is_empty()).then(|| share_interval(successes, judged.len())),
         returns,
         episodes,
     }

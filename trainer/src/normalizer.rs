@@ -61,6 +61,16 @@ impl Normalizer {
         Ok(())
     }
 
+    /// Goes on as if `samples` observations had had this mean and deviation, each of the present size.
+    pub fn start_from(&mut self, mean: &[f32], deviation: &[f32], samples: f64) {
+        self.count = samples;
+        for (index, (mean, deviation)) in mean.iter().zip(deviation).enumerate() {
+            self.means[index] = f64::from(*mean);
+            self.squares[index] = f64::from(*deviation) * f64::from(*deviation) * samples;
+        }
+        self.refresh();
+    }
+
     /// Takes `observations [rows, observation]` into the statistics (Welford's update), not yet into use.
     pub fn record(&mut self, observations: &[f32]) {
         // Rows of no values are no rows.

@@ -3,6 +3,7 @@
 //! It is a file of its own beside `metrics.csv`, because its columns are the task's terms; a task without adaptive terms
 //! leaves none.
 
+use crate::metrics::keep_rows;
 use sinew_sim::randomization::AdaptiveRanges;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -28,6 +29,20 @@ impl RangesFile {
         }
         writeln!(writer)?;
         Ok(Self { writer })
+    }
+
+    /// Goes on with the rows of the first `steps` steps.
+    ///
+    /// # Errors
+    /// The file system refused.
+    pub fn resume(path: &Path, steps: u64, ranges: &AdaptiveRanges) -> io::Result<Self> {
+        if keep_rows(path, steps)?.is_empty() {
+            if path.exists() {
+                std::fs::remove_file(path)?;
+            }
+            return Self::create(path, ranges);
+        }
+        Ok(Self { writer: BufWriter::new(File::options().append(true).open(path)?) })
     }
 
     /// Appends a row and hands it to the operating system, so that a killed run leaves every row.

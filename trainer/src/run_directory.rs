@@ -40,26 +40,54 @@ pub enum RunDirectoryError {
     },
 }
 
+impl RunDirectoryError {
+    /// The file system's own error where there is one.
+    pub(crate) fn into_io(self) -> io::Error {
+        match self {
+            Self::Io { source, path } => {
+                io::Error::new(source.kind(), format!("{}: {source}", path.display()))
+            }
+            other => io::Error::other(other),
+        }
+    }
+}
+
 impl RunDirectory {
     /// Creates `path`, which must not exist or be empty.
     ///
     /// # Errors
     /// The folder holds anything, or cannot be created.
     pub fn create(path: &Path) -> Result<Self, RunDirectoryError> {
+        let run = Self::create_for_several(path)?;
+        let path = run.file("checkpoints");
+        fs::create_dir(&path).map_err(|source| RunDirectoryError::Io { path, source })?;
+        Ok(run)
+    }
+
+    /// Creates `path`, which must not exist or be empty, for runs in folders of their own.
+    ///
+    /// # Errors
+    /// The folder holds anything, or cannot be created.
+    pub fn create_for_several(path: &Path) -> Result<Self, RunDirectoryError> {
         let failed = |source| RunDirectoryError::Io { path: path.to_owned(), source };
         if let Some(entry) = fs::read_dir(path).ok().and_then(|mut entries| entries.next()) {
             let found = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
             return Err(RunDirectoryError::Occupied { path: path.to_owned(), found });
         }
-        fs::create_dir_all(path.join("checkpoints")).map_err(failed)?;
+        fs::create_dir_all(path).map_err(failed)?;
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Creates `runs/name`, or `runs/name-2`, `runs/name-3`, … where that is taken.
+    /// Creates a run's folder `runs/name`, or `runs/name-2`, `runs/name-3`, … where that is taken.
     ///
     /// # Errors
     /// The folder cannot be created.
     pub fn create_unique(name: &str) -> Result<Self, RunDirectoryError> {
+        Self::create(&Self::unique(name))
+    }
+
+    /// `runs/name`, or `runs/name-2`, `runs/name-3`, … where that is taken.
+    pub fn unique(name: &str) -> PathBuf {
         let base = Path::new("runs");
         let mut path = base.join(name);
         let mut number = 2;
@@ -67,7 +95,7 @@ impl RunDirectory {
             path = base.join(format!("{name}-{number}"));
             number += 1;
         }
-        Self::create(&path)
+        path
     }
 
     /// Opens the folder of an earlier run.

@@ -226,7 +226,8 @@ impl Term {
 }
 
 impl TermDocument {
-    fn label(&self) -> String {
+    /// Its name in contracts and reports.
+    pub(crate) fn label(&self) -> String {
         let operation = match self.operation {
             Operation::Set => "set",
             Operation::Scale => "scale",

@@ -11,8 +11,10 @@ mod discrete;
 mod document;
 mod effort;
 mod error;
+mod fingerprint;
 mod joints;
 mod objects;
+mod pin;
 mod scan;
 mod senses;
 mod servo;
@@ -81,8 +83,13 @@ impl Task {
     /// # Errors
     /// See [`TaskError`]: each names the file, the line or field, what was found and what was expected.
     pub fn load(name_or_path: &str) -> Result<Self, TaskError> {
+        Self::load_pinned(name_or_path, &[])
+    }
+
+    /// As [`Self::load`], with some of its numbers held.
+    fn load_held(name_or_path: &str, pins: &[(&str, f64)]) -> Result<Self, TaskError> {
         if let Some(text) = builtin::task(name_or_path) {
-            return Self::parse(text, name_or_path, None);
+            return Self::parse_held(text, name_or_path, None, pins);
         }
         let path = Path::new(name_or_path);
         if path.extension().is_none_or(|extension| extension != "toml") {
@@ -93,7 +100,7 @@ impl Task {
             });
         }
         let text = read(path)?;
-        Self::parse(&text, name_or_path, path.parent())
+        Self::parse_held(&text, name_or_path, path.parent(), pins)
     }
 
     /// Names of the built-in tasks.
@@ -102,8 +109,19 @@ impl Task {
     }
 
     /// Validates a task's text. `file` stands in errors; models lie in `folder` or are built in.
+    #[cfg(test)]
     pub(crate) fn parse(text: &str, file: &str, folder: Option<&Path>) -> Result<Self, TaskError> {
+        Self::parse_held(text, file, folder, &[])
+    }
+
+    fn parse_held(
+        text: &str,
+        file: &str,
+        folder: Option<&Path>,
+        pins: &[(&str, f64)],
+    ) -> Result<Self, TaskError> {
         let mut document = TaskDocument::parse(text, file)?;
+        pins.iter().try_for_each(|(name, value)| pin::hold(&mut document, name, *value, file))?;
         let mut model = match &document.dynamics.model {
             None => None,
             Some(name) => {

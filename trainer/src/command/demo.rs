@@ -2,7 +2,7 @@
 
 use super::eval::acceptance_seed;
 use super::report::keep;
-use super::train::record_run;
+use super::train::{Finished, Plan};
 use anyhow::anyhow;
 use sinew_firmware_host::exit::{Failure, Outcome, failed, unusable};
 use sinew_firmware_host::hil::{self, HilOptions, HilReport};
@@ -12,11 +12,11 @@ use sinew_policy_runtime::image::AlignedImage;
 use sinew_policy_runtime::onnx;
 use sinew_sim::{Randomization, Task};
 use sinew_trainer::config::{Algorithm, TrainingConfig};
-use sinew_trainer::progress::ConsoleObserver;
 use sinew_trainer::proof;
 use sinew_trainer::report::{FaultLine, FlightReport, PolicyReport, RunReport, TracePoint};
 use sinew_trainer::run_directory::RunDirectory;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The flight, s.
 const FLIGHT_S: f64 = 10.0;
@@ -60,10 +60,9 @@ impl Demo {
         }
         .map_err(unusable)?;
         eprintln!("training a quadrotor to hover, under randomization, on {} threads", self.threads);
-        let mut observer = ConsoleObserver::new(&run, config.training.steps).map_err(failed)?;
-        let trained = record_run(&task, &config, &run, &mut observer, EPISODES);
-        observer.finish();
-        let summary = trained?;
+        let finished = Plan::new(task.clone(), config, run.clone())?.train(EPISODES, &Arc::default())?;
+        // Nothing sets the flag that would interrupt it.
+        let Finished::Whole(_, report) = finished else { return Ok(()) };
 
         eprintln!("proving the exported file");
         let onnx_bytes = run.read("policy.onnx").map_err(failed)?;
@@ -73,11 +72,7 @@ impl Demo {
         let flight = fly(&task, &image, acceptance_seed(self.seed))?;
         run.write("flight.json", &serde_json::to_vec_pretty(&flight).map_err(failed)?).map_err(failed)?;
 
-        let report = RunReport {
-            policy: Some(policy),
-            flight: Some(flight_report(&flight)),
-            ..summary.report(&task, &config, &observer)
-        };
+        let report = RunReport { policy: Some(policy), flight: Some(flight_report(&flight)), ..*report };
         keep(&run, &report)?;
         judge(&report, &flight)
     }

@@ -1,5 +1,6 @@
 //! `sinew export`.
 
+use super::train::recorded_task;
 use anyhow::{Context, anyhow};
 use sinew_firmware_host::exit::{Outcome, failed, unusable};
 use sinew_sim::Task;
@@ -25,8 +26,7 @@ impl Export {
         }
         let run = RunDirectory::open(&self.run).map_err(unusable)?;
         let checkpoint = load_newest(&run).map_err(unusable)?;
-        let name = run.read("task.txt").map_err(unusable)?;
-        let task = Task::load(String::from_utf8_lossy(&name).trim()).map_err(unusable)?;
+        let task = Task::load(&recorded_task(&run)?).map_err(unusable)?;
         let bytes = checkpoint.actor.export(&task).map_err(failed)?;
         atomic_write(&self.output, &bytes)
             .with_context(|| format!("cannot write {}", self.output.display()))

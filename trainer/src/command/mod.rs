@@ -5,8 +5,10 @@ mod demo;
 mod eval;
 mod export;
 mod inspect;
+mod interrupt;
 mod play;
 mod report;
+mod seeds;
 mod tasks;
 mod train;
 

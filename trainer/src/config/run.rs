@@ -1,7 +1,7 @@
 //! How long, on what, and how often to look: what every algorithm's run has.
 
 use super::ConfigError;
-use super::settings::{at_least_one, settings};
+use super::settings::{at_least_one, require, settings};
 
 settings! {
     /// How long, on what, and how often to look.
@@ -21,6 +21,15 @@ settings! {
         evaluation_episodes: usize = 20,
         /// Environment steps between checkpoints; 0 for the last alone.
         checkpoint_interval: u64 = 50_000,
+        /// Checkpoints that are kept: the newest ones. More let you go back further, for their room on disk.
+        keep_checkpoints: usize = 3,
+        /// Whether each evaluation that is the best so far leaves a checkpoint, which is kept beside the newest until a better one
+        /// comes.
+        keep_best: bool = true,
+        /// Mean return of an evaluation at which training ends early; inf for never.
+        stop_at_return: f64 = f64::INFINITY,
+        /// Share of successes of an evaluation, 0 to 1, at which training ends early; inf for never.
+        stop_at_success: f64 = f64::INFINITY,
     }
 }
 
@@ -29,6 +38,16 @@ impl RunConfig {
         at_least_one("training.steps", self.steps)?;
         at_least_one("training.environments", self.environments as u64)?;
         at_least_one("training.threads", self.threads as u64)?;
-        at_least_one("training.evaluation_episodes", self.evaluation_episodes as u64)
+        at_least_one("training.evaluation_episodes", self.evaluation_episodes as u64)?;
+        at_least_one("training.keep_checkpoints", self.keep_checkpoints as u64)?;
+        let (stop_at_return, stop_at_success) = (self.stop_at_return, self.stop_at_success);
+        require(
+            !stop_at_return.is_nan(),
+            "training.stop_at_return",
+            stop_at_return,
+            "a number, or inf for never",
+        )?;
+        let share = stop_at_success > 0.0 && stop_at_success <= 1.0 || stop_at_success == f64::INFINITY;
+        require(share, "training.stop_at_success", stop_at_success, "above 0 and at most 1, or inf for never")
     }
 }

@@ -6,6 +6,7 @@
 //! makes transitions of single steps.
 
 mod batch;
+mod journal;
 mod n_step;
 mod priorities;
 
@@ -14,6 +15,7 @@ pub use n_step::{End, NStep, Step};
 pub use priorities::Priorities;
 
 use crate::random::Stream;
+use crate::training::StateError;
 use serde::{Deserialize, Serialize};
 
 /// How many values a transition's parts have.
@@ -28,7 +30,7 @@ pub struct TransitionSizes {
 }
 
 /// A ring of transitions.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Replay {
     capacity: usize,
     sizes: TransitionSizes,
@@ -37,6 +39,8 @@ pub struct Replay {
     rows: Vec<f32>,
     /// Where the next transition goes.
     head: usize,
+    /// Transitions ever stored.
+    pushed: u64,
     /// Absent where draws are uniform.
     priorities: Option<Priorities>,
 }
@@ -64,7 +68,7 @@ impl Replay {
     /// An empty ring for `capacity` transitions; memory grows as it fills. A priority exponent of 0 draws uniformly.
     pub fn new(capacity: usize, sizes: TransitionSizes, priority_exponent: f32) -> Self {
         let priorities = (priority_exponent > 0.0).then(|| Priorities::new(capacity, priority_exponent));
-        Self { capacity, sizes, rows: Vec::new(), head: 0, priorities }
+        Self { capacity, sizes, rows: Vec::new(), head: 0, pushed: 0, priorities }
     }
 
     /// How many transitions are stored.
@@ -100,6 +104,7 @@ impl Replay {
             priorities.insert(self.head);
         }
         self.head = (self.head + 1) % self.capacity;
+        self.pushed += 1;
     }
 
     /// Fills `batch` with transitions drawn with replacement; the ring must not be empty. Weights take back as much of the bias
@@ -151,8 +156,21 @@ impl Replay {
         Transition { observation, privileged, action, reward, next_observation, next_privileged, discount }
     }
 
-    fn width(&self) -> usize {
-        2 * (self.sizes.observation + self.sizes.privileged) + self.sizes.action + 2
+    /// How often each transition is to be drawn; absent where draws are uniform. No part of the transitions themselves.
+    pub fn priorities(&self) -> Option<&Priorities> {
+        self.priorities.as_ref()
+    }
+
+    /// Goes on drawing by saved priorities.
+    ///
+    /// # Errors
+    /// There are none where some are needed, or the other way round, or they are of another capacity.
+    pub fn restore_priorities(&mut self, saved: Option<Priorities>) -> Result<(), StateError> {
+        let capacity = |priorities: &Option<Priorities>| priorities.as_ref().map_or(0, Priorities::capacity);
+        let what = "the replay buffer's priorities";
+        StateError::check_length(what, capacity(&self.priorities), capacity(&saved))?;
+        self.priorities = saved;
+        Ok(())
     }
 }
 

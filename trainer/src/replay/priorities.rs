@@ -28,6 +28,11 @@ impl Priorities {
         Self { exponent, sums: vec![0.0; 2 * capacity.next_power_of_two()], largest: 1.0 }
     }
 
+    /// How many places there are, rounded up to a power of two.
+    pub fn capacity(&self) -> usize {
+        self.sums.len() / 2
+    }
+
     /// Gives a new transition's place the largest priority so far.
     pub fn insert(&mut self, place: usize) {
         self.write(place, self.largest);

@@ -7,6 +7,7 @@
 mod axis;
 mod braille;
 mod chart;
+pub mod compare;
 mod flight;
 pub mod html;
 mod number;
@@ -63,8 +64,14 @@ pub struct EvaluationReport {
     /// Standard deviation of the return over the episodes.
     #[serde(deserialize_with = "undefined::number")]
     pub return_std: f64,
+    /// 95 % interval of the mean return; NaN where there was but one episode.
+    #[serde(deserialize_with = "undefined::interval", default = "undefined::nothing_known")]
+    pub return_interval: [f64; 2],
     /// Share of episodes that succeeded; absent where the task defines no success.
     pub success_rate: Option<f64>,
+    /// 95 % interval of that share.
+    #[serde(default)]
+    pub success_interval: Option<[f64; 2]>,
     /// The task's metrics over the episodes.
     pub metrics: Vec<MetricSummary>,
 }

@@ -11,6 +11,8 @@ const RETURN_WINDOW: usize = 20;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Episodes {
     returns: VecDeque<f64>,
+    /// Of the same episodes.
+    steps: VecDeque<u32>,
     finished: u64,
     /// Not yet shown to the observer; none are left when a run is saved.
     #[serde(skip)]
@@ -22,6 +24,7 @@ impl Episodes {
     pub(crate) fn new() -> Self {
         Self {
             returns: VecDeque::with_capacity(RETURN_WINDOW),
+            steps: VecDeque::with_capacity(RETURN_WINDOW),
             finished: 0,
             faults: Vec::new(),
             fault_count: 0,
@@ -34,8 +37,10 @@ impl Episodes {
         for summary in environments.finished().iter().flatten().filter(|summary| !summary.faulted) {
             if self.returns.len() == RETURN_WINDOW {
                 self.returns.pop_front();
+                self.steps.pop_front();
             }
             self.returns.push_back(summary.episode_return);
+            self.steps.push_back(summary.steps);
             self.finished += 1;
         }
     }
@@ -43,6 +48,11 @@ impl Episodes {
     /// Mean return of the last 20 finished episodes; NaN before the first.
     pub(crate) fn return_mean(&self) -> f64 {
         self.returns.iter().sum::<f64>() / self.returns.len() as f64
+    }
+
+    /// Mean number of steps of the last 20 finished episodes; NaN before the first.
+    pub(crate) fn steps_mean(&self) -> f64 {
+        self.steps.iter().copied().map(f64::from).sum::<f64>() / self.steps.len() as f64
     }
 
     /// Finished episodes.

@@ -4,18 +4,26 @@
 //! all that was ever collected, `on_policy` from what the present policy just did. What a person sees goes through a [`TrainingObserver`], so nothing here prints or writes.
 
 mod episodes;
+mod error;
+mod identity;
+mod initial;
 mod metric;
 mod off_policy;
 mod on_policy;
+mod run;
+mod snapshot;
 mod state;
 
+pub use error::TrainingError;
+pub use initial::Initialization;
 pub use metric::Metric;
 pub(crate) use off_policy::{OffPolicy, OffPolicySettings, Surroundings};
 pub(crate) use on_policy::{OnPolicy, OnPolicySettings};
+pub use snapshot::{Checkpoint, SavedRun, SavedTransitions};
 pub(crate) use state::Network;
 pub use state::StateError;
 
-use crate::action_space::{ActionSpaceError, check_action_space};
+use crate::action_space::check_action_space;
 use crate::actor::TrainedActor;
 use crate::algorithm::a2c::A2c;
 use crate::algorithm::ddpg::Ddpg;
@@ -27,7 +35,6 @@ use crate::algorithm::sac::Sac;
 use crate::algorithm::td3::Td3;
 use crate::algorithm::trpo::Trpo;
 use crate::config::{AlgorithmConfig, RunConfig, TrainingConfig};
-use crate::evaluation::{Evaluation, EvaluationError, evaluate_image};
 use crate::normalizer::Normalizer;
 use crate::replay::Replay;
 use crate::report::undefined;
@@ -35,15 +42,10 @@ use crate::rollout::RolloutShape;
 use episodes::Episodes;
 use off_policy::OffPolicyLoop;
 use on_policy::OnPolicyLoop;
+use run::Run;
 use serde::{Deserialize, Serialize};
 use sinew_sim::randomization::AdaptiveRanges;
-use sinew_sim::{Fault, Randomization, SimError, Task, VecEnv};
-use std::time::Instant;
-
-/// Environment steps between two reports of progress.
-const PROGRESS_INTERVAL: u64 = 500;
-/// Evaluation episodes come from their own streams, apart from every training episode.
-const EVALUATION_SEED_OFFSET: u64 = 0x5eed_0000_0000;
+use sinew_sim::{Fault, Task, VecEnv};
 
 /// How training goes.
 #[derive(Clone, Debug)]
@@ -58,6 +60,8 @@ pub struct Progress {
     pub steps_per_s: f64,
     /// Mean return of the last 20 finished training episodes; NaN before the first.
     pub return_mean: f64,
+    /// Mean number of their steps; NaN before the first.
+    pub episode_steps_mean: f64,
     /// Finished training episodes.
     pub episodes: u64,
     /// Episodes whose simulation broke down.
@@ -77,23 +81,17 @@ pub struct EvaluationPoint {
     /// Standard deviation over episodes.
     #[serde(deserialize_with = "undefined::number")]
     pub return_std: f64,
+    /// 95 % interval of the mean return; NaN where there was but one episode.
+    #[serde(deserialize_with = "undefined::interval", default = "undefined::nothing_known")]
+    pub return_interval: [f64; 2],
+    /// Mean number of steps of an episode; NaN in a file from before it was kept.
+    #[serde(deserialize_with = "undefined::number", default = "undefined::nothing")]
+    pub episode_steps_mean: f64,
     /// Share of episodes that succeeded; absent where the task defines no success.
     pub success_rate: Option<f64>,
-}
-
-/// What a checkpoint holds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Checkpoint {
-    /// Environment steps trained.
-    pub steps: u64,
-    /// The actor as it would be exported: that of the best evaluation so far.
-    pub actor: TrainedActor,
-    /// Every network's parameters, by name.
-    pub networks: Vec<(String, Vec<f32>)>,
-    /// The running statistics of the observations, where they are normalized.
-    pub normalizer: Option<Normalizer>,
-    /// What else learning has changed, in the loop's own form.
-    pub learning: Vec<u8>,
+    /// 95 % interval of that share.
+    #[serde(default)]
+    pub success_interval: Option<[f64; 2]>,
 }
 
 /// Sees a training run.
@@ -106,58 +104,14 @@ pub trait TrainingObserver {
     fn on_fault(&mut self, count: u64, fault: &Fault);
     /// After each evaluation.
     fn on_evaluation(&mut self, point: &EvaluationPoint);
-    /// At each checkpoint.
+    /// At each checkpoint, with the replay buffer where the run has one.
     ///
     /// # Errors
     /// Ends training: a run that cannot be saved should not go on unnoticed.
-    fn on_checkpoint(&mut self, checkpoint: &Checkpoint) -> std::io::Result<()>;
-}
-
-/// Why training ended early.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TrainingError {
-    /// The algorithm cannot act in the task.
-    #[error(transparent)]
-    ActionSpace(#[from] ActionSpaceError),
-    /// The simulator refused the task.
-    #[error(transparent)]
-    Simulation(#[from] SimError),
-    /// A loss is NaN or infinite.
-    #[error(
-        "training diverged at step {steps}: {metrics}; the last checkpoint is kept, try a smaller learning rate"
-    )]
-    Diverged {
-        /// Environment steps trained.
-        steps: u64,
-        /// The last update's, each with its name.
-        metrics: String,
-    },
-    /// The state of learning cannot be encoded.
-    #[error("the checkpoint at step {steps} cannot be encoded: {source}")]
-    Encode {
-        /// Environment steps trained.
-        steps: u64,
-        /// Why.
-        source: StateError,
-    },
-    /// A checkpoint could not be written.
-    #[error("the checkpoint at step {steps} could not be written: {source}")]
-    Checkpoint {
-        /// Environment steps trained.
-        steps: u64,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The policy could not be exported or run.
-    #[error(transparent)]
-    Evaluation(#[from] EvaluationError),
-}
-
-impl TrainingError {
-    fn diverged(steps: u64, metrics: &[Metric]) -> Self {
-        let metrics: Vec<String> = metrics.iter().map(Metric::to_string).collect();
-        Self::Diverged { steps, metrics: metrics.join(", ") }
+    fn on_checkpoint(&mut self, checkpoint: &Checkpoint, replay: Option<&Replay>) -> std::io::Result<()>;
+    /// Whether to save and stop; asked after every update.
+    fn interrupted(&mut self) -> bool {
+        false
     }
 }
 
@@ -193,7 +147,39 @@ trait Loop {
     fn restore(&mut self, state: &[u8]) -> Result<(), StateError>;
 }
 
-/// Trains a policy and returns the actor of the best evaluation, or the last one where none was made.
+/// Where a run starts.
+pub enum Start {
+    /// With fresh networks.
+    Fresh,
+    /// With networks that were trained before.
+    Initial(Initialization),
+    /// Where another process left it.
+    Resumed(Box<SavedRun>),
+}
+
+/// How training ended, other than by an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All steps were made.
+    Completed,
+    /// An evaluation reached `training.stop_at_return` or `training.stop_at_success`.
+    Reached,
+    /// The observer asked for it; the run is saved and can go on.
+    Interrupted,
+}
+
+/// What training came to.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The actor of the best evaluation, or the last one where none was made.
+    pub actor: TrainedActor,
+    /// Environment steps in all.
+    pub steps: u64,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// Trains a policy from fresh networks and returns the actor of the best evaluation, or the last one where none was made.
 ///
 /// The result depends on the task, the configuration and the instruction set, and not on the number of threads.
 ///
@@ -204,19 +190,24 @@ pub fn train(
     config: &TrainingConfig,
     observer: &mut dyn TrainingObserver,
 ) -> Result<TrainedActor, TrainingError> {
-    Run {
-        task,
-        config,
-        learning: start(task, config)?,
-        best: None,
-        started: Instant::now(),
-        evaluation_seconds: 0.0,
-    }
-    .run(observer)
+    Ok(train_from(task, config, Start::Fresh, observer)?.actor)
+}
+
+/// Trains a policy from `start`. A run that was saved and resumed, however often, gives the bits of one that never stopped.
+///
+/// # Errors
+/// See [`TrainingError`].
+pub fn train_from(
+    task: &Task,
+    config: &TrainingConfig,
+    start: Start,
+    observer: &mut dyn TrainingObserver,
+) -> Result<Trained, TrainingError> {
+    Run::new(task, config, learner(task, config)?, start)?.run(observer)
 }
 
 /// The algorithm that the configuration names, ready to collect its first step.
-fn start<'r>(task: &Task, config: &'r TrainingConfig) -> Result<Box<dyn Loop + 'r>, TrainingError> {
+fn learner<'r>(task: &Task, config: &'r TrainingConfig) -> Result<Box<dyn Loop + 'r>, TrainingError> {
     check_action_space(task, config.algorithm.algorithm())?;
     let run = &config.training;
     let around = |privileged| Surroundings::new(task, run.environments, privileged);
@@ -273,99 +264,5 @@ fn rollout_shape(task: &Task, run: &RunConfig, steps: usize) -> RolloutShape {
         privileged_size: task.privileged_size(),
         sample_size: task.action_size(),
         output_size: task.action_size(),
-    }
-}
-
-struct Run<'r> {
-    task: &'r Task,
-    config: &'r TrainingConfig,
-    learning: Box<dyn Loop + 'r>,
-    /// The best evaluation's mean return, and its actor.
-    best: Option<(f64, TrainedActor)>,
-    started: Instant,
-    evaluation_seconds: f64,
-}
-
-impl Run<'_> {
-    fn run(mut self, observer: &mut dyn TrainingObserver) -> Result<TrainedActor, TrainingError> {
-        let total_steps = self.config.training.steps;
-        while self.learning.steps() < total_steps {
-            let before = self.learning.steps();
-            self.learning.advance()?;
-            let steps = self.learning.steps();
-            for (count, fault) in self.learning.episodes().take_faults() {
-                observer.on_fault(count, &fault);
-            }
-            let passed = |interval: u64| interval > 0 && before / interval < steps / interval;
-            if passed(PROGRESS_INTERVAL) {
-                self.report(observer);
-            }
-            let last = steps >= total_steps;
-            let interval = self.config.training.evaluation_interval;
-            if passed(interval) || (last && interval > 0 && interval < steps) {
-                observer.on_evaluation(&self.evaluate()?);
-            }
-            if passed(self.config.training.checkpoint_interval) || last {
-                observer
-                    .on_checkpoint(&self.checkpoint()?)
-                    .map_err(|source| TrainingError::Checkpoint { steps, source })?;
-            }
-        }
-        self.report(observer);
-        Ok(self.best_actor())
-    }
-
-    fn report(&mut self, observer: &mut dyn TrainingObserver) {
-        observer.on_progress(&self.progress());
-        if let Some(ranges) = self.learning.environments().adaptive_ranges() {
-            observer.on_ranges(self.learning.steps(), ranges);
-        }
-    }
-
-    /// Scores the present actor, and keeps it if none before was better.
-    fn evaluate(&mut self) -> Result<EvaluationPoint, TrainingError> {
-        let started = Instant::now();
-        let actor = self.learning.actor();
-        let image = actor.image(self.task).map_err(EvaluationError::from)?;
-        let seed = self.config.training.seed.wrapping_add(EVALUATION_SEED_OFFSET);
-        let (episodes, threads) = (self.config.training.evaluation_episodes, self.config.training.threads);
-        let evaluation = evaluate_image(self.task, &image, Randomization::Training, episodes, seed, threads)?;
-        self.evaluation_seconds += started.elapsed().as_secs_f64();
-        let Evaluation { return_mean, return_std, success_rate, .. } = evaluation;
-        if self.best.as_ref().is_none_or(|(best, _)| return_mean >= *best) {
-            self.best = Some((return_mean, actor));
-        }
-        Ok(EvaluationPoint { steps: self.learning.steps(), return_mean, return_std, success_rate })
-    }
-
-    fn progress(&mut self) -> Progress {
-        let seconds = self.started.elapsed().as_secs_f64();
-        let steps = self.learning.steps();
-        let metrics = self.learning.metrics();
-        let episodes = self.learning.episodes();
-        Progress {
-            steps,
-            total_steps: self.config.training.steps,
-            seconds,
-            steps_per_s: steps as f64 / (seconds - self.evaluation_seconds).max(1e-9),
-            return_mean: episodes.return_mean(),
-            episodes: episodes.finished(),
-            faults: episodes.fault_count(),
-            metrics,
-        }
-    }
-
-    /// The actor of the best evaluation; the present one where there was none.
-    fn best_actor(&self) -> TrainedActor {
-        self.best.as_ref().map_or_else(|| self.learning.actor(), |(_, actor)| actor.clone())
-    }
-
-    fn checkpoint(&mut self) -> Result<Checkpoint, TrainingError> {
-        let steps = self.learning.steps();
-        let learning = self.learning.state().map_err(|source| TrainingError::Encode { steps, source })?;
-        let networks = self.learning.networks().into_iter();
-        let networks = networks.map(|network| (network.name, network.parameters.to_vec())).collect();
-        let normalizer = self.learning.normalizer().cloned();
-        Ok(Checkpoint { steps, actor: self.best_actor(), networks, normalizer, learning })
     }
 }

@@ -12,7 +12,7 @@ use crate::config::RunConfig;
 use crate::normalizer::Normalizer;
 use crate::parallel::Workers;
 use crate::random::Stream;
-use crate::replay::{Batch, End, NStep, Replay, Step, TransitionSizes};
+use crate::replay::{Batch, End, NStep, Priorities, Replay, Step, TransitionSizes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sinew_sim::{Randomization, SimError, Task, VecEnv};
@@ -138,6 +138,8 @@ struct OffPolicyState<S> {
     privileged_normalizer: Normalizer,
     /// Steps that are in no stored transition yet.
     n_step: NStep,
+    /// How often each stored transition is to be drawn.
+    priorities: Option<Priorities>,
 }
 
 impl Surroundings {
@@ -370,6 +372,7 @@ impl<L: OffPolicy> Loop for OffPolicyLoop<'_, L> {
             updates_due: self.updates_due,
             privileged_normalizer: self.privileged_normalizer.clone(),
             n_step: self.n_step.clone(),
+            priorities: self.replay.priorities().cloned(),
         })?)
     }
 
@@ -377,9 +380,9 @@ impl<L: OffPolicy> Loop for OffPolicyLoop<'_, L> {
         let state: OffPolicyState<L::State> = postcard::from_bytes(state)?;
         self.learner.restore(state.learner)?;
         self.n_step.restore(state.n_step)?;
-        let (expected, found) = (&mut self.privileged_normalizer, state.privileged_normalizer);
-        StateError::check_length("privileged statistics", expected.mean().len(), found.mean().len())?;
-        *expected = found;
+        self.replay.restore_priorities(state.priorities)?;
+        self.privileged_normalizer
+            .restore("the privileged values' statistics", state.privileged_normalizer)?;
         self.exploration = state.exploration;
         self.sampling = state.sampling;
         self.steps = state.steps;

@@ -1,10 +1,12 @@
 //! Small SVG charts that take their colours from the page, so that they follow light, dark and print.
 //!
-//! [`LineChart`] and [`Histogram`] draw into a [`Frame`], which owns the geometry, the axes and the grid.
+//! [`LineChart`], [`Histogram`] and [`CurvesChart`], which is a file of its own, draw into a [`Frame`], which owns the geometry, the axes and the grid.
 
+mod curves;
 mod histogram;
 mod line;
 
+pub(super) use curves::{Curve, CurvesChart};
 pub(super) use histogram::{Bar, Histogram, Marker};
 pub(super) use line::{LineChart, Segment, Window};
 

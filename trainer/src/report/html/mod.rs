@@ -9,7 +9,7 @@ mod section;
 
 pub(crate) use element::escape;
 
-use super::{RunReport, Verdict, number};
+use super::{EvaluationReport, RunReport, Verdict, number};
 use element::{Tile, tiles};
 
 /// The page of a run.
@@ -62,6 +62,21 @@ fn header(report: &RunReport, verdict: &Verdict) -> String {
     )
 }
 
+/// Where the true mean lies, as far as that is known.
+fn mean_interval(evaluation: &EvaluationReport) -> String {
+    let [low, high] = evaluation.return_interval;
+    let known = low.is_finite() && high.is_finite();
+    let text = || format!("; mean {} to {} (95 %)", number::significant(low), number::significant(high));
+    if known { text() } else { String::new() }
+}
+
+/// Where the true share of successes lies, as far as that is known.
+fn share_interval(evaluation: &EvaluationReport) -> String {
+    evaluation.success_interval.map_or_else(String::new, |[low, high]| {
+        format!("; {} to {} % (95 %)", number::percent(low), number::percent(high))
+    })
+}
+
 fn key_numbers(report: &RunReport) -> Vec<Tile> {
     let mut tiles = vec![Tile::new("Training", number::significant(report.seconds), "s").detail(format!(
         "{} steps, {} steps/s",
@@ -69,15 +84,17 @@ fn key_numbers(report: &RunReport) -> Vec<Tile> {
         number::decimal(report.steps_per_s, 0)
     ))];
     if let Some(evaluation) = &report.evaluation {
-        tiles.push(
-            Tile::new("Return", number::significant(evaluation.return_mean), "")
-                .detail(format!("± {} over episodes", number::significant(evaluation.return_std))),
-        );
+        tiles.push(Tile::new("Return", number::significant(evaluation.return_mean), "").detail(format!(
+            "± {} over episodes{}",
+            number::significant(evaluation.return_std),
+            mean_interval(evaluation)
+        )));
         if let Some(rate) = evaluation.success_rate {
-            tiles.push(
-                Tile::new("Success", number::percent(rate), "%")
-                    .detail(format!("of {} acceptance episodes", evaluation.episodes)),
-            );
+            tiles.push(Tile::new("Success", number::percent(rate), "%").detail(format!(
+                "of {} acceptance episodes{}",
+                evaluation.episodes,
+                share_interval(evaluation)
+            )));
         }
     }
     if let Some(policy) = &report.policy {

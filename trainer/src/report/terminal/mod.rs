@@ -113,11 +113,24 @@ fn evaluated(evaluation: &EvaluationReport) -> String {
         .success_rate
         .map_or_else(String::new, |rate| format!("{} % success, ", number::percent(rate)));
     format!(
-        "{success}return {} ± {} over {} episodes",
+        "{success}return {} ± {} over {} episodes{}",
         number::significant(evaluation.return_mean),
         number::significant(evaluation.return_std),
-        evaluation.episodes
+        evaluation.episodes,
+        certainty(evaluation),
     )
+}
+
+/// Where the true mean and share lie with 95 % confidence, as far as that is known.
+fn certainty(evaluation: &EvaluationReport) -> String {
+    let [low, high] = evaluation.return_interval;
+    if !(low.is_finite() && high.is_finite()) {
+        return String::new();
+    }
+    let success = evaluation.success_interval.map_or_else(String::new, |[low, high]| {
+        format!(", success {} to {} %", number::percent(low), number::percent(high))
+    });
+    format!("; 95 %: return {} to {}{success}", number::significant(low), number::significant(high))
 }
 
 fn metrics(evaluation: &EvaluationReport, style: Style) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! What both drawings promise, whatever they are given.
 
-mod sample;
+pub(super) mod sample;
 
 use super::*;
 use sample::report;

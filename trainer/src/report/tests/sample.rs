@@ -39,7 +39,10 @@ fn curve() -> Vec<EvaluationPoint> {
             steps: 3_000 * index,
             return_mean: -180.0 + 560.0 * learned,
             return_std: 90.0 * (1.1 - learned),
+            return_interval: [-220.0 + 560.0 * learned, -140.0 + 560.0 * learned],
+            episode_steps_mean: 500.0,
             success_rate: Some((1.3 * learned - 0.3).clamp(0.0, 0.95)),
+            success_interval: Some([(1.3 * learned - 0.5).clamp(0.0, 0.9), (1.3 * learned).clamp(0.1, 0.99)]),
         }
     };
     (0..=20).map(point).collect()
@@ -51,7 +54,9 @@ fn evaluation() -> EvaluationReport {
         episodes: 20,
         return_mean: 371.4,
         return_std: 18.2,
+        return_interval: [362.9, 379.9],
         success_rate: Some(0.95),
+        success_interval: Some([0.764, 0.991]),
         metrics: vec![
             metric("position_error_max_m", 0.084, 0.161),
             metric("position_error_rms_m", 0.031, 0.052),
