@@ -25,11 +25,11 @@ fn short_run(task: &Task, algorithm: Algorithm, threads: usize) -> (Vec<u8>, Vec
     let mut config = TrainingConfig::new(algorithm);
     let name = algorithm.name();
     let settings = [
-        "training.steps=4000".to_owned(),
+        "training.steps=1800".to_owned(),
         "training.environments=3".to_owned(),
         "training.evaluation_interval=0".to_owned(),
         format!("training.threads={threads}"),
-        format!("{name}.steps_per_environment=250"),
+        format!("{name}.steps_per_environment=100"),
     ];
     for text in settings {
         config.set(&text).unwrap();
