@@ -4,6 +4,7 @@
 
 use sinew_sim::{Fault, Task};
 use sinew_trainer::config::{Algorithm, TrainingConfig};
+use sinew_trainer::replay::Replay;
 use sinew_trainer::training::{Checkpoint, EvaluationPoint, Progress, TrainingObserver, train};
 
 /// Sees nothing but the last checkpoint.
@@ -14,7 +15,7 @@ impl TrainingObserver for LastCheckpoint {
     fn on_progress(&mut self, _: &Progress) {}
     fn on_fault(&mut self, _: u64, _: &Fault) {}
     fn on_evaluation(&mut self, _: &EvaluationPoint) {}
-    fn on_checkpoint(&mut self, checkpoint: &Checkpoint) -> std::io::Result<()> {
+    fn on_checkpoint(&mut self, checkpoint: &Checkpoint, _: Option<&Replay>) -> std::io::Result<()> {
         self.0 = Some(checkpoint.clone());
         Ok(())
     }
@@ -36,7 +37,7 @@ fn short_run(task: &Task, algorithm: Algorithm, threads: usize) -> (Vec<u8>, Vec
     }
     let mut last = LastCheckpoint::default();
     let actor = train(task, &config, &mut last).unwrap();
-    (actor.export(task).unwrap(), last.0.unwrap().learner)
+    (actor.export(task).unwrap(), postcard::to_stdvec(&last.0.unwrap()).unwrap())
 }
 
 #[test]
