@@ -80,7 +80,9 @@ impl ActionSpace {
         match self {
             Self::Continuous(_) => choices.iter_mut().for_each(|choice| *choice = stream.uniform(-1.0, 1.0)),
             Self::Discrete(rows) => {
-                choices.iter_mut().for_each(|choice| *choice = stream.index(rows.len()) as f32)
+                for choice in choices {
+                    *choice = stream.index(rows.len()) as f32;
+                }
             }
         }
     }

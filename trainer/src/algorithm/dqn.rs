@@ -18,7 +18,7 @@
 //! | discount | `gamma^n`, 0 where the task ended | `[batch]` |
 //!
 //! Deviations from the papers, and why:
-//! - Adam in place of RMSProp, as in all implementations since;
+//! - Adam in place of `RMSProp`, as in all implementations since;
 //! - the target network's interval is counted in updates, which does not change with the updates per step;
 //! - the dueling streams share all hidden layers: these networks are small.
 
@@ -175,7 +175,9 @@ pub fn boltzmann(chances: &mut [f32], values: &[f32], temperature: f32) {
         *chance = math::exp((value - best) / temperature);
     }
     let sum: f32 = chances.iter().sum();
-    chances.iter_mut().for_each(|chance| *chance /= sum);
+    for chance in chances {
+        *chance /= sum;
+    }
 }
 
 /// The place of the largest value, the first among equals.
@@ -431,7 +433,9 @@ mod tests {
                     let mut choices = [9.0; 2];
                     dqn.explore(&observations, progress, &mut noise, &mut choices);
                     best_taken += choices.iter().zip(&best).filter(|(choice, best)| choice == best).count();
-                    choices.iter().for_each(|choice| seen[*choice as usize] = true);
+                    for choice in choices {
+                        seen[choice as usize] = true;
+                    }
                 }
                 (best_taken, seen)
             };

@@ -20,7 +20,7 @@
 //! | tau, gamma | [`SacConfig`] | |
 //!
 //! Its sample-efficient relatives are settings: `updates_per_step` above 1 with `critic_layer_norm`, and with
-//! `critic_dropout` (DroQ: Hiraoka et al. 2022, arXiv 2110.02034), whose actor climbs the mean of the critics; and
+//! `critic_dropout` (`DroQ`: Hiraoka et al. 2022, arXiv 2110.02034), whose actor climbs the mean of the critics; and
 //! `critic_quantiles` above 1 (TQC: Kuznetsov et al. 2020, arXiv 2005.04269), where y has the atoms of both critics' mixture
 //! without its largest and the loss is the quantile Huber loss.
 //!
@@ -28,7 +28,7 @@
 //! - the temperature's loss is in `log alpha` as in Stable-Baselines3, which keeps alpha positive; the paper's is in alpha;
 //! - the temperature steps last, with the log-probabilities of the actor's pass, so that one alpha serves the whole update;
 //! - the actor's two passes, over s and s', use the actor as it was before the update, so that they can run side by side;
-//! - the actor steps with every update, while DroQ's steps once in several: one update less to explain;
+//! - the actor steps with every update, while that of `DroQ` steps once in several: one update less to explain;
 //! - quantiles come from two critics, as in Stable-Baselines3; the paper has five;
 //! - rewards within an n-step return carry no entropy, as in Stable-Baselines3.
 

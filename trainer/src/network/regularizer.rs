@@ -97,9 +97,7 @@ impl Regularizer {
     /// Takes `rows` of another's pass.
     pub(super) fn select(&mut self, all: &Self, rows: &[usize]) {
         let width = self.zeros.len();
-        for (selected, all) in
-            [(&mut self.masks, &all.masks), (&mut self.normalized, &all.normalized)].into_iter()
-        {
+        for (selected, all) in [(&mut self.masks, &all.masks), (&mut self.normalized, &all.normalized)] {
             for (selected, row) in selected.chunks_exact_mut(width).zip(rows) {
                 selected.copy_from_slice(&all[row * width..(row + 1) * width]);
             }
