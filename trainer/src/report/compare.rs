@@ -76,12 +76,12 @@ mod tests {
         let first = sample::report();
         let mut second = RunReport { seed: 8, ..first.clone() };
         second.curve.iter_mut().for_each(|point| point.return_mean += 10.0);
-        let other = RunReport { algorithm: "PPO".to_owned(), ..first.clone() };
+        let other = RunReport { algorithm: "ppo".to_owned(), ..first.clone() };
         let picture = svg(&[first.clone(), second, other]).unwrap();
         assert_eq!(picture.matches("<polyline").count(), 2);
         // The one seed of the other algorithm has no spread to show.
         assert_eq!(picture.matches("<polygon").count(), 1);
-        for text in ["SAC (2 seeds)", "PPO (1 seed)", "environment steps", "Learning curves on quadrotor"] {
+        for text in ["sac (2 seeds)", "ppo (1 seed)", "environment steps", "Learning curves on quadrotor"] {
             assert!(picture.contains(text), "{text}");
         }
         // Two curves that lie 10 apart: the mean is 5 above the first, the deviation 10 / √2.
