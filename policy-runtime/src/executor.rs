@@ -22,7 +22,7 @@
 use crate::float_environment::{self, FloatEnvironmentError};
 use crate::image::Image;
 use crate::image::operation::{Kind, Operation};
-use crate::kernel::scalar;
+use crate::kernel::{InstructionSet, Vectors, Work, scalar};
 
 /// Why no executor could be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,25 +88,44 @@ pub struct Inference<'e> {
 pub struct Executor<'a, S> {
     image: Image<'a>,
     scratch: S,
+    instruction_set: InstructionSet,
 }
 
 impl<'a, S: AsMut<[f32]>> Executor<'a, S> {
-    /// Takes scratch of at least [`Image::scratch_len`] values, and probes the thread's arithmetic.
+    /// Takes scratch of at least [`Image::scratch_len`] values, and probes the thread's arithmetic. Computes with the
+    /// fastest instructions of this machine.
     ///
     /// # Errors
     /// Too little scratch, or arithmetic that would give other bits.
-    pub fn new(image: Image<'a>, mut scratch: S) -> Result<Self, ExecutorError> {
+    pub fn new(image: Image<'a>, scratch: S) -> Result<Self, ExecutorError> {
+        Self::with_instruction_set(image, scratch, InstructionSet::best())
+    }
+
+    /// The same with chosen instructions, which give the same bits at another speed.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn with_instruction_set(
+        image: Image<'a>,
+        mut scratch: S,
+        instruction_set: InstructionSet,
+    ) -> Result<Self, ExecutorError> {
         let (expected, found) = (image.scratch_len(), scratch.as_mut().len());
         if found < expected {
             return Err(ExecutorError::Scratch { expected, found });
         }
         float_environment::check()?;
-        Ok(Self { image, scratch })
+        Ok(Self { image, scratch, instruction_set })
     }
 
     /// The image that it runs.
     pub fn image(&self) -> &Image<'a> {
         &self.image
+    }
+
+    /// What it computes with.
+    pub fn instruction_set(&self) -> InstructionSet {
+        self.instruction_set
     }
 
     /// Computes the action for `observation`, in the contract's order and SI units.
@@ -119,19 +138,9 @@ impl<'a, S: AsMut<[f32]>> Executor<'a, S> {
         if observation.len() != expected {
             return Err(InferenceFault::Length { expected, found: observation.len() });
         }
-        if let Some(index) = observation.iter().position(|value| !value.is_finite()) {
-            return Err(InferenceFault::Observation { index });
-        }
         let scratch = self.scratch.as_mut();
+        walk(self.instruction_set, Walk { image: &self.image, observation, scratch })?;
         let changed = |operation| InferenceFault::Changed { operation };
-        scratch.get_mut(..expected).ok_or(changed(0))?.copy_from_slice(observation);
-        for (index, record) in self.image.operations().iter().enumerate() {
-            let operation = Operation::decode(record).map_err(|_| changed(index))?;
-            let finite = execute(&operation, self.image.weights(), scratch).ok_or(changed(index))?;
-            if !finite {
-                return Err(InferenceFault::NotFinite { operation: index });
-            }
-        }
         let size = self.image.output_size();
         let scratch = &*scratch;
         let output = |start| scratch.get(start..start + size).ok_or(changed(self.image.operations().len()));
@@ -142,18 +151,58 @@ impl<'a, S: AsMut<[f32]>> Executor<'a, S> {
     }
 }
 
-/// Runs one operation and says whether every value it computed is finite, `None` if a range leaves its memory.
-///
+/// All operations of an image, one after the other.
+struct Walk<'w> {
+    image: &'w Image<'w>,
+    observation: &'w [f32],
+    scratch: &'w mut [f32],
+}
+
 /// Never inlined: it holds the kernels, which this crate compiles in one codegen unit. In a caller's crate, whose profile
 /// may split them from the functions that they call, they have been measured at a tenth of their speed.
 #[inline(never)]
-fn execute(operation: &Operation, weights: &[f32], scratch: &mut [f32]) -> Option<bool> {
+fn walk(instruction_set: InstructionSet, walk: Walk<'_>) -> Result<(), InferenceFault> {
+    instruction_set.run(walk)
+}
+
+impl Work for Walk<'_> {
+    type Output = Result<(), InferenceFault>;
+
+    #[inline(always)]
+    fn run<V: Vectors>(self, vectors: V) -> Result<(), InferenceFault> {
+        let Self { image, observation, scratch } = self;
+        let changed = |operation| InferenceFault::Changed { operation };
+        let input = scratch.get_mut(..observation.len()).ok_or(changed(0))?;
+        input.copy_from_slice(observation);
+        if !scalar::all_finite(input) {
+            let index = input.iter().position(|value| !value.is_finite()).unwrap_or(0);
+            return Err(InferenceFault::Observation { index });
+        }
+        for (index, record) in image.operations().iter().enumerate() {
+            let operation = Operation::decode(record).map_err(|_| changed(index))?;
+            let finite = execute(vectors, &operation, image.weights(), scratch).ok_or(changed(index))?;
+            if !finite {
+                return Err(InferenceFault::NotFinite { operation: index });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs one operation and says whether every value it computed is finite, `None` if a range leaves its memory.
+#[inline(always)]
+fn execute<V: Vectors>(
+    vectors: V,
+    operation: &Operation,
+    weights: &[f32],
+    scratch: &mut [f32],
+) -> Option<bool> {
     let weights = weights.get(operation.weights())?;
     let (source, destination) = (operation.source(), operation.destination());
     match operation.kind {
         Kind::Dense(activation) => {
             let (input, output) = apart(scratch, source, destination)?;
-            scalar::dense(input, weights, output);
+            vectors.dense(input, weights, output);
             let finite = scalar::all_finite(output);
             scalar::activate(activation, output);
             Some(finite)

@@ -28,7 +28,8 @@ pub fn exp(x: f32) -> f32 {
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let bounded = if x < -105.0 { -105.0 } else { x };
     let bounded = if bounded > 90.0 { 90.0 } else { bounded };
-    let whole = (bounded * LOG2_E + ROUND) - ROUND;
+    let shifted = bounded * LOG2_E + ROUND;
+    let whole = shifted - ROUND;
     let r = (bounded - whole * LN2_HIGH) - whole * LN2_LOW;
     // (e^r - 1 - r) / r²
     let p = 1.991_736_3e-4;
@@ -39,7 +40,8 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 0.5;
     let value = 1.0 + (r + r * r * p);
     // Two factors, so that 2^128 and subnormal results are reached without leaving the exponent's range.
-    let exponent = whole as i32;
+    // The last bits of the shifted value are the whole number; a conversion would cost vector units its saturation.
+    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).cast_signed();
     let half = exponent >> 1;
     value * power_of_two(half) * power_of_two(exponent - half)
 }

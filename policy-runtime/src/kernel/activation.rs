@@ -75,9 +75,19 @@ impl Activation {
     }
 }
 
+/// Applies a function to every value. The last ones, fewer than a vector, are filled up to one, because single values take
+/// as long as a vector each; a processor without vectors has no use for that.
 #[inline(always)]
 fn map(values: &mut [f32], function: impl Fn(f32) -> f32) {
-    for value in values {
-        *value = function(*value);
+    const LANES: usize = if cfg!(target_arch = "arm") { 1 } else { 16 };
+    let (whole, rest) = values.split_at_mut(values.len() - values.len() % LANES);
+    let mut last = [0.0; LANES];
+    let filled = if rest.is_empty() { &mut [][..] } else { &mut last };
+    filled.iter_mut().zip(&*rest).for_each(|(value, rest)| *value = *rest);
+    for values in [whole, &mut *filled] {
+        for value in values {
+            *value = function(*value);
+        }
     }
+    rest.iter_mut().zip(filled).for_each(|(rest, value)| *rest = *value);
 }

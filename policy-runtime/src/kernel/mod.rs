@@ -6,10 +6,25 @@
 //! the input's order; so vector units work across neurons and no sum is ever reassociated.
 
 mod activation;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(all(test, feature = "std"))]
+mod conformance;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod dense;
+mod instruction_set;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 pub mod panel;
 pub mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use activation::Activation;
+pub use instruction_set::InstructionSet;
+pub(crate) use instruction_set::{Vectors, Work};
 
 /// An element-wise operation with a constant `c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

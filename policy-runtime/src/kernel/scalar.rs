@@ -127,12 +127,16 @@ fn reduction(input: &[f32], neuron: &[f32]) -> f32 {
     for (partial, (x, weight)) in partials.iter_mut().zip(input_tail.iter().zip(weight_tail)) {
         *partial += *x * *weight;
     }
-    for width in [8, 4, 2, 1] {
-        for lane in 0..width {
-            partials[lane] += partials[lane + width];
-        }
-    }
-    bias[0] + partials[0]
+    bias[0] + tree(partials)
+}
+
+/// Joins the partials: lane and lane + 8, + 4, + 2, + 1.
+#[inline(always)]
+pub(super) fn tree(partials: [f32; 16]) -> f32 {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = partials;
+    let [a, b, c, d, e, f, g, h] = [a + i, b + j, c + k, d + l, e + m, f + n, g + o, h + p];
+    let [a, b, c, d] = [a + e, b + f, c + g, d + h];
+    (a + c) + (b + d)
 }
 
 /// `values[i] = activation(values[i])`.
