@@ -135,9 +135,16 @@ pub fn cos(x: f32) -> f32 {
     quadrant_value(quadrant.wrapping_add(1), r)
 }
 
-/// The quadrant and the rest within ±π/4, reduced in f64 so that turns of many revolutions keep their precision.
+/// The quadrant and the rest within ±π/4.
 #[inline(always)]
 fn reduce(x: f32) -> (i32, f32) {
+    let (near, far) = (reduce_near(x), reduce_far(x));
+    if x.abs() <= 10_000.0 { near } else { far }
+}
+
+/// For magnitudes up to 10,000 rad, in f64 so that turns of many revolutions keep their precision.
+#[inline(always)]
+fn reduce_near(x: f32) -> (i32, f32) {
     const ROUND_F64: f64 = 6_755_399_441_055_744.0;
     const PI_HALVES_HIGH: f64 = 1.570_796_310_901_641_8;
     const PI_HALVES_LOW: f64 = 1.589_325_477_352_819_6e-8;
@@ -146,6 +153,33 @@ fn reduce(x: f32) -> (i32, f32) {
     let whole = turns - ROUND_F64;
     let r = (wide - whole * PI_HALVES_HIGH) - whole * PI_HALVES_LOW;
     (turns.to_bits() as i32, r as f32)
+}
+
+/// For larger magnitudes: the mantissa times those 96 bits of 2/π that neither give whole turns nor are too small to matter
+/// (Payne and Hanek). NaN for infinities and NaN.
+#[inline(always)]
+fn reduce_far(x: f32) -> (i32, f32) {
+    /// 32 zero bits, then those of 2/π behind the point.
+    const BITS: [u32; 8] =
+        [0x0000_0000, 0xa2f9_836e, 0x4e44_1529, 0xfc27_57d1, 0xf534_ddc0, 0xdb62_9599, 0x3c43_9041, 0xfe51_63ab];
+    /// π/2 in units of a quadrant's 62 bits.
+    const SCALE: f64 = core::f64::consts::FRAC_PI_2 / 4_611_686_018_427_387_904.0;
+    let exponent = (x.to_bits() >> 23) & 0xff;
+    let mantissa = u64::from(x.to_bits() & 0x007f_ffff | 0x0080_0000);
+    // Bits before this one give multiples of four quadrants: x is mantissa · 2^(exponent - 150).
+    let start = exponent.wrapping_sub(120) & 0xff;
+    let word = |index: u32| {
+        let at = |index: u32| u64::from(BITS[(index & 7) as usize]);
+        let pair = at((start >> 5) + index) << 32 | at((start >> 5) + index + 1);
+        (pair << (start & 31)) >> 32
+    };
+    let high = mantissa.wrapping_mul(word(0)) << 32;
+    let product = high.wrapping_add(mantissa * word(1)).wrapping_add((mantissa * word(2)) >> 32);
+    let quadrant = product.wrapping_add(1 << 61) >> 62;
+    let rest = product.wrapping_sub(quadrant << 62).cast_signed();
+    let r = (rest as f64 * SCALE) as f32;
+    let r = if exponent == 0xff { f32::NAN } else { r };
+    if x < 0.0 { ((quadrant as i32).wrapping_neg(), -r) } else { (quadrant as i32, r) }
 }
 
 /// `sin(r + quadrant · π/2)`.
