@@ -203,9 +203,7 @@ fn execute<V: Vectors>(
         Kind::Dense(activation) => {
             let (input, output) = apart(scratch, source, destination)?;
             vectors.dense(input, weights, output);
-            let finite = scalar::all_finite(output);
-            scalar::activate(activation, output);
-            Some(finite)
+            Some(scalar::activate(activation, output))
         }
         Kind::Function(activation) => {
             let values = moved(scratch, source, destination)?;

@@ -22,15 +22,33 @@ const ROUND: f32 = 12_582_912.0;
 /// `e^x`; 0 below -104, infinity above 88.73, subnormal results included.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
+    let bounded = if x < -105.0 { -105.0 } else { x };
+    let bounded = if bounded > 90.0 { 90.0 } else { bounded };
+    let (value, exponent) = exp_parts(bounded);
+    // Two factors, so that 2^128 and subnormal results are reached without leaving the exponent's range.
+    let half = exponent >> 1;
+    value * power_of_two(half) * power_of_two(exponent - half)
+}
+
+/// `e^x` for `x` between -87 and 88, the same bits as [`exp`] with less work; beyond, that of the nearer end.
+#[inline(always)]
+pub(crate) fn exp_normal(x: f32) -> f32 {
+    let bounded = if x < -87.0 { -87.0 } else { x };
+    let bounded = if bounded > 88.0 { 88.0 } else { bounded };
+    let (value, exponent) = exp_parts(bounded);
+    value * power_of_two(exponent)
+}
+
+/// `e^x` as a value near 1 and an exponent of two, for `x` that neither overflows nor vanishes.
+#[inline(always)]
+fn exp_parts(x: f32) -> (f32, i32) {
     const LOG2_E: f32 = core::f32::consts::LOG2_E;
     // ln 2 in two parts, the first with few enough bits that its product with the exponent is exact.
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    let bounded = if x < -105.0 { -105.0 } else { x };
-    let bounded = if bounded > 90.0 { 90.0 } else { bounded };
-    let shifted = bounded * LOG2_E + ROUND;
+    let shifted = x * LOG2_E + ROUND;
     let whole = shifted - ROUND;
-    let r = (bounded - whole * LN2_HIGH) - whole * LN2_LOW;
+    let r = (x - whole * LN2_HIGH) - whole * LN2_LOW;
     // (e^r - 1 - r) / r²
     let p = 1.991_736_3e-4;
     let p = p * r + 1.394_613e-3;
@@ -39,11 +57,8 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 1.666_666_7e-1;
     let p = p * r + 0.5;
     let value = 1.0 + (r + r * r * p);
-    // Two factors, so that 2^128 and subnormal results are reached without leaving the exponent's range.
     // The last bits of the shifted value are the whole number; a conversion would cost vector units its saturation.
-    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).cast_signed();
-    let half = exponent >> 1;
-    value * power_of_two(half) * power_of_two(exponent - half)
+    (value, shifted.to_bits().wrapping_sub(ROUND.to_bits()).cast_signed())
 }
 
 /// `2^exponent` for exponents of normal numbers.
@@ -95,7 +110,7 @@ pub fn tanh(x: f32) -> f32 {
     let p = p * z + 1.333_321e-1;
     let p = p * z + -3.333_333e-1;
     let small = x + x * (z * p);
-    let large = 1.0 - 2.0 / (exp(2.0 * magnitude) + 1.0);
+    let large = 1.0 - 2.0 / (exp_normal(2.0 * magnitude) + 1.0);
     // Selecting before the sign is set keeps the sign of zero.
     let value = if magnitude < 0.625 { small.abs() } else { large };
     if x.is_nan() { x } else { value.copysign(x) }
@@ -160,8 +175,16 @@ fn reduce_near(x: f32) -> (i32, f32) {
 #[inline(always)]
 fn reduce_far(x: f32) -> (i32, f32) {
     /// 32 zero bits, then those of 2/π behind the point.
-    const BITS: [u32; 8] =
-        [0x0000_0000, 0xa2f9_836e, 0x4e44_1529, 0xfc27_57d1, 0xf534_ddc0, 0xdb62_9599, 0x3c43_9041, 0xfe51_63ab];
+    const BITS: [u32; 8] = [
+        0x0000_0000,
+        0xa2f9_836e,
+        0x4e44_1529,
+        0xfc27_57d1,
+        0xf534_ddc0,
+        0xdb62_9599,
+        0x3c43_9041,
+        0xfe51_63ab,
+    ];
     /// π/2 in units of a quadrant's 62 bits.
     const SCALE: f64 = core::f64::consts::FRAC_PI_2 / 4_611_686_018_427_387_904.0;
     let exponent = (x.to_bits() >> 23) & 0xff;

@@ -3,8 +3,8 @@
 
 use libloading::Library;
 use ort_sys::{
-    ONNXTensorElementDataType, ORT_API_VERSION, OrtAllocatorType, OrtApi, OrtApiBase, OrtLoggingLevel, OrtMemType,
-    OrtStatusPtr, OrtValue,
+    ONNXTensorElementDataType, ORT_API_VERSION, OrtAllocatorType, OrtApi, OrtApiBase, OrtLoggingLevel,
+    OrtMemType, OrtStatusPtr, OrtValue,
 };
 use std::error::Error;
 use std::ffi::{CStr, OsStr, c_void};
@@ -34,7 +34,10 @@ pub(super) fn engine(
     let (mut env, mut options, mut session, mut binding) = (null_mut(), null_mut(), null_mut(), null_mut());
     // SAFETY: every pointer was given by the call before that made its object, and strings end in a zero.
     unsafe {
-        check(api, (api.CreateEnv)(OrtLoggingLevel::ORT_LOGGING_LEVEL_WARNING, c"bench".as_ptr(), &raw mut env))?;
+        check(
+            api,
+            (api.CreateEnv)(OrtLoggingLevel::ORT_LOGGING_LEVEL_WARNING, c"bench".as_ptr(), &raw mut env),
+        )?;
         check(api, (api.CreateSessionOptions)(&raw mut options))?;
         check(api, (api.SetIntraOpNumThreads)(options, 1))?;
         let (start, length) = (model.as_ptr().cast(), model.len());

@@ -46,8 +46,10 @@ pub struct SinewSizes {
 }
 
 /// What a `SinewPolicy` holds once it is loaded.
+#[repr(C)]
 struct Loaded {
-    loaded: u64,
+    /// [`LOADED`], read through a pointer before anything else is.
+    _mark: u64,
     executor: Executor<'static, &'static mut [f32]>,
 }
 
@@ -82,7 +84,11 @@ pub extern "C" fn sinew_policy_interface() -> u32 {
 /// # Safety
 /// `image` points to `length` bytes, or is null; `sizes` points to a `SinewSizes`, or is null.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sinew_policy_sizes(image: *const u8, length: usize, sizes: *mut SinewSizes) -> SinewStatus {
+pub unsafe extern "C" fn sinew_policy_sizes(
+    image: *const u8,
+    length: usize,
+    sizes: *mut SinewSizes,
+) -> SinewStatus {
     if image.is_null() || sizes.is_null() {
         return SinewStatus::Null;
     }
@@ -144,7 +150,7 @@ pub unsafe extern "C" fn sinew_policy_load(
         return SinewStatus::GoldenPairs;
     }
     // SAFETY: `Loaded` fits a `SinewPolicy` in size and alignment, as is asserted above.
-    unsafe { policy.cast::<Loaded>().write(Loaded { loaded: LOADED, executor }) };
+    unsafe { policy.cast::<Loaded>().write(Loaded { _mark: LOADED, executor }) };
     SinewStatus::Ok
 }
 

@@ -40,14 +40,8 @@ impl Vectors for Avx2 {
     #[inline(always)]
     fn dense(self, input: &[f32], panels: &[f32], output: &mut [f32]) {
         // SAFETY: a token exists only where the processor has the instructions.
-        unsafe { dense(input, panels, output) }
+        unsafe { dense::dense::<Self>(input, panels, output) }
     }
-}
-
-#[target_feature(enable = "avx2")]
-fn dense(input: &[f32], panels: &[f32], output: &mut [f32]) {
-    // SAFETY: this function may be called only where the processor has the instructions.
-    unsafe { dense::dense::<Avx2>(input, panels, output) }
 }
 
 impl Registers for Avx2 {

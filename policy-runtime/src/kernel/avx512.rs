@@ -36,14 +36,8 @@ impl Vectors for Avx512 {
     #[inline(always)]
     fn dense(self, input: &[f32], panels: &[f32], output: &mut [f32]) {
         // SAFETY: a token exists only where the processor has the instructions.
-        unsafe { dense(input, panels, output) }
+        unsafe { dense::dense::<Self>(input, panels, output) }
     }
-}
-
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
-fn dense(input: &[f32], panels: &[f32], output: &mut [f32]) {
-    // SAFETY: this function may be called only where the processor has the instructions.
-    unsafe { dense::dense::<Avx512>(input, panels, output) }
 }
 
 impl Registers for Avx512 {

@@ -7,6 +7,7 @@
     reason = "a kernel is compiled into its caller, for the caller's instruction set"
 )]
 
+use super::activation::is_finite;
 use super::{Activation, Binary};
 
 /// Neurons computed at once where a layer is wide enough: as many sums in flight as hide the latency of an addition,
@@ -139,10 +140,10 @@ pub(super) fn tree(partials: [f32; 16]) -> f32 {
     (a + c) + (b + d)
 }
 
-/// `values[i] = activation(values[i])`.
+/// `values[i] = activation(values[i])`; says whether all values were finite before.
 #[inline(always)]
-pub fn activate(activation: Activation, values: &mut [f32]) {
-    activation.apply(values);
+pub fn activate(activation: Activation, values: &mut [f32]) -> bool {
+    activation.apply(values)
 }
 
 /// `values[i] = values[i] ∘ constant[i]`, over the shorter of the two.
@@ -168,8 +169,7 @@ fn zip(values: &mut [f32], constant: &[f32], function: impl Fn(f32, f32) -> f32)
 /// Whether every value is finite, without a branch for each.
 #[inline(always)]
 pub fn all_finite(values: &[f32]) -> bool {
-    let magnitude = |value: &f32| (value.to_bits() & 0x7fff_ffff) as i32;
-    !values.iter().fold(false, |found, value| found | (magnitude(value) > 0x7f7f_ffff))
+    values.iter().fold(true, |finite, value| finite & is_finite(*value))
 }
 
 #[cfg(test)]
