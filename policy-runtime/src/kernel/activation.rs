@@ -76,7 +76,7 @@ impl Activation {
 }
 
 #[inline(always)]
-fn map(values: &mut [f32], function: impl Fn(f32) -> f32) {
+pub(super) fn map(values: &mut [f32], function: impl Fn(f32) -> f32) {
     for value in values {
         *value = function(*value);
     }

@@ -6,24 +6,34 @@
 //! the input's order; so vector units work across neurons and no sum is ever reassociated.
 
 mod activation;
+mod binary;
+mod function;
 pub mod panel;
 pub mod scalar;
 
 pub use activation::Activation;
+pub use binary::Binary;
+pub use function::Function;
 
-/// An element-wise operation with a constant `c`.
+/// What a row of values is reduced to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Binary {
-    /// `x + c`.
-    Add,
-    /// `x - c`.
-    Subtract,
-    /// `c - x`.
-    SubtractFrom,
-    /// `x · c`.
-    Multiply,
-    /// `x / c`.
-    Divide,
-    /// `c / x`.
-    DivideInto,
+pub enum Reduction {
+    /// `Σ x`.
+    Sum,
+    /// `Σ x / n`.
+    Mean,
+    /// The largest; NaN if any is.
+    Maximum,
+    /// The smallest; NaN if any is.
+    Minimum,
+    /// `√(Σ x²)`.
+    Norm2,
+    /// `Σ x²`.
+    SquareSum,
+    /// The position of the first largest.
+    ArgMaximum,
+    /// The position of the first smallest.
+    ArgMinimum,
+    /// `Π x`.
+    Product,
 }
