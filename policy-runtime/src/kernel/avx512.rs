@@ -17,13 +17,6 @@ impl Avx512 {
     pub(super) fn find() -> Option<Self> {
         x86::has_avx512().then_some(Self(()))
     }
-
-    /// Does `work` in a function compiled for these instructions.
-    #[inline(always)]
-    pub(super) fn enter<W: Work>(self, work: W) -> W::Output {
-        // SAFETY: a token exists only where the processor has the instructions.
-        unsafe { enter(self, work) }
-    }
 }
 
 #[inline(never)]
@@ -37,6 +30,12 @@ impl Vectors for Avx512 {
     fn dense(self, input: &[f32], panels: &[f32], output: &mut [f32]) {
         // SAFETY: a token exists only where the processor has the instructions.
         unsafe { dense::dense::<Self>(input, panels, output) }
+    }
+
+    #[inline(always)]
+    fn enter<W: Work>(self, work: W) -> W::Output {
+        // SAFETY: a token exists only where the processor has the instructions.
+        unsafe { enter(self, work) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One suite for all instruction sets of the machine: each must give the bits of the definition.
 
-use super::{Activation, Binary, InstructionSet, Vectors, Work, panel, scalar};
+use super::{Activation, Binary, Function, InstructionSet, Vectors, Work, panel, scalar};
 use proptest::prelude::*;
 
 struct Dense<'w> {
@@ -25,7 +25,7 @@ impl Work for Activate<'_> {
 
     #[inline(always)]
     fn run<V: Vectors>(self, _: V) -> bool {
-        scalar::activate(self.0, self.1)
+        scalar::apply(Function::Activation(self.0), self.1)
     }
 }
 

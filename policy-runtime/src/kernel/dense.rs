@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code, reason = "rows of several panels at once, without a check of each")]
 
-use super::scalar;
+use super::scalar::tree;
 
 /// Neighbouring neurons' sums in vector registers.
 ///
@@ -132,7 +132,7 @@ impl<'a> Layer<'a> {
         for (partial, (x, weight)) in partials.iter_mut().zip(input_rest.iter().zip(weight_rest)) {
             *partial += *x * *weight;
         }
-        *output = *bias + scalar::tree(partials);
+        *output = *bias + tree(partials);
         true
     }
 }

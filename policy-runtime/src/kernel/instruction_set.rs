@@ -18,6 +18,9 @@ use super::{avx2::Avx2, avx512::Avx512};
 pub(crate) trait Vectors: Copy {
     /// See [`scalar::dense`].
     fn dense(self, input: &[f32], panels: &[f32], output: &mut [f32]);
+
+    /// Does `work` in a function of its own that is compiled for these instructions.
+    fn enter<W: Work>(self, work: W) -> W::Output;
 }
 
 /// Something to be compiled for every instruction set. `run` must be `#[inline(always)]`, and so must all that it calls and
@@ -38,6 +41,11 @@ impl Vectors for Portable {
     #[inline(always)]
     fn dense(self, input: &[f32], panels: &[f32], output: &mut [f32]) {
         scalar::dense(input, panels, output);
+    }
+
+    #[inline(never)]
+    fn enter<W: Work>(self, work: W) -> W::Output {
+        work.run(self)
     }
 }
 
@@ -100,13 +108,13 @@ impl InstructionSet {
     #[inline(always)]
     pub(crate) fn run<W: Work>(self, work: W) -> W::Output {
         match self.0 {
-            Choice::Portable(vectors) => work.run(vectors),
+            Choice::Portable(vectors) => vectors.enter(work),
             #[cfg(target_arch = "x86_64")]
             Choice::Avx2(vectors) => vectors.enter(work),
             #[cfg(target_arch = "x86_64")]
             Choice::Avx512(vectors) => vectors.enter(work),
             #[cfg(target_arch = "aarch64")]
-            Choice::Neon(vectors) => work.run(vectors),
+            Choice::Neon(vectors) => vectors.enter(work),
         }
     }
 }

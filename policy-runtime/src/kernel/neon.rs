@@ -5,7 +5,7 @@
 #![allow(unsafe_code, reason = "loads and stores of vectors, by pointer")]
 
 use super::dense::{self, Registers, Sums};
-use super::instruction_set::Vectors;
+use super::instruction_set::{Vectors, Work};
 use core::arch::aarch64::{float32x4_t, vaddq_f32, vdupq_n_f32, vld1q_f32, vmulq_f32, vst1q_f32};
 
 /// Sums of four neurons.
@@ -21,6 +21,11 @@ impl Vectors for Neon {
     fn dense(self, input: &[f32], panels: &[f32], output: &mut [f32]) {
         // SAFETY: NEON is part of every AArch64 processor that this target is for.
         unsafe { dense::dense::<Self>(input, panels, output) }
+    }
+
+    #[inline(never)]
+    fn enter<W: Work>(self, work: W) -> W::Output {
+        work.run(self)
     }
 }
 

@@ -7,8 +7,17 @@
     reason = "a kernel is compiled into its caller, for the caller's instruction set"
 )]
 
+mod movement;
+mod reduction;
+mod row;
+
+pub use movement::{Layout, gather, place};
+pub(super) use reduction::tree;
+pub use reduction::{reduce, sum_of};
+pub use row::{normalize, softmax};
+
 use super::activation::is_finite;
-use super::{Activation, Binary};
+use super::{Binary, Function};
 
 /// Neurons computed at once where a layer is wide enough: as many sums in flight as hide the latency of an addition,
 /// while they still fit the sixteen registers of SSE.
@@ -54,7 +63,7 @@ pub fn dense(input: &[f32], panels: &[f32], output: &mut [f32]) {
     }
     for value in output {
         let (neuron, after) = rest.split_at(rows);
-        *value = reduction(input, neuron);
+        *value = single_neuron(input, neuron);
         rest = after;
     }
 }
@@ -112,7 +121,7 @@ fn store<const QUADS: usize>(sums: [Quad; QUADS], values: &mut [f32]) {
 
 /// A neuron alone in its panel: 16 strided partial sums, added by a fixed tree, then the bias.
 #[inline(always)]
-fn reduction(input: &[f32], neuron: &[f32]) -> f32 {
+fn single_neuron(input: &[f32], neuron: &[f32]) -> f32 {
     let (bias, weights) = neuron.split_at(1);
     let whole = input.len() - input.len() % 16;
     let (inputs, input_tail) = input.split_at(whole);
@@ -131,38 +140,45 @@ fn reduction(input: &[f32], neuron: &[f32]) -> f32 {
     bias[0] + tree(partials)
 }
 
-/// Joins the partials: lane and lane + 8, + 4, + 2, + 1.
+/// `values[i] = function(values[i])`; says whether all values were finite before.
 #[inline(always)]
-pub(super) fn tree(partials: [f32; 16]) -> f32 {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = partials;
-    let [a, b, c, d, e, f, g, h] = [a + i, b + j, c + k, d + l, e + m, f + n, g + o, h + p];
-    let [a, b, c, d] = [a + e, b + f, c + g, d + h];
-    (a + c) + (b + d)
+pub fn apply(function: Function, values: &mut [f32]) -> bool {
+    function.apply(values)
 }
 
-/// `values[i] = activation(values[i])`; says whether all values were finite before.
+/// `values[i] = values[i] ∘ others[i]`, over the shorter of the two.
 #[inline(always)]
-pub fn activate(activation: Activation, values: &mut [f32]) -> bool {
-    activation.apply(values)
+pub fn combine(binary: Binary, values: &mut [f32], others: &[f32]) {
+    binary.combine(values, others.iter());
 }
 
-/// `values[i] = values[i] ∘ constant[i]`, over the shorter of the two.
+/// `values[i] = values[i] ∘ other`.
 #[inline(always)]
-pub fn combine(binary: Binary, values: &mut [f32], constant: &[f32]) {
-    match binary {
-        Binary::Add => zip(values, constant, |x, c| x + c),
-        Binary::Subtract => zip(values, constant, |x, c| x - c),
-        Binary::SubtractFrom => zip(values, constant, |x, c| c - x),
-        Binary::Multiply => zip(values, constant, |x, c| x * c),
-        Binary::Divide => zip(values, constant, |x, c| x / c),
-        Binary::DivideInto => zip(values, constant, |x, c| c / x),
+pub fn combine_with_one(binary: Binary, values: &mut [f32], other: f32) {
+    binary.combine(values, core::iter::repeat(&other));
+}
+
+/// `values[i] = first[i]` where `condition[i]` is not 0; else it stays.
+#[inline(always)]
+pub fn select<'f>(values: &mut [f32], condition: &[f32], first: impl Iterator<Item = &'f f32>) {
+    for ((value, condition), first) in values.iter_mut().zip(condition).zip(first) {
+        *value = if *condition == 0.0 { *value } else { *first };
     }
 }
 
+/// `output[i, j] = Σ_k first[i, k] · second[k, j]`, sums from 0 in the order of `k`.
+///
+/// `second` has as many columns as `output`'s rows are long.
 #[inline(always)]
-fn zip(values: &mut [f32], constant: &[f32], function: impl Fn(f32, f32) -> f32) {
-    for (value, constant) in values.iter_mut().zip(constant) {
-        *value = function(*value, *constant);
+pub fn product(first: &[f32], second: &[f32], output: &mut [f32], inner: usize, columns: usize) {
+    let rows = output.chunks_exact_mut(columns.max(1));
+    for (sums, factors) in rows.zip(first.chunks_exact(inner.max(1))) {
+        sums.fill(0.0);
+        for (factor, row) in factors.iter().zip(second.chunks_exact(columns.max(1))) {
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += *factor * *value;
+            }
+        }
     }
 }
 
@@ -175,7 +191,7 @@ pub fn all_finite(values: &[f32]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::panel;
+    use crate::kernel::{Activation, panel};
 
     /// The definition, neuron by neuron.
     fn plain(input: &[f32], weights: &[f32], bias: &[f32], neuron: usize, single: bool) -> f32 {
@@ -230,7 +246,7 @@ mod tests {
         ];
         for function in functions {
             let mut values = [f32::NAN, 0.5];
-            activate(function, &mut values);
+            apply(Function::Activation(function), &mut values);
             assert!(!all_finite(&values), "{function:?}");
             assert!(all_finite(&values[1..]), "{function:?}");
         }
@@ -241,7 +257,7 @@ mod tests {
         let clip = Activation::Clip { minimum: 0.0, maximum: 1.0 };
         for function in [Activation::Relu, Activation::LeakyRelu { slope: 0.5 }, clip] {
             let mut values = [-0.0, 0.0];
-            activate(function, &mut values);
+            apply(Function::Activation(function), &mut values);
             assert_eq!(values.map(f32::to_bits), [(-0.0_f32).to_bits(), 0], "{function:?}");
         }
     }
