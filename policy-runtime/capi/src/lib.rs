@@ -149,6 +149,7 @@ pub unsafe extern "C" fn sinew_policy_load(
     if executor.verify_golden().is_err() {
         return SinewStatus::GoldenPairs;
     }
+    executor.reset();
     // SAFETY: `Loaded` fits a `SinewPolicy` in size and alignment, as is asserted above.
     unsafe { policy.cast::<Loaded>().write(Loaded { _mark: LOADED, executor }) };
     SinewStatus::Ok
@@ -168,15 +169,14 @@ pub unsafe extern "C" fn sinew_policy_infer(
     action: *mut f32,
     action_length: usize,
 ) -> SinewStatus {
-    if policy.is_null() || observation.is_null() || action.is_null() {
+    if observation.is_null() || action.is_null() {
         return SinewStatus::Null;
     }
-    // SAFETY: the first word is written by `sinew_policy_load`, or a zero of the caller's.
-    if unsafe { policy.cast::<u64>().read() } != LOADED {
-        return SinewStatus::NotLoaded;
-    }
-    // SAFETY: the word says that a `Loaded` was written here, and no other thread uses it.
-    let loaded = unsafe { &mut *policy.cast::<Loaded>() };
+    // SAFETY: as the caller says.
+    let loaded = match unsafe { loaded(policy) } {
+        Ok(loaded) => loaded,
+        Err(status) => return status,
+    };
     // SAFETY: not null, and as long as the caller says.
     let observation = unsafe { slice::from_raw_parts(observation, observation_length) };
     if action_length != loaded.executor.image().output_size() {
@@ -190,4 +190,36 @@ pub unsafe extern "C" fn sinew_policy_infer(
         }
         Err(fault) => SinewStatus::from(&fault),
     }
+}
+
+/// Begins anew, as after loading: a recurrent policy forgets what it has seen.
+///
+/// # Safety
+/// `policy` was filled by `sinew_policy_load`, or was set to zeros, or is null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sinew_policy_reset(policy: *mut SinewPolicy) -> SinewStatus {
+    // SAFETY: as the caller says.
+    match unsafe { loaded(policy) } {
+        Ok(loaded) => {
+            loaded.executor.reset();
+            SinewStatus::Ok
+        }
+        Err(status) => status,
+    }
+}
+
+/// What `sinew_policy_load` has filled.
+///
+/// # Safety
+/// `policy` was filled by it, or was set to zeros, or is null; no other reference to it lives.
+unsafe fn loaded<'p>(policy: *mut SinewPolicy) -> Result<&'p mut Loaded, SinewStatus> {
+    if policy.is_null() {
+        return Err(SinewStatus::Null);
+    }
+    // SAFETY: the first word is written by `sinew_policy_load`, or a zero of the caller's.
+    if unsafe { policy.cast::<u64>().read() } != LOADED {
+        return Err(SinewStatus::NotLoaded);
+    }
+    // SAFETY: the word says that a `Loaded` was written here, and no other reference lives, as the caller says.
+    Ok(unsafe { &mut *policy.cast::<Loaded>() })
 }

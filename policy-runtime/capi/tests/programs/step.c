@@ -33,6 +33,7 @@ int main(int count, char **arguments) {
     SinewSizes sizes;
     float observation[16], action[16];
     expect(sinew_policy_infer(&policy, observation, 3, action, 1), SINEW_STATUS_NOT_LOADED);
+    expect(sinew_policy_reset(&policy), SINEW_STATUS_NOT_LOADED);
     expect(sinew_policy_sizes(NULL, 0, &sizes), SINEW_STATUS_NULL);
     expect(sinew_policy_sizes(image + 4, length - 4, &sizes), SINEW_STATUS_MISALIGNED);
     expect(sinew_policy_sizes(image, length - 1, &sizes), SINEW_STATUS_DAMAGED);
@@ -46,6 +47,8 @@ int main(int count, char **arguments) {
     expect(sinew_policy_infer(&policy, observation, sizes.observation, action, sizes.action), SINEW_STATUS_OBSERVATION);
     expect(sinew_policy_infer(&policy, observation, sizes.observation + 1, action, sizes.action), SINEW_STATUS_LENGTH);
     expect(sinew_policy_infer(&policy, observation, sizes.observation, action, sizes.action + 1), SINEW_STATUS_LENGTH);
+
+    expect(sinew_policy_reset(&policy), SINEW_STATUS_OK);
 
     uint32_t bits;
     for (size_t index = 0; scanf("%" SCNx32, &bits) == 1;) {
