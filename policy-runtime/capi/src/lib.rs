@@ -149,7 +149,6 @@ pub unsafe extern "C" fn sinew_policy_load(
     if executor.verify_golden().is_err() {
         return SinewStatus::GoldenPairs;
     }
-    executor.reset();
     // SAFETY: `Loaded` fits a `SinewPolicy` in size and alignment, as is asserted above.
     unsafe { policy.cast::<Loaded>().write(Loaded { _mark: LOADED, executor }) };
     SinewStatus::Ok

@@ -64,10 +64,29 @@ impl SinewStatus {
     }
 }
 
-/// A sentence for a log, which ends in a zero and lives as long as the program.
+/// In the order of their numbers.
+const ALL: [SinewStatus; 15] = [
+    SinewStatus::Ok,
+    SinewStatus::Null,
+    SinewStatus::Misaligned,
+    SinewStatus::NotAnImage,
+    SinewStatus::Damaged,
+    SinewStatus::Invalid,
+    SinewStatus::Scratch,
+    SinewStatus::FloatEnvironment,
+    SinewStatus::GoldenPairs,
+    SinewStatus::NotLoaded,
+    SinewStatus::Length,
+    SinewStatus::Observation,
+    SinewStatus::NotFinite,
+    SinewStatus::Changed,
+    SinewStatus::Other,
+];
+
+/// A sentence for a log about a `SinewStatus`, which ends in a zero and lives as long as the program. Any number is allowed.
 #[unsafe(no_mangle)]
-pub extern "C" fn sinew_policy_text(status: SinewStatus) -> *const c_char {
-    status.text().as_ptr()
+pub extern "C" fn sinew_policy_text(status: u32) -> *const c_char {
+    ALL.get(status as usize).unwrap_or(&SinewStatus::Other).text().as_ptr()
 }
 
 impl From<&ImageError> for SinewStatus {

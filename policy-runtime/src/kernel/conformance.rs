@@ -1,6 +1,6 @@
 //! One suite for all instruction sets of the machine: each must give the bits of the definition.
 
-use super::{Activation, Binary, Function, InstructionSet, Vectors, Work, panel, scalar};
+use super::{Activation, Binary, Function, InstructionSet, Reduction, Vectors, Work, panel, scalar};
 use proptest::prelude::*;
 
 struct Dense<'w> {
@@ -18,14 +18,14 @@ impl Work for Dense<'_> {
     }
 }
 
-struct Activate<'w>(Activation, &'w mut [f32]);
+struct Activate<'w>(Function, &'w mut [f32]);
 
 impl Work for Activate<'_> {
     type Output = bool;
 
     #[inline(always)]
     fn run<V: Vectors>(self, _: V) -> bool {
-        scalar::apply(Function::Activation(self.0), self.1)
+        scalar::apply(self.0, self.1)
     }
 }
 
@@ -141,7 +141,7 @@ fn edges() -> Vec<f32> {
     edges
 }
 
-fn activations() -> [Activation; 10] {
+fn activations() -> [Function; 10] {
     [
         Activation::Identity,
         Activation::Relu,
@@ -154,17 +154,51 @@ fn activations() -> [Activation; 10] {
         Activation::Clip { minimum: -1.0, maximum: 1.0 },
         Activation::Clip { minimum: 0.0, maximum: 0.0 },
     ]
+    .map(Function::Activation)
 }
+
+/// The others.
+const FUNCTIONS: [Function; 27] = [
+    Function::Exponential,
+    Function::Logarithm,
+    Function::SquareRoot,
+    Function::Reciprocal,
+    Function::Absolute,
+    Function::Negative,
+    Function::Sign,
+    Function::Floor,
+    Function::Ceil,
+    Function::Round,
+    Function::Truncate,
+    Function::Sine,
+    Function::Cosine,
+    Function::Erf,
+    Function::Not,
+    Function::NonZero,
+    Function::Gelu,
+    Function::GeluTanh,
+    Function::Silu,
+    Function::Mish,
+    Function::Softsign,
+    Function::HardSwish,
+    Function::HardSigmoid { slope: 0.2, offset: 0.5 },
+    Function::Selu { alpha: 1.673_263_2, gamma: 1.050_701 },
+    Function::Celu { alpha: 0.5 },
+    Function::Celu { alpha: 1e-30 },
+    Function::Threshold { threshold: 0.5 },
+];
 
 #[test]
 fn functions_have_the_same_bits_at_every_edge_and_between() {
     let sweep = (0..60_000_u32).map(|step| f32::from_bits(step.wrapping_mul(71_583)));
     let inputs: Vec<f32> = edges().into_iter().chain(sweep).collect();
     let mut found = 0;
-    for activation in activations() {
+    for activation in activations().into_iter().chain(FUNCTIONS) {
         let mut expected = inputs.clone();
         let finite = InstructionSet::PORTABLE.run(Activate(activation, &mut expected));
-        found = hash(found, &expected);
+        if matches!(activation, Function::Activation(_)) {
+            found = hash(found, &expected);
+        }
         for set in InstructionSet::all() {
             let mut outputs = inputs.clone();
             assert_eq!(set.run(Activate(activation, &mut outputs)), finite);
@@ -204,21 +238,58 @@ fn operations_with_constants_have_the_same_bits() {
             second.push(*c);
         }
     }
-    let operations = [
-        Binary::Add,
-        Binary::Subtract,
-        Binary::SubtractFrom,
-        Binary::Multiply,
-        Binary::Divide,
-        Binary::DivideInto,
-    ];
-    for binary in operations {
+    for binary in Binary::ALL {
         let mut expected = first.clone();
         InstructionSet::PORTABLE.run(Combine(binary, &mut expected, &second));
         for set in InstructionSet::all() {
             let mut found = first.clone();
             set.run(Combine(binary, &mut found, &second));
             assert_eq!(bits(&found), bits(&expected), "{} {binary:?}", set.name());
+        }
+    }
+}
+
+/// Softmax, normalizations and reductions of rows.
+struct Rows<'w> {
+    kind: usize,
+    values: &'w mut [f32],
+    scale: &'w [f32],
+    results: &'w mut [f32],
+}
+
+impl Work for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vectors>(self, _: V) {
+        let size = self.scale.len();
+        match self.kind {
+            0 => scalar::softmax(self.values, size, false),
+            1 => scalar::softmax(self.values, size, true),
+            2 => scalar::normalize(self.values, self.scale, Some(self.scale), 1e-5, true),
+            3 => scalar::normalize(self.values, self.scale, None, 1e-5, false),
+            4 => scalar::reduce(Reduction::Sum, self.values, self.results, size),
+            5 => scalar::reduce(Reduction::Norm2, self.values, self.results, size),
+            6 => scalar::reduce(Reduction::Maximum, self.values, self.results, size),
+            7 => scalar::reduce(Reduction::ArgMinimum, self.values, self.results, size),
+            _ => scalar::product(self.values, self.scale, self.results, size, 1),
+        }
+    }
+}
+
+#[test]
+fn rows_of_any_length_have_the_same_bits() {
+    for kind in 0..9 {
+        for size in 1..=70 {
+            let (rows, scale) = (values(size, 3 * size as usize), values(size + 1, size as usize));
+            let mut expected = None;
+            for set in InstructionSet::all() {
+                let (mut found, mut results) = (rows.clone(), [0.0; 3]);
+                set.run(Rows { kind, values: &mut found, scale: &scale, results: &mut results });
+                let found = (bits(&found), bits(&results));
+                let expected = expected.get_or_insert_with(|| found.clone());
+                assert_eq!(&found, expected, "{} {kind} {size}", set.name());
+            }
         }
     }
 }

@@ -109,7 +109,6 @@ fn the_header_is_that_of_the_present_code() {
     cbindgen::Builder::new()
         .with_config(config)
         .with_src(crate_folder.join("src/lib.rs"))
-        .with_src(crate_folder.join("src/status.rs"))
         .generate()
         .unwrap()
         .write(&mut generated);
