@@ -120,9 +120,10 @@ impl<'a, S: AsRef<[f32]> + AsMut<[f32]>> Controller<'a, S> {
         })
     }
 
-    /// Forgets history and the previous action, as at the start of an episode.
+    /// Forgets history, recurrent state and the previous action, as at the start of an episode.
     pub fn reset(&mut self) {
         self.builder.reset();
+        self.executor.reset();
         self.actions.reset();
         self.raw_action = [0.0; MAX_ACTUATORS];
     }

@@ -4,6 +4,7 @@
 //! boot too: a compiler, a flag or a processor that computes otherwise is found before anything moves.
 
 use crate::executor::{Executor, InferenceFault};
+use crate::image::Role;
 
 /// Golden pairs in place.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +15,7 @@ pub struct GoldenPairs<'a> {
 }
 
 impl<'a> GoldenPairs<'a> {
-    /// `values` holds each pair's input, then its output.
+    /// `values` holds each pair's inputs, then its outputs.
     pub(crate) fn new(values: &'a [f32], input_size: usize, output_size: usize) -> Self {
         Self { values, input_size, output_size }
     }
@@ -66,19 +67,43 @@ pub enum GoldenError {
 }
 
 impl<S: AsMut<[f32]>> Executor<'_, S> {
-    /// Runs every golden pair and compares bit for bit.
+    /// Runs every golden pair and compares bit for bit. A recurrent policy is reset afterwards.
     ///
     /// # Errors
     /// The first pair that differs.
     pub fn verify_golden(&mut self) -> Result<(), GoldenError> {
         for (pair, (input, expected)) in self.image().golden().iter().enumerate() {
-            let inference = self.infer(input).map_err(|fault| GoldenError::Inference { pair, fault })?;
-            let outputs = expected.iter().zip(inference.action).enumerate();
-            for (output, (expected, found)) in outputs {
+            self.run_golden(input).map_err(|fault| GoldenError::Inference { pair, fault })?;
+            self.compare_golden(pair, expected)?;
+        }
+        self.reset();
+        Ok(())
+    }
+
+    /// Runs all inputs of a pair, states included.
+    pub(crate) fn run_golden(&mut self, input: &[f32]) -> Result<(), InferenceFault> {
+        if let Some(index) = input.iter().position(|value| !value.is_finite()) {
+            return Err(InferenceFault::Observation { index });
+        }
+        self.write_inputs(input, |_| true)?;
+        self.run()
+    }
+
+    fn compare_golden(&mut self, pair: usize, expected: &[f32]) -> Result<(), GoldenError> {
+        let mut rest = expected;
+        for (position, port) in self.image().outputs().enumerate() {
+            if port.role == Role::RawAction {
+                continue;
+            }
+            let (values, after) = rest.split_at_checked(port.size).unwrap_or((rest, &[]));
+            let start = expected.len() - rest.len();
+            for (index, (expected, found)) in values.iter().zip(self.output(position)).enumerate() {
                 if expected.to_bits() != found.to_bits() {
-                    return Err(GoldenError::Output { pair, output, expected: *expected, found: *found });
+                    let (expected, found, output) = (*expected, *found, start + index);
+                    return Err(GoldenError::Output { pair, output, expected, found });
                 }
             }
+            rest = after;
         }
         Ok(())
     }

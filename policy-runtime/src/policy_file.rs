@@ -116,7 +116,8 @@ fn load_image(path: &Path, bytes: &[u8]) -> Result<AlignedImage, PolicyFileError
 
 #[cfg(feature = "onnx")]
 fn load_onnx(path: &Path, bytes: &[u8]) -> Result<AlignedImage, PolicyFileError> {
-    onnx::load(bytes)
+    let folder = path.parent().unwrap_or(Path::new(""));
+    onnx::load_with_folder(bytes, folder)
         .map_err(|source| PolicyFileError::Onnx { path: path.to_owned(), source: Box::new(source) })
 }
 

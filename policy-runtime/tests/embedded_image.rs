@@ -4,6 +4,7 @@
 
 use sinew_policy_runtime::executor::{Executor, ExecutorError};
 use sinew_policy_runtime::image::Image;
+use sinew_policy_runtime::kernel::InstructionSet;
 
 static POLICY: &[u8] = sinew_policy_runtime::include_image!("data/known.img");
 
@@ -13,8 +14,10 @@ fn the_golden_pairs_of_an_embedded_image_hold_on_this_target() {
     assert_eq!((image.input_size(), image.output_size(), image.golden().len()), (5, 2, 64));
     assert_eq!(image.contract().unwrap().unwrap().task, "test");
     let mut scratch = [0.0; 64];
-    let mut executor = Executor::new(image, &mut scratch[..]).unwrap();
-    executor.verify_golden().unwrap();
+    for set in InstructionSet::all() {
+        let mut executor = Executor::with_instruction_set(image, &mut scratch[..], set).unwrap();
+        executor.verify_golden().unwrap();
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a controller carries from one policy period to the next, so that a run can be taken up again in its middle.
 
 use super::Controller;
+use crate::image::Role;
 use crate::interface::MAX_ACTUATORS;
 use serde::{Deserialize, Serialize};
 
@@ -51,10 +52,12 @@ impl<S: AsRef<[f32]> + AsMut<[f32]>> Controller<'_, S> {
     /// Goes on from the [`Self::memory`] of a controller of the same policy.
     ///
     /// # Errors
-    /// It is of another policy; nothing is changed.
+    /// It is of another policy, or the policy is recurrent, whose state no memory holds; nothing is changed.
     pub fn restore<H: AsRef<[f32]>>(&mut self, memory: &ControllerMemory<H>) -> Result<(), MemoryMismatch> {
         let history = memory.history.as_ref();
+        let states = self.executor.image().inputs().filter(|input| input.role == Role::State);
         let lengths = [
+            ("recurrent state", states.map(|state| state.size).sum(), 0),
             ("history", self.builder.history().1.len(), history.len()),
             ("last commands", self.actions.last().len(), memory.last.len()),
             ("previous action", self.size, memory.raw_action.len()),
@@ -77,7 +80,8 @@ mod tests {
     use super::super::Storage;
     use super::*;
     use crate::contract::{History, HistoryOrder, HistoryReset};
-    use crate::image::program::Program;
+    use crate::image::Element;
+    use crate::image::program::{End, Program};
     use crate::observation::SensorFrame;
     use crate::testing::{pendulum_contract, pendulum_interface};
     use std::vec;
@@ -94,10 +98,14 @@ mod tests {
             reset: HistoryReset::RepeatFirst,
         };
         let size = contract.observation_size();
-        let mut program = Program::new(size);
+        let mut program = Program::default();
+        let observation = program.input("observation", size, Role::Observation, Element::Number);
         let weights: Vec<f32> = (0..size).map(|index| 0.3 + 0.7 * index as f32).collect();
-        let action = program.dense(program.input(), 1, weights, Some(vec![0.1]));
-        program.outputs(action, action);
+        let value = program.dense(observation, [1, 1], weights, Some(vec![0.1]));
+        for (name, role) in [("action", Role::Action), ("raw_action", Role::RawAction)] {
+            let element = Element::Number;
+            program.output(End { name: name.to_owned(), role, element, value, other_end: 0 });
+        }
         let image = program.assemble(&[], &[]).unwrap();
         let robot = pendulum_interface();
         let controller = || {

@@ -8,20 +8,16 @@ pub(super) const HEADER_BYTES: usize = 64;
 /// First bytes of every image.
 pub(super) const MAGIC: [u8; 4] = *b"SNWI";
 /// The layout that this version reads and writes.
-pub(super) const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 2;
 
-/// The header's fields. Offsets are in bytes from the start of the image, sizes of scratch, input and output in values.
+/// The header's fields. Offsets are in bytes from the start of the image, the size of scratch in values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) golden_count: u16,
+    pub(super) input_count: u16,
+    pub(super) output_count: u16,
     pub(super) length: u32,
-    pub(super) input_size: u32,
-    pub(super) output_size: u32,
     pub(super) scratch_len: u32,
-    /// Where the action lies in scratch after the last operation.
-    pub(super) action: u32,
-    /// Where the raw action lies; the same as `action` where the graph has one output.
-    pub(super) raw_action: u32,
     pub(super) operation_count: u32,
     pub(super) golden_offset: u32,
     pub(super) contract_offset: u32,
@@ -40,12 +36,9 @@ impl Header {
         bytes[6..8].copy_from_slice(&self.golden_count.to_le_bytes());
         let words = [
             self.length,
-            self.input_size,
-            self.output_size,
             self.scratch_len,
-            self.action,
-            self.raw_action,
             self.operation_count,
+            u32::from(self.input_count) | (u32::from(self.output_count) << 16),
             self.golden_offset,
             self.contract_offset,
             self.contract_length,
@@ -69,12 +62,12 @@ impl Header {
         if version != VERSION {
             return Err(ImageError::Version { found: version });
         }
-        let mut words = [0; 12];
+        let mut words = [0; 8];
         for (word, chunk) in words.iter_mut().zip(bytes[16..].as_chunks::<4>().0) {
             *word = u32::from_le_bytes(*chunk);
         }
-        let [length, input_size, output_size, scratch_len, action, raw_action, rest @ ..] = words;
-        let [operation_count, golden_offset, contract_offset, contract_length, weights_offset, _] = rest;
+        let [length, scratch_len, operation_count, ports, rest @ ..] = words;
+        let [golden_offset, contract_offset, contract_length, weights_offset] = rest;
         if image.len() != length as usize {
             return Err(ImageError::Length { expected: length as usize, found: image.len() });
         }
@@ -83,12 +76,10 @@ impl Header {
         }
         Ok(Self {
             golden_count: u16::from_le_bytes([bytes[6], bytes[7]]),
+            input_count: ports as u16,
+            output_count: (ports >> 16) as u16,
             length,
-            input_size,
-            output_size,
             scratch_len,
-            action,
-            raw_action,
             operation_count,
             golden_offset,
             contract_offset,

@@ -6,15 +6,20 @@
 //!
 //! | offset | content, little-endian |
 //! |---|---|
-//! | 0 | magic `SNWI`, u16 version 1, u16 number of golden pairs |
+//! | 0 | magic `SNWI`, u16 version 2, u16 number of golden pairs |
 //! | 8 | checksum: the first 8 bytes of the SHA-256 of bytes 0..8 and 16.. |
-//! | 16 | u32 each: length of the image in bytes; values of input, output and scratch; places of action and raw action in scratch |
-//! | 40 | u32 each: number of operations; offsets of golden pairs and contract; length of the contract; offset of the weights |
-//! | 60 | four zero bytes |
-//! | 64 | operations of 32 bytes |
-//! | golden offset | per golden pair: the input, then the output, as f32 |
+//! | 16 | u32 each: length of the image in bytes; values of scratch; number of operations |
+//! | 28 | u16 each: number of inputs, number of outputs |
+//! | 32 | u32 each: offsets of golden pairs and contract; length of the contract; offset of the weights |
+//! | 48 | 16 zero bytes |
+//! | 64 | operations of 64 bytes, then inputs and outputs of 32 bytes, then their names |
+//! | golden offset | per golden pair: all inputs, then all outputs but the raw action, as f32 |
 //! | contract offset | the contract in postcard's encoding; absent for a policy without one |
 //! | weights offset | f32 up to the end, on a 64-byte boundary; dense layers packed as [`crate::kernel::panel`] says |
+//!
+//! A policy has named inputs and outputs ([`Port`]). State of a recurrent one is an input and an output that belong
+//! together: the executor carries the one over to the other. The golden pairs of such a policy are a sequence from reset,
+//! each with the state that it began with.
 //!
 //! A checksum detects accidents. It does not answer an attacker.
 
@@ -22,22 +27,30 @@
 mod aligned;
 mod header;
 pub(crate) mod operation;
+pub(crate) mod port;
+mod ports;
 #[cfg(feature = "onnx")]
 pub(crate) mod program;
 mod view;
 
 #[cfg(feature = "std")]
 pub use aligned::AlignedImage;
+pub use port::{Element, MAX_PORTS, Port, Role};
 
 use crate::contract::Contract;
 use crate::golden::GoldenPairs;
 use core::fmt::Write as _;
 use header::{HEADER_BYTES, Header};
-use operation::{Kind, Operation, RECORD_BYTES};
+use operation::{Operation, RECORD_BYTES};
+use port::PORT_BYTES;
 use sha2::{Digest, Sha256};
 
 /// Alignment of an image in memory, in bytes.
 pub const ALIGNMENT: usize = 64;
+/// Most multiply-adds and other element operations of one inference: some tenths of a second, beyond any control period.
+pub const MAX_WORK: u64 = 1 << 28;
+/// Most of them in all golden pairs, so that loading ends.
+const MAX_GOLDEN_WORK: u64 = 1 << 34;
 
 /// Whether `bytes` begin like an image; says nothing about the rest.
 pub fn has_magic(bytes: &[u8]) -> bool {
@@ -71,7 +84,10 @@ pub enum ImageError {
         found: [u8; 4],
     },
     /// Another layout.
-    #[error("image version {found}, this build reads {}", header::VERSION)]
+    #[error(
+        "image version {found}, this build reads {}; compile it anew from its ONNX file",
+        header::VERSION
+    )]
     Version {
         /// In the file.
         found: u16,
@@ -105,6 +121,28 @@ pub enum ImageError {
         /// Its value.
         found: u32,
     },
+    /// An input or output that cannot be served.
+    #[error(
+        "input or output {index}: {field} is {found}, which is unknown or does not fit scratch or its other end"
+    )]
+    Port {
+        /// Position, inputs first.
+        index: usize,
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        found: u32,
+    },
+    /// More than a control loop can do.
+    #[error("{what} takes {found} element operations, at most {limit} are run")]
+    Work {
+        /// One inference, or all golden pairs.
+        what: &'static str,
+        /// As the image's operations add up.
+        found: u64,
+        /// What is run.
+        limit: u64,
+    },
     /// NaN or an infinity among the weights.
     #[error("weight {index} is not finite")]
     Weight {
@@ -122,8 +160,14 @@ pub enum ImageError {
 /// What an image costs to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Products of an input and a weight in one inference.
+    /// Number of operations.
+    pub operations: usize,
+    /// Products of two factors that are summed, in one inference.
     pub multiply_adds: u64,
+    /// Elements that are computed or moved otherwise, in one inference.
+    pub elements: u64,
+    /// Bytes of weights and scratch that are read or written in one inference, at most.
+    pub bytes_touched: u64,
     /// Weights and constants, bytes.
     pub weight_bytes: usize,
     /// Working memory, bytes.
@@ -136,9 +180,26 @@ pub struct Image<'a> {
     bytes: &'a [u8],
     header: Header,
     operations: &'a [[u8; RECORD_BYTES]],
+    inputs: &'a [[u8; PORT_BYTES]],
+    outputs: &'a [[u8; PORT_BYTES]],
     golden: &'a [f32],
     contract: &'a [u8],
     weights: &'a [f32],
+    sizes: Sizes,
+}
+
+/// What follows from the ports.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sizes {
+    /// Values of all observations.
+    observation: usize,
+    /// Values of a golden pair's inputs and outputs.
+    golden_input: usize,
+    golden_output: usize,
+    /// Where actions lie in scratch, and their size.
+    action: usize,
+    raw_action: usize,
+    action_size: usize,
 }
 
 impl<'a> Image<'a> {
@@ -153,12 +214,18 @@ impl<'a> Image<'a> {
         }
         let header = Header::decode(bytes)?;
         let image = Self::sections(bytes, header)?;
-        image.check_sizes()?;
+        image.check_scratch()?;
+        ports::check(&image)?;
+        let mut work = 0_u64;
         for (index, record) in image.operations.iter().enumerate() {
-            Operation::decode(record)
-                .and_then(|operation| operation.check(image.scratch_len(), image.weights.len()))
-                .map_err(|(field, found)| ImageError::Operation { index, field, found })?;
+            let refuse = |(field, found)| ImageError::Operation { index, field, found };
+            let operation = Operation::decode(record).map_err(refuse)?;
+            operation.check(image.scratch_len(), image.weights).map_err(refuse)?;
+            work = work.saturating_add(operation.footprint().work());
         }
+        check_work("one inference", work, MAX_WORK)?;
+        let golden_work = work.saturating_mul(u64::from(header.golden_count));
+        check_work("running the golden pairs", golden_work, MAX_GOLDEN_WORK)?;
         match image.weights.iter().position(|weight| !weight.is_finite()) {
             Some(index) => Err(ImageError::Weight { index }),
             None => Ok(image),
@@ -174,7 +241,12 @@ impl<'a> Image<'a> {
         let misplaced = |section, offset| ImageError::Section { section, offset };
         let records = (header.operation_count as usize).saturating_mul(RECORD_BYTES);
         let (operations, _) = section("operations", HEADER_BYTES as u32, records)?.as_chunks();
-        let pair = (header.input_size as usize).saturating_add(header.output_size as usize);
+        let ports_offset = u32::try_from(HEADER_BYTES.saturating_add(records)).unwrap_or(u32::MAX);
+        let (inputs, outputs) = (usize::from(header.input_count), usize::from(header.output_count));
+        let ports = section("inputs and outputs", ports_offset, (inputs + outputs) * PORT_BYTES)?;
+        let (inputs, outputs) = ports.as_chunks().0.split_at(inputs);
+        let sizes = ports::sizes(inputs, outputs)?;
+        let pair = sizes.golden_input.saturating_add(sizes.golden_output);
         let golden_bytes = pair.saturating_mul(4 * usize::from(header.golden_count));
         let golden = section("golden pairs", header.golden_offset, golden_bytes)?;
         let contract = section("contract", header.contract_offset, header.contract_length as usize)?;
@@ -187,28 +259,21 @@ impl<'a> Image<'a> {
             bytes,
             header,
             operations,
+            inputs,
+            outputs,
             golden: view::floats(golden).ok_or(misplaced("golden pairs", header.golden_offset))?,
             contract,
             weights: view::floats(weights).ok_or(misplaced("weights", header.weights_offset))?,
+            sizes,
         })
     }
 
-    fn check_sizes(&self) -> Result<(), ImageError> {
-        let header = &self.header;
-        let scratch = u64::from(header.scratch_len);
-        let ends_outside = |start: u32| u64::from(start) + u64::from(header.output_size) > scratch;
-        let faults = [
-            ("input size", header.input_size, header.input_size == 0),
-            ("input size", header.input_size, u64::from(header.input_size) > scratch),
-            ("output size", header.output_size, header.output_size == 0),
-            ("scratch length", header.scratch_len, header.scratch_len as usize > isize::MAX as usize / 4),
-            ("action", header.action, ends_outside(header.action)),
-            ("raw action", header.raw_action, ends_outside(header.raw_action)),
-        ];
-        match faults.into_iter().find(|(_, _, wrong)| *wrong) {
-            Some((field, found, _)) => Err(ImageError::Header { field, found }),
-            None => Ok(()),
+    fn check_scratch(&self) -> Result<(), ImageError> {
+        let found = self.header.scratch_len;
+        if found as usize > isize::MAX as usize / 4 {
+            return Err(ImageError::Header { field: "scratch length", found });
         }
+        Ok(())
     }
 
     /// The contract, decoded and validated; `None` for a policy without one.
@@ -235,14 +300,14 @@ impl<'a> Image<'a> {
         Ok(Some(contract))
     }
 
-    /// Values of an observation.
+    /// Values of an observation: of all inputs that are not state, one after the other.
     pub fn input_size(&self) -> usize {
-        self.header.input_size as usize
+        self.sizes.observation
     }
 
     /// Values of an action.
     pub fn output_size(&self) -> usize {
-        self.header.output_size as usize
+        self.sizes.action_size
     }
 
     /// Values of scratch that an executor needs.
@@ -250,29 +315,48 @@ impl<'a> Image<'a> {
         self.header.scratch_len as usize
     }
 
+    /// The inputs, in the graph's order.
+    pub fn inputs(&self) -> impl ExactSizeIterator<Item = Port<'a>> + use<'a> {
+        ports::read(self.bytes, self.inputs, true)
+    }
+
+    /// The outputs, in the graph's order.
+    pub fn outputs(&self) -> impl ExactSizeIterator<Item = Port<'a>> + use<'a> {
+        ports::read(self.bytes, self.outputs, false)
+    }
+
+    /// Whether something is carried over from one inference to the next.
+    pub fn is_recurrent(&self) -> bool {
+        self.inputs().any(|input| input.role == Role::State)
+    }
+
     /// Whether the graph has a second output, the raw action before scaling.
     pub fn has_raw_action(&self) -> bool {
-        self.header.raw_action != self.header.action
+        self.outputs().any(|output| output.role == Role::RawAction)
     }
 
     /// Inputs with the outputs that any executor must give, bit for bit.
     pub fn golden(&self) -> GoldenPairs<'a> {
-        GoldenPairs::new(self.golden, self.input_size(), self.output_size())
+        GoldenPairs::new(self.golden, self.sizes.golden_input, self.sizes.golden_output)
     }
 
     /// What the image costs to run.
     pub fn cost(&self) -> Cost {
-        let products = |record| match Operation::decode(record) {
-            Ok(Operation { kind: Kind::Dense(_), inputs, outputs, .. }) => {
-                u64::from(inputs) * u64::from(outputs)
-            }
-            _ => 0,
-        };
-        Cost {
-            multiply_adds: self.operations.iter().map(products).sum(),
+        let mut cost = Cost {
+            operations: self.operations.len(),
+            multiply_adds: 0,
+            elements: 0,
+            bytes_touched: 0,
             weight_bytes: size_of_val(self.weights),
             scratch_bytes: self.scratch_len() * size_of::<f32>(),
+        };
+        for operation in self.operations.iter().filter_map(|record| Operation::decode(record).ok()) {
+            let print = operation.footprint();
+            cost.multiply_adds += print.multiply_adds;
+            cost.elements += print.elements;
+            cost.bytes_touched = cost.bytes_touched.saturating_add(print.touched().saturating_mul(4));
         }
+        cost
     }
 
     /// SHA-256 of all bytes: which policy ran.
@@ -300,12 +384,20 @@ impl<'a> Image<'a> {
     }
 
     pub(crate) fn action_start(&self) -> usize {
-        self.header.action as usize
+        self.sizes.action
     }
 
     pub(crate) fn raw_action_start(&self) -> usize {
-        self.header.raw_action as usize
+        self.sizes.raw_action
     }
+
+    pub(crate) fn input_records(&self) -> &'a [[u8; PORT_BYTES]] {
+        self.inputs
+    }
+}
+
+fn check_work(what: &'static str, found: u64, limit: u64) -> Result<(), ImageError> {
+    if found <= limit { Ok(()) } else { Err(ImageError::Work { what, found, limit }) }
 }
 
 fn refuse(reason: &dyn core::fmt::Display) -> ImageError {

@@ -54,16 +54,16 @@ impl Activation {
         }
     }
 
-    /// Applies the function to every value, in place.
+    /// Applies the function to every value, in place, and says whether all were finite before.
     #[inline(always)]
-    pub(super) fn apply(self, values: &mut [f32]) {
+    pub(super) fn apply(self, values: &mut [f32]) -> bool {
         match self {
-            Self::Identity => {}
+            Self::Identity => values.iter().fold(true, |finite, value| finite & is_finite(*value)),
             Self::Relu => map(values, |x| if x < 0.0 { 0.0 } else { x }),
             Self::Tanh => map(values, math::tanh),
             Self::Sigmoid => map(values, math::sigmoid),
             Self::Elu { alpha } => {
-                map(values, |x| if x < 0.0 { alpha * (math::exp(x) - 1.0) } else { x });
+                map(values, |x| if x < 0.0 { alpha * (math::exp_normal(x) - 1.0) } else { x })
             }
             Self::LeakyRelu { slope } => map(values, |x| if x < 0.0 { slope * x } else { x }),
             Self::Softplus => map(values, math::softplus),
@@ -75,9 +75,30 @@ impl Activation {
     }
 }
 
+/// Applies a function to every value and says whether all were finite before; both in one pass.
+///
+/// The last ones, fewer than a vector, are filled up to one, because single values take as long as a vector each; a processor
+/// without vectors has no use for that.
 #[inline(always)]
-fn map(values: &mut [f32], function: impl Fn(f32) -> f32) {
-    for value in values {
-        *value = function(*value);
+pub(super) fn map(values: &mut [f32], function: impl Fn(f32) -> f32) -> bool {
+    const LANES: usize = if cfg!(target_arch = "arm") { 1 } else { 16 };
+    let (whole, rest) = values.split_at_mut(values.len() - values.len() % LANES);
+    let mut last = [0.0; LANES];
+    let filled = if rest.is_empty() { &mut [][..] } else { &mut last };
+    filled.iter_mut().zip(&*rest).for_each(|(value, rest)| *value = *rest);
+    let mut finite = true;
+    for values in [whole, &mut *filled] {
+        for value in values {
+            finite &= is_finite(*value);
+            *value = function(*value);
+        }
     }
+    rest.iter_mut().zip(filled).for_each(|(rest, value)| *rest = *value);
+    finite
+}
+
+/// As a signed comparison, which vector units have.
+#[inline(always)]
+pub(super) fn is_finite(value: f32) -> bool {
+    (value.to_bits() & 0x7fff_ffff).cast_signed() <= 0x7f7f_ffff
 }

@@ -51,4 +51,27 @@ impl<'m> Attributes<'m> {
             other => Err(format!("attribute {name:?} is {other}, expected 0 or 1")),
         }
     }
+
+    /// A list of whole numbers, or none where it is absent.
+    pub(super) fn integers(&self, name: &str) -> Result<Option<Vec<i64>>, String> {
+        Ok(self.get(name, AttributeType::Ints)?.map(|attribute| attribute.ints.clone()))
+    }
+
+    /// A text.
+    pub(super) fn text(&self, name: &str, default: &'m str) -> Result<&'m str, String> {
+        match self.get(name, AttributeType::String)? {
+            None => Ok(default),
+            Some(attribute) => {
+                std::str::from_utf8(&attribute.s).map_err(|_| format!("attribute {name:?} is not text"))
+            }
+        }
+    }
+
+    /// Refuses an attribute unless it has the one value that is understood.
+    pub(super) fn expect(&self, name: &str, default: i64, expected: i64) -> Result<(), String> {
+        match self.integer(name, default)? {
+            found if found == expected => Ok(()),
+            found => Err(format!("attribute {name:?} is {found}, expected {expected}")),
+        }
+    }
 }

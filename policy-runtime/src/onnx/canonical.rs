@@ -162,6 +162,7 @@ impl Form {
         self.number(match tensor.elements {
             Elements::Float(_) => DataType::Float as i64,
             Elements::Integer(_) => DataType::Int64 as i64,
+            Elements::Truth(_) => DataType::Bool as i64,
         });
         self.count(tensor.dims.len());
         tensor.dims.iter().for_each(|dim| self.count(*dim));

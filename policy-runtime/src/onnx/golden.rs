@@ -4,6 +4,8 @@ use super::OnnxError;
 use crate::executor::Executor;
 use crate::golden::GoldenError;
 use crate::image::program::Program;
+use crate::image::{Element, Role};
+use crate::math;
 
 /// How many pairs are written.
 const PAIRS: usize = 64;
@@ -50,19 +52,65 @@ pub(super) fn spread(size: usize, scale: Option<Scale>) -> Vec<f32> {
     observations
 }
 
-/// Each observation followed by its action.
+/// Each pair's inputs followed by its outputs. A recurrent policy runs through all observations from reset, each pair with
+/// the state that it began with.
 pub(super) fn pairs(program: &Program, observations: &[f32]) -> Result<Vec<f32>, OnnxError> {
+    record(program, observations, false)
+}
+
+/// The same for a foreign policy, which may be defined for a part of all numbers only, as a logarithm is: observations that
+/// overflow are left out, and it is refused if none remains.
+pub(super) fn foreign_pairs(program: &Program, observations: &[f32]) -> Result<Vec<f32>, OnnxError> {
+    record(program, observations, true)
+}
+
+fn record(program: &Program, observations: &[f32], leaves_out: bool) -> Result<Vec<f32>, OnnxError> {
     let image = program.assemble(&[], &[])?;
     let view = image.image()?;
     let mut executor = Executor::new(view, vec![0.0; view.scratch_len()])?;
-    let mut golden = Vec::with_capacity(PAIRS * (view.input_size() + view.output_size()));
+    let (inputs, outputs) = program.golden_sizes();
+    let mut golden = Vec::with_capacity(PAIRS * (inputs + outputs));
+    let mut first_fault = None;
     for (pair, observation) in observations.chunks_exact(view.input_size()).enumerate() {
-        let inference =
-            executor.infer(observation).map_err(|fault| GoldenError::Inference { pair, fault })?;
-        golden.extend(observation);
-        golden.extend(inference.action);
+        let start = golden.len();
+        let mut rest = observation;
+        for (position, input) in view.inputs().enumerate() {
+            if input.role == Role::State {
+                golden.extend(executor.input(position));
+            } else {
+                let (values, after) = rest.split_at(input.size);
+                golden.extend(values.iter().map(|value| fitting(*value, input.element)));
+                rest = after;
+            }
+        }
+        if let Err(fault) = executor.run_golden(&golden[start..]) {
+            if !leaves_out {
+                return Err(GoldenError::Inference { pair, fault }.into());
+            }
+            golden.truncate(start);
+            first_fault = first_fault.or(Some((pair, fault)));
+            continue;
+        }
+        for (position, output) in view.outputs().enumerate() {
+            if output.role != Role::RawAction {
+                golden.extend(executor.output(position));
+            }
+        }
+        executor.carry_state();
     }
-    Ok(golden)
+    match first_fault {
+        Some((pair, fault)) if golden.is_empty() => Err(GoldenError::Inference { pair, fault }.into()),
+        _ => Ok(golden),
+    }
+}
+
+/// The nearest value that an input takes.
+fn fitting(value: f32, element: Element) -> f32 {
+    match element {
+        Element::Number => value,
+        Element::Integer => math::round(value).abs(),
+        Element::Truth => f32::from(u8::from(value > 0.0)),
+    }
 }
 
 /// The `SplitMix64` generator of Steele, Lea and Flood: the same numbers on every platform.

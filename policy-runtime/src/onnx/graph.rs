@@ -1,6 +1,8 @@
-//! What a graph as a whole must be: one input of known size, an output, operators of a known version.
+//! What a graph as a whole must be: inputs of known sizes, outputs, operators of a known version.
 
 use super::OnnxError;
+use super::state;
+use crate::image::{Element, MAX_PORTS};
 use std::fmt::Display;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension;
@@ -13,19 +15,35 @@ pub(super) const OPERATOR_SETS: core::ops::RangeInclusive<i64> = 9..=24;
 pub(super) const ACTION: &str = "action";
 /// Name of the output before scaling.
 pub(super) const RAW_ACTION: &str = "raw_action";
-/// Most nodes that are read; a policy has tens.
-const MAX_NODES: usize = 1024;
-/// Most values of one vector.
-pub(super) const MAX_WIDTH: usize = 65_536;
+/// Most nodes that are read; a policy has tens, an unrolled sequence hundreds.
+const MAX_NODES: usize = 4096;
+/// Most values of one tensor that depends on the inputs.
+pub(super) const MAX_WIDTH: usize = 1 << 20;
+/// Most dimensions of a tensor.
+pub(super) const MAX_RANK: usize = 8;
+
+/// An input of the graph.
+pub(super) struct Input<'m> {
+    pub(super) name: &'m str,
+    pub(super) dims: Vec<usize>,
+    pub(super) element: Element,
+    /// The output that becomes this input of the next inference.
+    pub(super) state: Option<&'m str>,
+}
+
+impl Input<'_> {
+    pub(super) fn size(&self) -> usize {
+        self.dims.iter().product()
+    }
+}
 
 /// The parts of a checked graph.
 pub(super) struct Graph<'m> {
     pub(super) proto: &'m GraphProto,
     pub(super) operator_set: i64,
-    pub(super) input: &'m str,
-    /// With a batch dimension, 2; without, 1.
-    pub(super) input_rank: usize,
-    pub(super) input_size: usize,
+    pub(super) inputs: Vec<Input<'m>>,
+    /// All outputs, in order.
+    pub(super) outputs: Vec<&'m str>,
     pub(super) action: &'m str,
     pub(super) raw_action: Option<&'m str>,
 }
@@ -33,40 +51,41 @@ pub(super) struct Graph<'m> {
 impl<'m> Graph<'m> {
     pub(super) fn new(model: &'m ModelProto) -> Result<Self, OnnxError> {
         let graph = model.graph.as_ref().ok_or_else(|| unfit("graph", &"present", &"absent"))?;
-        let counts = [
-            ("number of training graphs", model.training_info.len(), 0),
-            ("number of local functions", model.functions.len(), 0),
-            ("number of sparse initializers", graph.sparse_initializer.len(), 0),
-        ];
-        for (what, found, expected) in counts {
-            if found != expected {
-                return Err(unfit(what, &expected, &found));
-            }
-        }
-        if graph.node.len() > MAX_NODES {
-            return Err(unfit("number of nodes", &format_args!("at most {MAX_NODES}"), &graph.node.len()));
-        }
+        check_counts(model, graph)?;
         let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
         // Old files list their initializers among the inputs.
-        let inputs: Vec<_> = graph.input.iter().filter(|input| !is_constant(&input.name)).collect();
-        let [input] = inputs[..] else {
-            let names: Vec<_> = inputs.iter().map(|input| &input.name).collect();
-            return Err(unfit("list of inputs", &"one observation", &format_args!("{names:?}")));
-        };
-        let (input_rank, input_size) = shape(input)?;
-        let named = |name| graph.output.iter().map(|output| &output.name[..]).find(|output| *output == name);
-        let first = graph.output.first().ok_or_else(|| unfit("number of outputs", &"at least 1", &0))?;
+        let inputs = graph.input.iter().filter(|input| !is_constant(&input.name));
+        let mut inputs = inputs.map(input).collect::<Result<Vec<_>, _>>()?;
+        let outputs: Vec<&str> = graph.output.iter().map(|output| &output.name[..]).collect();
+        for (what, found) in [("number of inputs", inputs.len()), ("number of outputs", outputs.len())] {
+            if !(1..=MAX_PORTS).contains(&found) {
+                return Err(unfit(what, &format_args!("1 to {MAX_PORTS}"), &found));
+            }
+        }
+        let named = |name: &str| outputs.iter().copied().find(|output| *output == name);
         let action = named(ACTION);
-        Ok(Self {
-            proto: graph,
-            operator_set: operator_set(model)?,
-            input: &input.name,
-            input_rank,
-            input_size,
-            action: action.unwrap_or(&first.name),
-            raw_action: action.and_then(|_| named(RAW_ACTION)),
-        })
+        let raw_action = action.and_then(|_| named(RAW_ACTION));
+        let action = action.unwrap_or(outputs[0]);
+        state::pair(&mut inputs, &outputs, [Some(action), raw_action]);
+        Ok(Self { proto: graph, operator_set: operator_set(model)?, inputs, outputs, action, raw_action })
     }
+}
+
+fn check_counts(model: &ModelProto, graph: &GraphProto) -> Result<(), OnnxError> {
+    let counts = [
+        ("number of training graphs", model.training_info.len(), 0),
+        ("number of local functions", model.functions.len(), 0),
+        ("number of sparse initializers", graph.sparse_initializer.len(), 0),
+    ];
+    for (what, found, expected) in counts {
+        if found != expected {
+            return Err(unfit(what, &expected, &found));
+        }
+    }
+    if graph.node.len() > MAX_NODES {
+        return Err(unfit("number of nodes", &format_args!("at most {MAX_NODES}"), &graph.node.len()));
+    }
+    Ok(())
 }
 
 fn operator_set(model: &ModelProto) -> Result<i64, OnnxError> {
@@ -86,31 +105,43 @@ pub(super) fn is_standard(domain: &str) -> bool {
     domain.is_empty() || domain == "ai.onnx"
 }
 
-/// Rank and values of the input: `[n]`, or `[batch, n]` with a free batch or one of 1.
-fn shape(input: &ValueInfoProto) -> Result<(usize, usize), OnnxError> {
+/// Name, dimensions and type of an input. A free dimension, such as a batch or a sequence, is pinned to one: the runtime
+/// makes one decision at a time.
+fn input(input: &ValueInfoProto) -> Result<Input<'_>, OnnxError> {
     let Some(type_proto::Value::TensorType(tensor)) =
         input.r#type.as_ref().and_then(|kind| kind.value.as_ref())
     else {
         return Err(unfit("type of the input", &"a tensor", &"absent"));
     };
-    if tensor.elem_type != DataType::Float as i32 {
-        let found = DataType::try_from(tensor.elem_type).map_or("unknown", |kind| kind.as_str_name());
-        return Err(unfit("type of the input", &"FLOAT", &found));
-    }
-    let dims = tensor.shape.as_ref().map_or(&[][..], |shape| &shape.dim);
-    let number = |dim: &dimension::Value| match dim {
-        dimension::Value::DimValue(number) => Some(*number),
-        dimension::Value::DimParam(_) => None,
+    let element = match DataType::try_from(tensor.elem_type) {
+        Ok(DataType::Float) => Element::Number,
+        Ok(DataType::Int64 | DataType::Int32) => Element::Integer,
+        Ok(DataType::Bool) => Element::Truth,
+        Ok(other) => {
+            return Err(unfit("type of the input", &"FLOAT, INT64, INT32 or BOOL", &other.as_str_name()));
+        }
+        Err(_) => return Err(unfit("type of the input", &"FLOAT", &"unknown")),
     };
-    let dims: Vec<_> = dims.iter().map(|dim| dim.value.as_ref().and_then(number)).collect();
-    let expected = format!("[batch, n] or [n] with n from 1 to {MAX_WIDTH} and a free batch or one of 1");
-    let fits = |size: i64| usize::try_from(size).ok().filter(|size| (1..=MAX_WIDTH).contains(size));
-    match dims[..] {
-        [None | Some(1), Some(size)] => fits(size).map(|size| (2, size)),
-        [Some(size)] => fits(size).map(|size| (1, size)),
+    let dims = tensor.shape.as_ref().map(|shape| &shape.dim[..]);
+    let dims = dims.ok_or_else(|| {
+        unfit("shape of the input", &"stated", &format_args!("absent for {:?}", input.name))
+    })?;
+    let number = |dim: &dimension::Value| match dim {
+        dimension::Value::DimValue(number) if *number > 0 => Some(*number),
         _ => None,
-    }
-    .ok_or_else(|| unfit("shape of the input", &expected, &format_args!("{dims:?}")))
+    };
+    let sizes: Vec<_> = dims.iter().map(|dim| dim.value.as_ref().and_then(number)).collect();
+    let pinned: Option<Vec<usize>> =
+        sizes.iter().map(|size| usize::try_from(size.unwrap_or(1)).ok()).collect();
+    let count = |dims: &Vec<usize>| dims.iter().try_fold(1_usize, |count, dim| count.checked_mul(*dim));
+    let fits = |dims: &Vec<usize>| {
+        dims.len() <= MAX_RANK && count(dims).is_some_and(|count| (1..=MAX_WIDTH).contains(&count))
+    };
+    let dims = pinned.filter(fits).ok_or_else(|| {
+        let expected = format!("at most {MAX_RANK} dimensions and {MAX_WIDTH} values");
+        unfit("shape of the input", &expected, &format_args!("{sizes:?}"))
+    })?;
+    Ok(Input { name: &input.name, dims, element, state: None })
 }
 
 fn unfit(what: &'static str, expected: &dyn Display, found: &dyn Display) -> OnnxError {

@@ -16,10 +16,12 @@
 
 mod attribute;
 mod canonical;
+mod external;
 mod golden;
 mod graph;
 mod lower;
 mod metadata;
+mod state;
 mod tensor;
 pub mod write;
 
@@ -30,6 +32,7 @@ use crate::image::program::Program;
 use crate::image::{AlignedImage, ImageError};
 use metadata::Metadata;
 use prost::Message;
+use std::path::Path;
 use tract_onnx::pb::ModelProto;
 
 /// Largest file that is read, in bytes. Policies are a few megabytes; a larger file is a mistake or an attack.
@@ -124,16 +127,30 @@ pub enum OnnxError {
 /// # Errors
 /// See [`OnnxError`].
 pub fn load(bytes: &[u8]) -> Result<AlignedImage, OnnxError> {
-    let model = decode(bytes)?;
-    let metadata = Metadata::read(&model)?;
-    let program = lower::lower(&model)?;
+    load_model(&decode(bytes)?)
+}
+
+/// The same for a file whose weights may lie beside it, in `folder`, as PyTorch's newer exporter writes them.
+///
+/// # Errors
+/// See [`OnnxError`].
+pub fn load_with_folder(bytes: &[u8], folder: &Path) -> Result<AlignedImage, OnnxError> {
+    let mut model = decode(bytes)?;
+    external::inline(&mut model, folder)?;
+    load_model(&model)
+}
+
+fn load_model(model: &ModelProto) -> Result<AlignedImage, OnnxError> {
+    let metadata = Metadata::read(model)?;
+    let program = lower::lower(model, metadata.is_none())?;
     let image = if let Some(metadata) = metadata {
-        canonical::verify(&model, &metadata)?;
+        canonical::verify(model, &metadata)?;
         let contract = metadata.contract()?;
         check_sizes(&contract, &program)?;
         assemble(&program, &contract, &metadata.golden)?
     } else {
-        let golden = golden::pairs(&program, &golden::spread(program.input().size, None))?;
+        let observations = golden::spread(program.observation_size(), None);
+        let golden = golden::foreign_pairs(&program, &observations)?;
         program.assemble(&[], &golden)?
     };
     let view = image.image()?;
@@ -151,8 +168,8 @@ fn decode(bytes: &[u8]) -> Result<ModelProto, OnnxError> {
 
 fn check_sizes(contract: &Contract, program: &Program) -> Result<(), OnnxError> {
     let sizes = [
-        ("observation", contract.observation_size(), program.input().size),
-        ("action", contract.action_size(), program.action().size),
+        ("observation", contract.observation_size(), program.observation_size()),
+        ("action", contract.action_size(), program.action_size()),
     ];
     for (what, expected, found) in sizes {
         if expected != found {
@@ -175,7 +192,8 @@ fn presence(present: bool) -> &'static str {
 }
 
 fn assemble(program: &Program, contract: &Contract, golden: &[f32]) -> Result<AlignedImage, OnnxError> {
-    let pair = program.input().size + program.action().size;
+    let (inputs, outputs) = program.golden_sizes();
+    let pair = inputs + outputs;
     if golden.is_empty() || !golden.len().is_multiple_of(pair) {
         return Err(OnnxError::Metadata {
             key: metadata::GOLDEN,

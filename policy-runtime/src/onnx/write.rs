@@ -118,14 +118,14 @@ pub enum WriteError {
 pub fn write(graph: &PolicyGraph) -> Result<Vec<u8>, WriteError> {
     check(graph)?;
     let mut model = model(graph);
-    let program = lower::lower(&model)?;
+    let program = lower::lower(&model, false)?;
     check_sizes(graph.contract, &program)?;
     let scale = graph.normalizer.map(|normalizer| Scale {
         mean: normalizer.mean,
         deviation: normalizer.deviation,
         clip: normalizer.clip,
     });
-    let observations = golden::spread(program.input().size, scale);
+    let observations = golden::spread(program.observation_size(), scale);
     let mut metadata = Metadata::new(graph.contract, golden::pairs(&program, &observations)?)?;
     metadata.hash = canonical::hash(&model, &metadata)?;
     model.metadata_props = metadata.entries();

@@ -1,49 +1,40 @@
-//! Discrete actions: the place of the largest value, and the row of a table that it stands for.
+//! Where: one of two values by a truth value.
 
 use super::super::attribute::Attributes;
-use super::{CHOICE, Choice, Lowering, Operand, Vector, check_width, floats};
+use super::Lowering;
+use super::operand::{Flow, common_dims};
+use crate::image::Element;
+use crate::image::program::Source;
 use tract_onnx::pb::NodeProto;
 
 impl Lowering<'_> {
-    /// The place of the largest value along the last axis, the first among equals.
-    pub(super) fn arg_max(&self, node: &NodeProto) -> Result<Choice, String> {
-        let attributes = Attributes::new(node, &["axis", "keepdims", "select_last_index"])?;
-        let Vector { value, rank } = self.vector(node, 0)?;
-        let (axis, last) = (attributes.integer("axis", 0)?, rank as i64 - 1);
-        if axis != last && axis != -1 {
-            return Err(format!("axis = {axis} mixes the batch; expected {last}"));
+    /// `first` where the condition holds, else `second`, all three broadcast.
+    pub(super) fn choose(&mut self, node: &NodeProto) -> Result<Flow, String> {
+        Attributes::new(node, &[])?;
+        let condition = self.operand(node, 0)?;
+        let (first, second) = (self.operand(node, 1)?, self.operand(node, 2)?);
+        if condition.element() != Element::Truth || first.element() != second.element() {
+            let found = [condition.element(), first.element(), second.element()];
+            return Err(format!("takes {found:?}, expected a truth value and two of one type"));
         }
-        if attributes.flag("select_last_index")? {
-            return Err("select_last_index = 1 is not lowered; expected 0".to_owned());
-        }
-        let keeps_axis = attributes.integer("keepdims", 1)? != 0;
-        Ok(Choice { values: value, rank: if keeps_axis { rank } else { rank - 1 } })
-    }
-
-    /// A constant table's row at the place of a largest value.
-    pub(super) fn gather(&mut self, node: &NodeProto) -> Result<Vector, String> {
-        let axis = Attributes::new(node, &["axis"])?.integer("axis", 0)?;
-        let table = self.constant(node, 0)?.ok_or("input 0 is missing")?;
-        let Some(Operand::Choice(Choice { values, rank })) = self.operand(node, 1)? else {
-            return Err(format!("input 1 is not the place of a largest value, {CHOICE}"));
+        let dims = common_dims(condition.dims(), &common_dims(first.dims(), second.dims())?)?;
+        let size = self.check_count(dims.iter().copied())?;
+        self.check_width(size)?;
+        let condition = match self.broadcast(&condition, &dims)? {
+            Source::Value(value) if value.size == size => value,
+            // One value for all elements, or a constant: laid out.
+            Source::Value(value) => self.program.gather(value, &vec![0; size]),
+            Source::Constant(values) if values.len() == size => {
+                self.program.copy_of(Source::Constant(values), size)
+            }
+            Source::Constant(values) => {
+                let truth = values.first().copied().unwrap_or(0.0);
+                self.program.copy_of(Source::Constant(vec![truth; size]), size)
+            }
         };
-        let [rows, width] = table.dims[..] else {
-            return Err(format!("the table has shape {:?}, expected two dimensions", table.dims));
-        };
-        if axis != 0 || rows != values.size {
-            return Err(format!(
-                "takes a row of {rows} along axis {axis}; expected {} along axis 0",
-                values.size
-            ));
-        }
-        if rank > 1 {
-            return Err(
-                "its rows would have a dimension too many; expected ArgMax with keepdims = 0".to_owned()
-            );
-        }
-        check_width(width)?;
-        self.spend(table.len())?;
-        let value = self.program.choose(values, floats(&table)?.to_vec());
-        Ok(Vector { value, rank: rank + 1 })
+        self.spend(size)?;
+        let element = first.element();
+        let (first, second) = (self.broadcast(&first, &dims)?, self.broadcast(&second, &dims)?);
+        Ok(Flow { value: self.program.select(condition, first, second), dims, element })
     }
 }
