@@ -321,6 +321,8 @@ impl<'a> Host<'a> {
             // It counts its samples from 1 again, and what it said before it began again is worth nothing.
             self.assembly.restart();
             (self.sample, self.newest_status) = (None, 0);
+            // It was told to arm, and whether it did or not is gone with what it was: an operator decides anew.
+            self.robot_armed |= self.armed_with.is_some();
             self.counters.robot_restarts += 1;
         }
         (self.accepted, self.boot, self.awaited_attempt) = (true, hello.boot, None);

@@ -226,6 +226,30 @@ fn running(robot: &Robot) -> (Bench<'_>, u64) {
 }
 
 #[test]
+fn a_robot_that_begins_again_as_it_is_armed_is_not_armed_again() {
+    let robot = Robot::parse(ROBOT, "robot.toml").unwrap();
+    let mut bench = Bench::new(&robot);
+    let sent = bench.tick(None);
+    bench.serve(&sent, 1, 1, RobotState::Disarmed);
+    bench.tick(None);
+    bench.serve(&[], 1, 2, RobotState::Disarmed);
+    let sent = bench.tick(Some(Request::Arm));
+    assert!(matches!(sent[..], [ToRobot::Arm(_), ToRobot::Command { .. }]), "{sent:?}");
+    // It began again before it could say that it was armed, and answers once the host asks who it is.
+    let mut sequence = 0;
+    for _ in 0..20 {
+        let sent = bench.tick(None);
+        let greeted = sequence > 0 || sent.iter().any(|message| matches!(message, ToRobot::Hello(_)));
+        assert!(!greeted || !sent.iter().any(|message| matches!(message, ToRobot::Arm(_))), "{sent:?}");
+        if greeted {
+            sequence += 1;
+            bench.serve(&sent, 2, sequence, RobotState::Disarmed);
+        }
+    }
+    assert_eq!((bench.host.counters().robot_restarts, bench.host.supervisor().mode()), (1, Mode::Stopped));
+}
+
+#[test]
 fn a_hello_that_comes_late_does_not_bring_an_earlier_start_back() {
     let robot = Robot::parse(ROBOT, "robot.toml").unwrap();
     let (mut bench, newest) = running(&robot);

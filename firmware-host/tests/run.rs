@@ -44,7 +44,7 @@ impl Folder {
             r#"
 name = "bench"
 valid_for_s = 0.1
-sample_rate_hz = 200.0
+sample_rate_hz = 100.0
 [[sensors]]
 name = "state"
 size = {SENSOR_VALUES}
@@ -111,9 +111,9 @@ impl Robot {
     fn start_as(hash: [u8; 32], link: &str, key: Option<&Path>) -> Self {
         let interface = interface();
         let (address, traffic): (LinkAddress, _) =
-            (link.parse().unwrap(), Traffic::new(&interface, 50.0, 200.0));
+            (link.parse().unwrap(), Traffic::new(&interface, 50.0, 100.0));
         let key = key.map(|path| read_key(path).unwrap());
-        let (link, address) = open_robot_end(&address, key, &traffic, 200.0).unwrap();
+        let (link, address) = open_robot_end(&address, key, &traffic, 100.0).unwrap();
         let shared = Arc::new(Shared::default());
         shared.boot.store(1, Ordering::Relaxed);
         let thread = Some(std::thread::spawn({
@@ -192,7 +192,7 @@ fn play(mut link: Box<dyn Link>, shared: &Shared, hash: [u8; 32]) {
                 send(&mut *link, &ToHost::Sample(part));
             }
         }
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
