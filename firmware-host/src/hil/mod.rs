@@ -34,6 +34,9 @@ use witness::Witness;
 
 /// The host gives up when no robot has answered for so long.
 const CONNECT_US: u64 = 5_000_000;
+/// What the faults' clock shows before arming: a time behind every fault, so that the two ends meet before the first one. It
+/// stands still until then, and a frame that was delayed at 0 would never arrive.
+const BEFORE_ARMING_US: u64 = u64::MAX / 2;
 
 /// What to fly, and how.
 #[derive(Clone, Debug)]
@@ -259,6 +262,7 @@ impl Pilot {
         match self.armed_us {
             None if host.is_connected() => {
                 self.armed_us = Some(now_us);
+                self.clock.set_us(0);
                 self.ticks_before = host.counters().ticks;
                 Directive::Tick(Some(Request::Arm))
             }
@@ -308,6 +312,7 @@ fn fly_in_real_time(
 
 impl Flight<'_> {
     fn pilot(&self) -> Pilot {
+        self.clock.set_us(BEFORE_ARMING_US);
         Pilot {
             clock: self.clock.clone(),
             armed_us: None,

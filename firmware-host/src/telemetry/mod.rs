@@ -6,7 +6,7 @@
 //! keyframe behind it lets a replay go on. Chunks close every 20 ms, so a killed process loses no more than the last ones.
 //!
 //! [`recover()`] restores the index of a log that was cut; [`replay()`] executes a log again and compares every bit. Both read
-//! through [`file`], which stops where the bytes stop. JSON, because every reader of MCAP has it, Foxglove included; raw
+//! through [`mod@file`], which stops where the bytes stop. JSON, because every reader of MCAP has it, Foxglove included; raw
 //! frames stand in it as base64. What a log says and what a replay compares is one function's text ([`message`]).
 
 mod event;

@@ -19,7 +19,7 @@ const LARGEST_RECORD_BYTES: usize = 4096;
 /// How long virtual time waits for the writer before it looks again.
 const WAIT: Duration = Duration::from_micros(200);
 
-/// Runs ticks, and logs them where there is a log; see the [module](self).
+/// Runs a host's ticks, and logs them where there is a log; see the [module](super).
 pub struct Recorder {
     recording: Option<Recording>,
 }
