@@ -129,7 +129,9 @@ mod tests {
         let path = std::env::temp_dir().join(format!("sinew-metrics-resumed-{}.csv", std::process::id()));
         let _ = fs::remove_file(&path);
         let mut file = MetricsFile::create(&path).unwrap();
-        [500, 1_000, 1_500].iter().for_each(|steps| file.append(&progress(*steps)).unwrap());
+        for steps in [500, 1_000, 1_500] {
+            file.append(&progress(steps)).unwrap();
+        }
         let whole = fs::read_to_string(&path).unwrap();
         // Killed within a row.
         fs::write(&path, format!("{whole}2000,1.5")).unwrap();
@@ -140,7 +142,9 @@ mod tests {
         // Saved before the first row: the header comes again with it.
         let (mut file, seconds) = MetricsFile::resume(&path, 100).unwrap();
         assert_eq!(seconds, 0.0);
-        [500, 1_000, 1_500].iter().for_each(|steps| file.append(&progress(*steps)).unwrap());
+        for steps in [500, 1_000, 1_500] {
+            file.append(&progress(steps)).unwrap();
+        }
         assert_eq!(fs::read_to_string(&path).unwrap(), whole);
         fs::remove_file(path).unwrap();
     }

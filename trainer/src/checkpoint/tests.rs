@@ -4,11 +4,13 @@ use crate::config::{Algorithm, TrainingConfig};
 use crate::training::{EvaluationPoint, Progress, TrainingObserver, train};
 use sinew_sim::{Fault, Task};
 
+/// A checkpoint as it was when it was made, and the transitions of its buffer.
+type Seen = (Vec<u8>, Vec<f32>);
+
 /// Saves every checkpoint of a run into its folder.
 struct Saving<'s> {
     store: CheckpointStore,
-    /// What each was when it was made.
-    seen: &'s mut Vec<(Vec<u8>, Vec<f32>)>,
+    seen: &'s mut Vec<Seen>,
 }
 
 impl TrainingObserver for Saving<'_> {
@@ -26,7 +28,7 @@ impl TrainingObserver for Saving<'_> {
 }
 
 /// A short run with a replay buffer that wraps, in a folder of its own: the folder and what was saved.
-fn saved_run(name: &str, set: &[&str]) -> (RunDirectory, Vec<(Vec<u8>, Vec<f32>)>) {
+fn saved_run(name: &str, set: &[&str]) -> (RunDirectory, Vec<Seen>) {
     let path = std::env::temp_dir().join(format!("sinew-checkpoints-{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&path);
     let run = RunDirectory::create(&path).unwrap();

@@ -109,7 +109,8 @@ fn failure(error: EvaluationError) -> Failure {
 /// The columns of a sweep: value, success, return, and the median of each metric.
 fn heading(over: &Sweep, row: &SweepRow) -> String {
     let success = row.success_rate.map_or("", |_| "  success      95 %  ");
-    let metrics: String = row.metrics.iter().map(|metric| format!("  {}", metric.name)).collect();
+    let metrics: Vec<String> = row.metrics.iter().map(|metric| format!("  {}", metric.name)).collect();
+    let metrics = metrics.concat();
     format!("{:>12}{success}      return        95 %       {metrics}", over.name())
 }
 
