@@ -86,6 +86,7 @@ impl<'a> Layer<'a> {
     ///
     /// # Safety
     /// The processor has the instructions of `S`.
+    #[allow(clippy::needless_range_loop, reason = "panels and their sums are counted together, and unrolled")]
     #[inline(always)]
     unsafe fn panels<S: Sums<Row = [f32; WIDTH]>, const WIDTH: usize, const COUNT: usize>(&mut self) -> bool {
         let Some((panels, output)) = self.take(WIDTH * COUNT) else { return false };
