@@ -288,10 +288,10 @@ def stable_baselines():
             return torch.clamp(self.policy.action_net(features), -1.0, 1.0)
 
     three = ("actions", "values", "log_prob")
-    # PyTorch's newer exporter does not convert this one.
+    # PyTorch's newer exporter does not convert these two.
     model("sb3_ppo_script", lambda: Documented(agent(PPO)), OBS, "script", 17, outputs=three)
     both("sb3_a2c_normalized", lambda: Bounded(agent(A2C, activation_fn=nn.ELU)), OBS)
-    both("sb3_sac", lambda: Deterministic(agent(SAC).actor), OBS)
+    model("sb3_sac_script", lambda: Deterministic(agent(SAC).actor), OBS, "script", 17)
     both("sb3_td3", lambda: Function(lambda layers, x: layers[0](x), agent(TD3).actor), OBS)
     both("sb3_ddpg", lambda: Function(lambda layers, x: layers[0](x), agent(DDPG, activation_fn=nn.LeakyReLU).actor), OBS)
     both("sb3_dqn_values", lambda: Function(lambda layers, x: layers[0](x), agent(DQN, True).q_net), OBS)

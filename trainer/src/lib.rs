@@ -7,6 +7,7 @@
 //! - [`algorithm`]: one readable file for each algorithm, on [`replay`], [`normalizer`], [`distribution`] and [`optimizer`];
 //! - [`network`]: multilayer perceptrons with hand-written gradients, on faer's matrix products;
 //! - [`evaluation`]: runs the exported policy, as a robot would, and scores it;
+//! - [`inference`]: a policy run by hand, named inputs in and named outputs out;
 //! - [`playback`]: an episode to look at, as a page or as a log;
 //! - [`proof`]: runs its golden pairs, and compares it with an independent engine.
 //!
@@ -20,6 +21,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod distribution;
 pub mod evaluation;
+pub mod inference;
 pub mod metrics;
 pub mod network;
 pub mod normalizer;

@@ -4,6 +4,7 @@ mod compile;
 mod demo;
 mod eval;
 mod export;
+mod infer;
 mod inspect;
 mod play;
 mod report;
@@ -29,6 +30,7 @@ enum Command {
     Play(play::Play),
     Eval(eval::Eval),
     Export(export::Export),
+    Infer(infer::Infer),
     Inspect(inspect::Inspect),
     Compile(compile::Compile),
     Report(report::Report),
@@ -44,6 +46,7 @@ impl Arguments {
             Command::Play(command) => command.run(),
             Command::Eval(command) => command.run(),
             Command::Export(command) => command.run(),
+            Command::Infer(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Compile(command) => command.run(),
             Command::Report(command) => command.run(),
