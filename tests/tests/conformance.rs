@@ -178,3 +178,19 @@ fn every_model_computes_what_onnx_runtime_computes_and_no_less_exactly() {
     }
     assert!(failures.is_empty(), "{failures:#?}");
 }
+
+/// FNV-1a over the bits.
+fn hash(values: &[f32]) -> u64 {
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Every kernel and every target must give them: `tests/models/bits.txt` holds what the scalar kernels gave.
+#[test]
+fn the_bits_of_every_output_are_those_of_the_scalar_kernels() {
+    let stored = std::fs::read_to_string(folder().join("bits.txt")).unwrap();
+    let found: Vec<String> =
+        Case::all().iter().map(|case| format!("{} {:016x}", case.name, hash(&case.run(true)))).collect();
+    let stored: Vec<&str> = stored.lines().collect();
+    assert_eq!(found, stored, "\n{}\n", found.join("\n"));
+}
