@@ -155,7 +155,7 @@ pub fn erf(x: f32) -> f32 {
     // -ln(erfc(t))/t - 1, for t from 0.94 to 4, beyond which erf is 1
     let t = if magnitude > 4.0 { 4.0 } else { magnitude };
     let q = 1.198_162e-5;
-    let q = q * t + -3.303_411_8e-4;
+    let q = q * t + -3.303_411_7e-4;
     let q = q * t + 3.673_226_4e-3;
     let q = q * t + -2.382_741_3e-2;
     let q = q * t + 1.063_131e-1;

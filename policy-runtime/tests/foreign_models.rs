@@ -2,98 +2,15 @@
 #![cfg(feature = "onnx")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not tests by themselves")]
 
+mod graphs;
+
+use graphs::{float, floats, integer, integers, model, node, value};
 use prost::Message;
 use sinew_policy_runtime::executor::Executor;
 use sinew_policy_runtime::onnx;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
-use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
-    TypeProto, ValueInfoProto, type_proto,
-};
-
-fn value(name: &str, dims: &[i64]) -> ValueInfoProto {
-    let dim = |size: &i64| Dimension {
-        value: (*size >= 0).then_some(dimension::Value::DimValue(*size)),
-        ..Dimension::default()
-    };
-    let shape = Some(TensorShapeProto { dim: dims.iter().map(dim).collect() });
-    let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape };
-    ValueInfoProto {
-        name: name.into(),
-        r#type: Some(TypeProto {
-            value: Some(type_proto::Value::TensorType(tensor)),
-            ..TypeProto::default()
-        }),
-        ..ValueInfoProto::default()
-    }
-}
-
-/// In typed data, as PyTorch's exporter does not but others do.
-fn floats(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
-    TensorProto {
-        name: name.into(),
-        dims: dims.into(),
-        data_type: DataType::Float as i32,
-        float_data: values.into(),
-        ..TensorProto::default()
-    }
-}
-
-fn integers(name: &str, values: &[i64]) -> TensorProto {
-    TensorProto {
-        name: name.into(),
-        dims: vec![values.len() as i64],
-        data_type: DataType::Int64 as i32,
-        int64_data: values.into(),
-        ..TensorProto::default()
-    }
-}
-
-fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: operator.into(),
-        input: inputs.iter().map(|name| (*name).into()).collect(),
-        output: vec![output.into()],
-        ..NodeProto::default()
-    }
-}
-
-fn with(mut node: NodeProto, name: &str, kind: AttributeType, i: i64, f: f32) -> NodeProto {
-    node.attribute.push(AttributeProto {
-        name: name.into(),
-        r#type: kind as i32,
-        i,
-        f,
-        ..AttributeProto::default()
-    });
-    node
-}
-
-fn integer(node: NodeProto, name: &str, value: i64) -> NodeProto {
-    with(node, name, AttributeType::Int, value, 0.0)
-}
-
-fn float(node: NodeProto, name: &str, value: f32) -> NodeProto {
-    with(node, name, AttributeType::Float, 0, value)
-}
-
-fn model(operator_set: i64, nodes: Vec<NodeProto>, initializers: Vec<TensorProto>) -> ModelProto {
-    ModelProto {
-        ir_version: 7,
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: operator_set }],
-        graph: Some(GraphProto {
-            name: "main".into(),
-            node: nodes,
-            initializer: initializers,
-            input: vec![value("obs", &[-1, 2])],
-            output: vec![value("out", &[-1, 2])],
-            ..GraphProto::default()
-        }),
-        ..ModelProto::default()
-    }
-}
+use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
 fn run(model: &ModelProto, observation: &[f32]) -> Vec<f32> {
     let aligned = onnx::load(&model.encode_to_vec()).unwrap();

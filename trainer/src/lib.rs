@@ -8,6 +8,7 @@
 //!   or on [`rollout`], [`advantage`], [`stochastic_actor`], [`value_function`] and [`minibatch`];
 //! - [`network`]: multilayer perceptrons with hand-written gradients, on faer's matrix products;
 //! - [`evaluation`]: runs the exported policy, as a robot would, and scores it;
+//! - [`inference`]: a policy run by hand, named inputs in and named outputs out;
 //! - [`playback`]: an episode to look at, as a page or as a log;
 //! - [`proof`]: runs its golden pairs, and compares it with an independent engine.
 //!
@@ -26,6 +27,7 @@ pub mod distribution;
 pub mod evaluation;
 pub mod exploration;
 pub mod gradient_shard;
+pub mod inference;
 pub mod metrics;
 pub mod minibatch;
 pub mod natural_gradient;

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use crate::contract::{History, HistoryOrder, HistoryReset};
     use crate::image::Element;
-    use crate::image::program::{End, Program};
+    use crate::image::program::{Program, Terminal};
     use crate::observation::SensorFrame;
     use crate::testing::{pendulum_contract, pendulum_interface};
     use std::vec;
@@ -104,7 +104,7 @@ mod tests {
         let value = program.dense(observation, [1, 1], weights, Some(vec![0.1]));
         for (name, role) in [("action", Role::Action), ("raw_action", Role::RawAction)] {
             let element = Element::Number;
-            program.output(End { name: name.to_owned(), role, element, value, other_end: 0 });
+            program.output(Terminal { name: name.to_owned(), role, element, value, other_end: 0 });
         }
         let image = program.assemble(&[], &[]).unwrap();
         let robot = pendulum_interface();

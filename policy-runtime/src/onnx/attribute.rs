@@ -3,12 +3,21 @@
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::{AttributeProto, NodeProto};
 
+/// Most attributes of a node; the operator that has most has nine.
+const MAX_ATTRIBUTES: usize = 32;
+
 /// A node's attributes. Every failure is a reason for [`super::OnnxError::Node`].
 pub(super) struct Attributes<'m>(&'m [AttributeProto]);
 
 impl<'m> Attributes<'m> {
     /// Takes the attributes of a node whose operator has only the `known` ones.
     pub(super) fn new(node: &'m NodeProto, known: &[&str]) -> Result<Self, String> {
+        if node.attribute.len() > MAX_ATTRIBUTES {
+            return Err(format!(
+                "has {} attributes, at most {MAX_ATTRIBUTES} are read",
+                node.attribute.len()
+            ));
+        }
         for (index, attribute) in node.attribute.iter().enumerate() {
             if !known.contains(&attribute.name.as_str()) {
                 return Err(format!("attribute {:?} is not known; known: {known:?}", attribute.name));

@@ -27,7 +27,7 @@ pub(super) fn inline(model: &mut ModelProto, folder: &Path) -> Result<(), OnnxEr
             reason: format!("its data lies in another file: {reason}"),
         })?;
         budget -= bytes.len() as u64;
-        tensor.raw_data = bytes.into();
+        tensor.raw_data = bytes;
         tensor.data_location = None;
         tensor.external_data.clear();
     }

@@ -17,6 +17,8 @@ pub(super) const ACTION: &str = "action";
 pub(super) const RAW_ACTION: &str = "raw_action";
 /// Most nodes that are read; a policy has tens, an unrolled sequence hundreds.
 const MAX_NODES: usize = 4096;
+/// Most initializers; a layer has two.
+const MAX_INITIALIZERS: usize = 4096;
 /// Most values of one tensor that depends on the inputs.
 pub(super) const MAX_WIDTH: usize = 1 << 20;
 /// Most dimensions of a tensor.
@@ -82,8 +84,15 @@ fn check_counts(model: &ModelProto, graph: &GraphProto) -> Result<(), OnnxError>
             return Err(unfit(what, &expected, &found));
         }
     }
-    if graph.node.len() > MAX_NODES {
-        return Err(unfit("number of nodes", &format_args!("at most {MAX_NODES}"), &graph.node.len()));
+    let limits = [
+        ("number of nodes", graph.node.len(), MAX_NODES),
+        ("number of initializers", graph.initializer.len(), MAX_INITIALIZERS),
+        ("number of inputs and initializers", graph.input.len(), MAX_INITIALIZERS + MAX_PORTS),
+    ];
+    for (what, found, limit) in limits {
+        if found > limit {
+            return Err(unfit(what, &format_args!("at most {limit}"), &found));
+        }
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use sinew_firmware_host::exit::{Outcome, unusable};
 use sinew_policy_runtime::contract::{Contract, History};
+use sinew_policy_runtime::image::{Port, Role};
 use sinew_policy_runtime::policy_file::load_policy;
 use std::path::PathBuf;
 
@@ -22,17 +23,30 @@ impl Inspect {
             self.policy.display(),
             view.golden().len()
         );
-        println!("input {}, output {} values", view.input_size(), view.output_size());
+        view.inputs().for_each(|port| print_port("input", &port));
+        view.outputs().for_each(|port| print_port("output", &port));
         println!(
-            "one inference: {} multiply-adds over {} bytes of weights, {} bytes of scratch",
-            cost.multiply_adds, cost.weight_bytes, cost.scratch_bytes
+            "one inference: {} operations, {} multiply-adds and {} other element operations, {} bytes touched",
+            cost.operations, cost.multiply_adds, cost.elements, cost.bytes_touched
         );
+        println!("memory: {} bytes of weights, {} bytes of scratch", cost.weight_bytes, cost.scratch_bytes);
         match view.contract().map_err(unusable)? {
             Some(contract) => print_contract(&contract),
             None => println!("no contract: it runs, but cannot be matched with a robot"),
         }
         Ok(())
     }
+}
+
+fn print_port(side: &str, port: &Port) {
+    let role = match port.role {
+        Role::Observation => "observation",
+        Role::State => "state, carried over",
+        Role::Action => "action",
+        Role::RawAction => "raw action",
+        Role::Other => "not used by a robot",
+    };
+    println!("{side:<7} {:<18} {:>5} values, {role}", port.name, port.size);
 }
 
 fn print_contract(contract: &Contract) {

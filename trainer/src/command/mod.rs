@@ -4,6 +4,7 @@ mod compile;
 mod demo;
 mod eval;
 mod export;
+mod infer;
 mod inspect;
 mod interrupt;
 mod play;
@@ -31,6 +32,7 @@ enum Command {
     Play(play::Play),
     Eval(eval::Eval),
     Export(export::Export),
+    Infer(infer::Infer),
     Inspect(inspect::Inspect),
     Compile(compile::Compile),
     Report(report::Report),
@@ -46,6 +48,7 @@ impl Arguments {
             Command::Play(command) => command.run(),
             Command::Eval(command) => command.run(),
             Command::Export(command) => command.run(),
+            Command::Infer(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Compile(command) => command.run(),
             Command::Report(command) => command.run(),

@@ -5,7 +5,7 @@ use super::super::operation::{Operand, Operation, RECORD_BYTES};
 use super::super::port::{PORT_BYTES, PortRecord};
 use super::super::{ALIGNMENT, AlignedImage, ImageError, view};
 use super::place::{LINE, Places};
-use super::{End, Node, Program, Source, Step, Value};
+use super::{Node, Program, Source, Step, Terminal, Value};
 use crate::kernel::panel;
 
 impl Program {
@@ -38,7 +38,7 @@ impl Program {
         let mut name_offset = offset + ends().count() * PORT_BYTES;
         let mut bytes = Vec::new();
         for (end, is_input) in ends() {
-            let End { name, role, element, value, other_end } = end;
+            let Terminal { name, role, element, value, other_end } = end;
             let record = PortRecord {
                 role: *role,
                 element: *element,

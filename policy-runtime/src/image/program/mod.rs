@@ -81,7 +81,7 @@ impl Node {
 
 /// A named end of a program.
 #[derive(Clone, Debug)]
-pub(crate) struct End {
+pub(crate) struct Terminal {
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) element: Element,
@@ -96,8 +96,8 @@ pub(crate) struct Program {
     nodes: Vec<Node>,
     /// Values of each buffer.
     buffers: Vec<usize>,
-    inputs: Vec<End>,
-    outputs: Vec<End>,
+    inputs: Vec<Terminal>,
+    outputs: Vec<Terminal>,
 }
 
 impl Program {
@@ -109,12 +109,12 @@ impl Program {
     /// Another input.
     pub(crate) fn input(&mut self, name: &str, size: usize, role: Role, element: Element) -> Value {
         let value = self.reserve(size);
-        self.inputs.push(End { name: name.to_owned(), role, element, value, other_end: 0 });
+        self.inputs.push(Terminal { name: name.to_owned(), role, element, value, other_end: 0 });
         value
     }
 
     /// Another output. Of a state, `other_end` is the position of its input, which is told of this output.
-    pub(crate) fn output(&mut self, end: End) {
+    pub(crate) fn output(&mut self, end: Terminal) {
         if end.role == Role::State
             && let Some(input) = self.inputs.get_mut(end.other_end)
         {
@@ -123,7 +123,7 @@ impl Program {
         // An output never lies where an input does: a state is copied from the one to the other.
         let is_input = self.inputs.iter().any(|input| input.value.buffer == end.value.buffer);
         let value = if is_input { self.copy_of(Source::Value(end.value), end.value.size) } else { end.value };
-        self.outputs.push(End { value, ..end });
+        self.outputs.push(Terminal { value, ..end });
     }
 
     /// Values of all inputs that are not state.
@@ -149,7 +149,7 @@ impl Program {
     /// Values of a golden pair's inputs and outputs.
     pub(crate) fn golden_sizes(&self) -> (usize, usize) {
         let outputs = self.outputs.iter().filter(|output| output.role != Role::RawAction);
-        let size = |end: &End| end.value.size;
+        let size = |end: &Terminal| end.value.size;
         (self.inputs.iter().map(size).sum(), outputs.map(size).sum())
     }
 

@@ -14,11 +14,17 @@ pub fn softmax(values: &mut [f32], size: usize, logarithm: bool) {
         let largest = row.iter().copied().fold(f32::MIN, larger);
         if logarithm {
             let total = math::ln(sum_of(row, |x| math::exp(x - largest)));
-            row.iter_mut().for_each(|x| *x = (*x - largest) - total);
+            for x in row.iter_mut() {
+                *x = (*x - largest) - total;
+            }
         } else {
-            row.iter_mut().for_each(|x| *x = math::exp(*x - largest));
+            for x in row.iter_mut() {
+                *x = math::exp(*x - largest);
+            }
             let total = sum_of(row, |x| x);
-            row.iter_mut().for_each(|x| *x /= total);
+            for x in row.iter_mut() {
+                *x /= total;
+            }
         }
     }
 }
@@ -32,7 +38,9 @@ pub fn normalize(values: &mut [f32], scale: &[f32], bias: Option<&[f32]>, epsilo
     for row in values.chunks_exact_mut(size) {
         if centered {
             let mean = sum_of(row, |x| x) / count;
-            row.iter_mut().for_each(|x| *x -= mean);
+            for x in row.iter_mut() {
+                *x -= mean;
+            }
         }
         let deviation = math::sqrt(sum_of(row, |x| x * x) / count + epsilon);
         row.iter_mut().zip(scale).for_each(|(x, scale)| *x = *x / deviation * scale);

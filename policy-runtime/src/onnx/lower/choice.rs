@@ -2,7 +2,7 @@
 
 use super::super::attribute::Attributes;
 use super::Lowering;
-use super::operand::{Flow, common_dims};
+use super::operand::{Flow, check_count, common_dims};
 use crate::image::Element;
 use crate::image::program::Source;
 use tract_onnx::pb::NodeProto;
@@ -18,7 +18,7 @@ impl Lowering<'_> {
             return Err(format!("takes {found:?}, expected a truth value and two of one type"));
         }
         let dims = common_dims(condition.dims(), &common_dims(first.dims(), second.dims())?)?;
-        let size = self.check_count(dims.iter().copied())?;
+        let size = check_count(dims.iter().copied())?;
         self.check_width(size)?;
         let condition = match self.broadcast(&condition, &dims)? {
             Source::Value(value) if value.size == size => value,

@@ -3,7 +3,7 @@
 use super::super::attribute::Attributes;
 use super::Lowering;
 use super::element_wise::floats;
-use super::operand::Flow;
+use super::operand::{Flow, check_count};
 use super::view::View;
 use crate::image::program::Source;
 use crate::kernel::Reduction;
@@ -53,7 +53,7 @@ impl Lowering<'_> {
             Some(bias) => return Err(format!("its bias has shape {:?}, expected [{outputs}]", bias.dims)),
         };
         let padded = self.padded(&flow, &[[0, 0], [0, 0], windows.around], 0.0)?;
-        let count = self.check_count([outputs, windows.count])?;
+        let count = check_count([outputs, windows.count])?;
         self.check_width(count)?;
         let destination = self.program.reserve(count);
         let (group_outputs, window) = (outputs / groups, group_channels * kernel);

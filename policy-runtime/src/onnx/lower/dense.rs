@@ -3,7 +3,7 @@
 use super::super::attribute::Attributes;
 use super::super::tensor::{Elements, Tensor};
 use super::element_wise::floats;
-use super::operand::{Flow, Operand};
+use super::operand::{Flow, Operand, check_count};
 use super::view::View;
 use super::{Lowering, expect_numbers};
 use crate::kernel::Binary;
@@ -132,7 +132,7 @@ impl Lowering<'_> {
         }
         let (first, second) = (self.flowing(first)?, self.flowing(second)?);
         let size = matrix[0] * other[1];
-        self.check_width(self.check_count([count, size])?)?;
+        self.check_width(check_count([count, size])?)?;
         let destination = self.program.reserve(count * size);
         for index in 0..count {
             let part = |flow: &Flow, dims: &[usize]| {
@@ -156,7 +156,7 @@ impl Lowering<'_> {
         if inner != *other_inner {
             return Err(format!("the matrix takes {other_inner} values, its input has {inner}"));
         }
-        self.check_width(self.check_count([rows, columns])?)?;
+        self.check_width(check_count([rows, columns])?)?;
         if let (Operand::Constant(weights), Operand::Flow(flow)) = (&first, &second) {
             // A constant on the left: the layer of its transpose, over the columns.
             let view = View::whole(&flow.dims).permuted(&[1, 0]);
@@ -182,11 +182,11 @@ impl Lowering<'_> {
         bias: Option<Vec<f32>>,
     ) -> Result<Flow, String> {
         let inputs = source.value.size.checked_div(rows).unwrap_or(0);
-        if self.check_count([inputs, outputs])? != weights.len() {
+        if check_count([inputs, outputs])? != weights.len() {
             let takes = weights.len().checked_div(outputs).unwrap_or(0);
             return Err(format!("the matrix takes {takes} values, its input has {inputs}"));
         }
-        self.check_width(self.check_count([rows, outputs])?)?;
+        self.check_width(check_count([rows, outputs])?)?;
         self.spend(weights.len() + outputs)?;
         let value = self.program.dense(source.value, [rows, outputs], weights, bias);
         Ok(Flow::new(value, vec![rows, outputs]))

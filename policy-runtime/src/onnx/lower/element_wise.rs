@@ -2,7 +2,7 @@
 
 use super::super::attribute::Attributes;
 use super::super::tensor::{Elements, Tensor};
-use super::operand::{Flow, Operand, common_dims};
+use super::operand::{Flow, Operand, check_count, common_dims};
 use super::view::View;
 use super::{Lowering, expect_numbers};
 use crate::image::Element;
@@ -40,8 +40,8 @@ impl Lowering<'_> {
             "Sub" => (Binary::Subtract, element),
             "Mul" => (Binary::Multiply, element),
             "Div" => (Binary::Divide, element),
-            "Pow" => return self.power(first, second),
-            "Mod" => return self.remainder(attributes.flag("fmod")?, first, second),
+            "Pow" => return self.power(first, &second),
+            "Mod" => return self.remainder(attributes.flag("fmod")?, &first, &second),
             "Less" => (Binary::Less, Element::Truth),
             "LessOrEqual" => (Binary::LessOrEqual, Element::Truth),
             "Greater" => (Binary::Greater, Element::Truth),
@@ -66,7 +66,7 @@ impl Lowering<'_> {
         second: &Operand,
     ) -> Result<Flow, String> {
         let dims = common_dims(first.dims(), second.dims())?;
-        let size = self.check_count(dims.iter().copied())?;
+        let size = check_count(dims.iter().copied())?;
         self.check_width(size)?;
         if let Operand::Constant(tensor) = second
             && binary == Binary::Divide
@@ -100,15 +100,15 @@ impl Lowering<'_> {
     }
 
     /// Small constant powers are products and roots, which are exact to the last place.
-    fn power(&mut self, base: Operand, exponent: Operand) -> Result<Flow, String> {
+    fn power(&mut self, base: Operand, exponent: &Operand) -> Result<Flow, String> {
         expect_numbers(&base, "the base")?;
-        let constant = match &exponent {
+        let constant = match exponent {
             Operand::Constant(tensor) if tensor.len() == 1 => tensor.elements.to_floats()?.first().copied(),
             _ => None,
         };
         let dims = common_dims(base.dims(), exponent.dims())?;
         if base.dims() != dims {
-            return self.combined(Binary::Power, &base, &exponent);
+            return self.combined(Binary::Power, &base, exponent);
         }
         let flow = self.flowing(base)?;
         let source = Source::Value(flow.value);
@@ -121,7 +121,7 @@ impl Lowering<'_> {
             }
             Some(0.5) => self.program.function(flow.value, Function::SquareRoot),
             Some(-1.0) => self.program.function(flow.value, Function::Reciprocal),
-            _ => return self.combined(Binary::Power, &Operand::Flow(flow), &exponent),
+            _ => return self.combined(Binary::Power, &Operand::Flow(flow), exponent),
         };
         Ok(Flow { value, ..flow })
     }
@@ -130,20 +130,20 @@ impl Lowering<'_> {
     fn remainder(
         &mut self,
         has_sign_of_dividend: bool,
-        first: Operand,
-        second: Operand,
+        first: &Operand,
+        second: &Operand,
     ) -> Result<Flow, String> {
         if has_sign_of_dividend {
-            return self.combined(Binary::Remainder, &first, &second);
+            return self.combined(Binary::Remainder, first, second);
         }
         if first.element() != Element::Integer {
             return Err("takes FLOAT with fmod = 0; the specification asks for fmod = 1".to_owned());
         }
-        let quotient = self.combined(Binary::Divide, &first, &second)?;
+        let quotient = self.combined(Binary::Divide, first, second)?;
         let whole = self.program.function(quotient.value, Function::Floor);
         let multiple = Operand::Flow(Flow { value: whole, ..quotient });
-        let multiple = Operand::Flow(self.combined(Binary::Multiply, &multiple, &second)?);
-        self.combined(Binary::Subtract, &first, &multiple)
+        let multiple = Operand::Flow(self.combined(Binary::Multiply, &multiple, second)?);
+        self.combined(Binary::Subtract, first, &multiple)
     }
 
     /// Min, Max, Sum and Mean of any number of inputs.
@@ -218,6 +218,9 @@ fn function_of(node: &NodeProto) -> Result<Function, String> {
         "Selu" => &["alpha", "gamma"],
         "HardSigmoid" => &["alpha", "beta"],
         "Gelu" => &["approximate"],
+        operator if !super::OPERATORS.split(", ").any(|known| known == operator) => {
+            return Err(format!("is not lowered; these operators are: {}", super::OPERATORS));
+        }
         _ => &[],
     };
     let attributes = Attributes::new(node, known)?;
@@ -264,7 +267,8 @@ fn function_of(node: &NodeProto) -> Result<Function, String> {
             alpha: attributes.float("alpha", SELU_ALPHA)?,
             gamma: attributes.float("gamma", SELU_GAMMA)?,
         },
-        _ => return Err(format!("is not lowered; these operators are: {}", super::OPERATORS)),
+        "Swish" => return Err("has an alpha other than 1, which is not run".to_owned()),
+        other => return Err(format!("{other} is no function of one value")),
     };
     if function.is_valid() { Ok(function) } else { Err(format!("{function:?} is out of range")) }
 }

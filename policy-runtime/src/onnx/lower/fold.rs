@@ -7,7 +7,7 @@ use super::super::tensor::Elements;
 use super::Lowering;
 use super::operand::Operand;
 use crate::executor::Executor;
-use crate::image::program::{End, Program};
+use crate::image::program::{Program, Terminal};
 use crate::image::{Element, Role};
 use tract_onnx::pb::NodeProto;
 
@@ -41,8 +41,13 @@ impl Lowering<'_> {
         let mut role = Role::Action;
         for result in &results {
             if let Operand::Flow(flow) = result {
-                let end =
-                    End { name: String::new(), role, element: flow.element, value: flow.value, other_end: 0 };
+                let end = Terminal {
+                    name: String::new(),
+                    role,
+                    element: flow.element,
+                    value: flow.value,
+                    other_end: 0,
+                };
                 program.output(end);
                 role = Role::Other;
             }

@@ -3,7 +3,7 @@
 use super::super::attribute::Attributes;
 use super::super::tensor::Elements;
 use super::Lowering;
-use super::operand::{Flow, Operand, axis_of};
+use super::operand::{Flow, Operand, axis_of, check_count};
 use super::view::View;
 use crate::image::Element;
 use crate::image::program::{Source, Value};
@@ -31,7 +31,7 @@ impl Lowering<'_> {
             total = total.saturating_add(part.dims()[axis]);
         }
         dims[axis] = total;
-        let count = self.check_count(dims.iter().copied())?;
+        let count = check_count(dims.iter().copied())?;
         let outer: usize = dims[..axis].iter().product();
         let row: usize = dims[axis..].iter().product();
         if let Some(constants) = constants(&parts, outer, axis) {
@@ -109,7 +109,7 @@ impl Lowering<'_> {
         let sides = flow.dims.iter().zip(around);
         let dims: Vec<usize> =
             sides.map(|(dim, [before, after])| dim.saturating_add(*before).saturating_add(*after)).collect();
-        let count = self.check_count(dims.iter().copied())?;
+        let count = check_count(dims.iter().copied())?;
         self.check_width(count)?;
         let destination = self.program.reserve(count);
         let fill = Layout {
@@ -135,11 +135,11 @@ impl Lowering<'_> {
         let (from, to) = (View::whole(&flow.dims), View::whole(dims));
         let mut layout = Layout { dims: [1; 4], source_strides: [0; 4], destination_strides: [0; 4] };
         let (mut start, mut end) = (0, 0);
-        for axis in 0..rank {
+        for (axis, [before, _]) in around.iter().enumerate() {
             layout.dims[missing + axis] = flow.dims[axis] as u32;
             layout.source_strides[missing + axis] = from.strides[axis] as i32;
             layout.destination_strides[missing + axis] = to.strides[axis] as u32;
-            start += around[axis][0] * to.strides[axis] as usize;
+            start += before * to.strides[axis] as usize;
             end += (flow.dims[axis] - 1) * to.strides[axis] as usize;
         }
         self.program.copy(Source::Value(flow.value), 0, destination.part(start, end + 1), layout);

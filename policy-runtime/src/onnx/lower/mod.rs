@@ -21,7 +21,7 @@ mod view;
 use super::OnnxError;
 use super::graph::{Graph, MAX_RANK, MAX_WIDTH, is_standard};
 use super::tensor::Tensor;
-use crate::image::program::{End, Program};
+use crate::image::program::{Program, Terminal};
 use crate::image::{Element, Role};
 use operand::{Flow, Operand};
 use std::collections::{HashMap, HashSet};
@@ -30,15 +30,15 @@ use tract_onnx::pb::{ModelProto, NodeProto};
 
 /// Most weights and constants of a policy, so that a small file cannot ask for much memory by using one tensor often.
 const MAX_WEIGHTS: usize = 64 << 20;
-/// Most values of one tensor that is computed from constants.
-const MAX_FOLDED: usize = 16 << 20;
+/// Most values of one constant, and of one tensor that is computed from constants.
+const MAX_CONSTANT: usize = 16 << 20;
 /// Most operations of a program.
-const MAX_OPERATIONS: usize = 1 << 16;
+const MAX_OPERATIONS: usize = 1 << 14;
 
 /// Operators that lower, for the error that names them.
 const OPERATORS: &str = "Abs, Add, And, ArgMax, ArgMin, AveragePool, BatchNormalization, Cast, Ceil, Celu, Clip, Concat, \
                          Constant, ConstantOfShape, Conv, Cos, Div, Dropout, Elu, Equal, Erf, Exp, Expand, Flatten, \
-                         Floor, GRU, Gather, Gelu, Gemm, GlobalAveragePool, GlobalMaxPool, Greater, GreaterOrEqual, \
+                         Floor, GRU, Gather, GatherND, Gelu, Gemm, GlobalAveragePool, GlobalMaxPool, Greater, GreaterOrEqual, \
                          HardSigmoid, HardSwish, Identity, LSTM, LayerNormalization, LeakyRelu, Less, LessOrEqual, Log, \
                          LogSoftmax, MatMul, Max, MaxPool, Mean, Min, Mish, Mod, Mul, Neg, Not, Or, PRelu, Pad, Pow, \
                          RMSNormalization, Range, Reciprocal, ReduceL1, ReduceL2, ReduceLogSumExp, ReduceMax, \
@@ -177,6 +177,7 @@ impl<'m> Lowering<'m> {
             "Tile" => self.tile(node)?,
             "Slice" => self.slice(node)?,
             "Gather" => self.gather(node)?,
+            "GatherND" => self.gather_points(node)?,
             "Concat" => self.concat(node)?,
             "Pad" => self.pad(node)?,
             _ => Operand::Flow(self.computed(node)?),
@@ -248,7 +249,7 @@ impl<'m> Lowering<'m> {
             let sizes = (self.program.action_size(), flow.value.size);
             return Err(unfit("size of raw_action", &sizes.0.to_string(), &sizes.1.to_string()));
         }
-        self.program.output(End {
+        self.program.output(Terminal {
             name: name.to_owned(),
             role,
             element: flow.element,

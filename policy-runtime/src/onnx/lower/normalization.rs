@@ -11,7 +11,7 @@ use crate::kernel::Binary;
 use tract_onnx::pb::NodeProto;
 
 impl Lowering<'_> {
-    /// LayerNormalization and RMSNormalization over the axes from one on.
+    /// `LayerNormalization` and `RMSNormalization` over the axes from one on.
     pub(super) fn row_normalization(&mut self, node: &NodeProto) -> Result<Flow, String> {
         let attributes = Attributes::new(node, &["axis", "epsilon", "stash_type"])?;
         attributes.expect("stash_type", 1, 1)?;

@@ -2,7 +2,7 @@
 
 use super::super::tensor::{Elements, Tensor};
 use super::view::View;
-use super::{Lowering, MAX_WIDTH};
+use super::{Lowering, MAX_CONSTANT, MAX_WIDTH};
 use crate::image::Element;
 use crate::image::program::{Source, Value};
 use std::rc::Rc;
@@ -135,7 +135,7 @@ impl Lowering<'_> {
 
     /// Rearranges an operand: a constant at once, a value in flow by a copy where it does not lie as needed.
     pub(super) fn rearranged(&mut self, operand: &Operand, view: &View) -> Result<Operand, String> {
-        self.check_count(view.dims.iter().copied())?;
+        check_count(view.dims.iter().copied())?;
         match operand {
             Operand::Constant(tensor) => {
                 self.spend(view.count())?;
@@ -146,7 +146,7 @@ impl Lowering<'_> {
     }
 
     pub(super) fn flow_rearranged(&mut self, flow: &Flow, view: &View) -> Result<Flow, String> {
-        let count = self.check_count(view.dims.iter().copied())?;
+        let count = check_count(view.dims.iter().copied())?;
         self.check_width(count)?;
         let value = if view.is_dense() {
             flow.value.part(view.start, count)
@@ -175,29 +175,29 @@ impl Lowering<'_> {
                 if is_single {
                     return Ok(Source::Constant(values));
                 }
-                self.check_width(self.check_count(dims.iter().copied())?)?;
+                self.check_width(check_count(dims.iter().copied())?)?;
                 self.spend(view.count())?;
                 Ok(Source::Constant(view.positions().into_iter().map(|position| values[position]).collect()))
             }
         }
     }
 
-    /// Elements of a tensor; refused beyond what any policy has.
-    pub(super) fn check_count(&self, dims: impl IntoIterator<Item = usize>) -> Result<usize, String> {
-        let count = dims.into_iter().try_fold(1_usize, usize::checked_mul);
-        count
-            .filter(|count| *count <= super::MAX_WEIGHTS)
-            .ok_or_else(|| format!("gives more than {} values, which is the most", super::MAX_WEIGHTS))
-    }
-
     /// Refuses empty and too wide values in flow.
     pub(super) fn check_width(&self, size: usize) -> Result<(), String> {
-        let limit = if self.is_folding { super::MAX_FOLDED } else { MAX_WIDTH };
+        let limit = if self.is_folding { MAX_CONSTANT } else { MAX_WIDTH };
         if (1..=limit).contains(&size) {
             return Ok(());
         }
         Err(format!("gives {size} values, expected 1 to {limit}"))
     }
+}
+
+/// Elements of a tensor; refused beyond what any policy has.
+pub(super) fn check_count(dims: impl IntoIterator<Item = usize>) -> Result<usize, String> {
+    let count = dims.into_iter().try_fold(1_usize, usize::checked_mul);
+    count
+        .filter(|count| *count <= MAX_CONSTANT)
+        .ok_or_else(|| format!("gives more than {MAX_CONSTANT} values, which is the most"))
 }
 
 /// The dimensions of two tensors broadcast against each other.

@@ -6,7 +6,7 @@
 use super::super::attribute::Attributes;
 use super::Lowering;
 use super::element_wise::floats;
-use super::operand::{Flow, Operand};
+use super::operand::{Flow, Operand, check_count};
 use crate::image::program::{Source, Value, contiguous};
 use crate::kernel::{Activation, Binary, Function};
 use tract_onnx::pb::NodeProto;
@@ -54,7 +54,7 @@ impl Lowering<'_> {
             }
             outputs.states[0].push(state);
         }
-        outputs.operands(self, &recurrence, 1)
+        Ok(outputs.operands(self, &recurrence, 1))
     }
 
     pub(super) fn lstm(&mut self, node: &NodeProto) -> Result<Vec<Operand>, String> {
@@ -78,7 +78,7 @@ impl Lowering<'_> {
             outputs.states[0].push(hidden);
             outputs.states[1].push(memory);
         }
-        outputs.operands(self, &recurrence, 2)
+        Ok(outputs.operands(self, &recurrence, 2))
     }
 
     /// `h' = n + z (h - n)` with `n = tanh(W x + r (R h + b))`, or with the reset before the product.
@@ -223,7 +223,7 @@ impl Lowering<'_> {
         let inputs = source.dims[2];
         let recurrent = self.weights(node, 2)?.ok_or("input 2 is missing")?;
         let hidden = recurrent.dims[2];
-        let columns = self.check_count([gates, hidden])?;
+        let columns = check_count([gates, hidden])?;
         let part = |position: usize, dims: [usize; 2], tensor: &super::Tensor| {
             let size = dims[0].saturating_mul(dims[1]);
             let start = direction.saturating_mul(size);
@@ -294,7 +294,7 @@ struct Outputs {
 impl Outputs {
     fn new(lowering: &mut Lowering, recurrence: &Recurrence) -> Result<Self, String> {
         let directions = recurrence.directions.len();
-        let size = lowering.check_count([recurrence.steps, directions, recurrence.hidden])?;
+        let size = check_count([recurrence.steps, directions, recurrence.hidden])?;
         lowering.check_width(size)?;
         let sequence = lowering.program.reserve(size);
         Ok(Self { sequence, directions, hidden: recurrence.hidden, states: [vec![], vec![]] })
@@ -306,28 +306,22 @@ impl Outputs {
         lowering.program.copy(Source::Value(state), 0, place, contiguous(self.hidden));
     }
 
-    fn operands(
-        self,
-        lowering: &mut Lowering,
-        recurrence: &Recurrence,
-        kinds: usize,
-    ) -> Result<Vec<Operand>, String> {
+    fn operands(self, lowering: &mut Lowering, recurrence: &Recurrence, kinds: usize) -> Vec<Operand> {
         let dims = vec![recurrence.steps, self.directions, 1, self.hidden];
         let mut operands = vec![Operand::Flow(Flow::new(self.sequence, dims))];
         for states in self.states.iter().take(kinds) {
-            let value = match states[..] {
-                [only] => only,
-                _ => {
-                    let joined = lowering.program.reserve(states.len() * self.hidden);
-                    for (index, state) in states.iter().enumerate() {
-                        let place = joined.part(index * self.hidden, self.hidden);
-                        lowering.program.copy(Source::Value(*state), 0, place, contiguous(self.hidden));
-                    }
-                    joined
+            let value = if let [only] = states[..] {
+                only
+            } else {
+                let joined = lowering.program.reserve(states.len() * self.hidden);
+                for (index, state) in states.iter().enumerate() {
+                    let place = joined.part(index * self.hidden, self.hidden);
+                    lowering.program.copy(Source::Value(*state), 0, place, contiguous(self.hidden));
                 }
+                joined
             };
             operands.push(Operand::Flow(Flow::new(value, vec![self.directions, 1, self.hidden])));
         }
-        Ok(operands)
+        operands
     }
 }

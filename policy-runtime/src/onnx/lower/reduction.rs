@@ -26,16 +26,16 @@ impl Lowering<'_> {
             }
         };
         match node.op_type.as_str() {
-            "ReduceMean" => self.reduced(Reduction::Mean, flow, &axes, keeps_dims),
-            "ReduceSum" => self.reduced(Reduction::Sum, flow, &axes, keeps_dims),
-            "ReduceMax" => self.reduced(Reduction::Maximum, flow, &axes, keeps_dims),
-            "ReduceMin" => self.reduced(Reduction::Minimum, flow, &axes, keeps_dims),
-            "ReduceL2" => self.reduced(Reduction::Norm2, flow, &axes, keeps_dims),
-            "ReduceSumSquare" => self.reduced(Reduction::SquareSum, flow, &axes, keeps_dims),
-            "ReduceProd" => self.reduced(Reduction::Product, flow, &axes, keeps_dims),
+            "ReduceMean" => self.reduced(Reduction::Mean, &flow, &axes, keeps_dims),
+            "ReduceSum" => self.reduced(Reduction::Sum, &flow, &axes, keeps_dims),
+            "ReduceMax" => self.reduced(Reduction::Maximum, &flow, &axes, keeps_dims),
+            "ReduceMin" => self.reduced(Reduction::Minimum, &flow, &axes, keeps_dims),
+            "ReduceL2" => self.reduced(Reduction::Norm2, &flow, &axes, keeps_dims),
+            "ReduceSumSquare" => self.reduced(Reduction::SquareSum, &flow, &axes, keeps_dims),
+            "ReduceProd" => self.reduced(Reduction::Product, &flow, &axes, keeps_dims),
             "ReduceL1" => {
                 let value = self.program.function(flow.value, Function::Absolute);
-                self.reduced(Reduction::Sum, Flow { value, ..flow }, &axes, keeps_dims)
+                self.reduced(Reduction::Sum, &Flow { value, ..flow }, &axes, keeps_dims)
             }
             _ => self.logarithm_of_sum(flow, &axes, keeps_dims),
         }
@@ -43,10 +43,10 @@ impl Lowering<'_> {
 
     /// `max + ln Σ e^(x - max)`.
     fn logarithm_of_sum(&mut self, flow: Flow, axes: &[usize], keeps_dims: bool) -> Result<Flow, String> {
-        let largest = Operand::Flow(self.reduced(Reduction::Maximum, flow.clone(), axes, true)?);
+        let largest = Operand::Flow(self.reduced(Reduction::Maximum, &flow, axes, true)?);
         let shifted = self.combined(Binary::Subtract, &Operand::Flow(flow), &largest)?;
         let powers = Flow { value: self.program.function(shifted.value, Function::Exponential), ..shifted };
-        let sum = self.reduced(Reduction::Sum, powers, axes, keeps_dims)?;
+        let sum = self.reduced(Reduction::Sum, &powers, axes, keeps_dims)?;
         let logarithm = Flow { value: self.program.function(sum.value, Function::Logarithm), ..sum };
         let largest = largest.with_dims(logarithm.dims.clone());
         self.combined(Binary::Add, &Operand::Flow(logarithm), &largest)
@@ -56,7 +56,7 @@ impl Lowering<'_> {
     pub(super) fn reduced(
         &mut self,
         reduction: Reduction,
-        flow: Flow,
+        flow: &Flow,
         axes: &[usize],
         keeps_dims: bool,
     ) -> Result<Flow, String> {
@@ -65,7 +65,7 @@ impl Lowering<'_> {
         let order = [kept.clone(), gone].concat();
         let view = View::whole(&flow.dims).permuted(&order);
         let rows: usize = kept.iter().map(|axis| flow.dims[*axis]).product();
-        let lying = self.flow_rearranged(&flow, &view)?;
+        let lying = self.flow_rearranged(flow, &view)?;
         let value = self.program.reduce(reduction, lying.value, rows);
         let dims = if keeps_dims {
             (0..rank).map(|axis| if axes.contains(&axis) { 1 } else { flow.dims[axis] }).collect()
@@ -83,7 +83,7 @@ impl Lowering<'_> {
         let axis = axis_of(attributes.integer("axis", 0)?, flow.dims.len())?;
         let keeps_dims = attributes.integer("keepdims", 1)? != 0;
         let reduction = if node.op_type == "ArgMax" { Reduction::ArgMaximum } else { Reduction::ArgMinimum };
-        Ok(self.reduced(reduction, flow, &[axis], keeps_dims)?.of(Element::Integer))
+        Ok(self.reduced(reduction, &flow, &[axis], keeps_dims)?.of(Element::Integer))
     }
 
     /// Along one axis since operator set 13; before, over all from an axis on.
@@ -114,6 +114,6 @@ impl Lowering<'_> {
         let flow = self.flow(node, 0)?;
         let axes: Vec<usize> = (2..flow.dims.len()).collect();
         let reduction = if node.op_type == "GlobalMaxPool" { Reduction::Maximum } else { Reduction::Mean };
-        self.reduced(reduction, flow, &axes, true)
+        self.reduced(reduction, &flow, &axes, true)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::attribute::Attributes;
 use super::super::tensor::{Elements, Tensor};
-use super::operand::{Operand, axis_of};
+use super::operand::{Operand, axis_of, check_count};
 use super::view::View;
 use super::{Lowering, MAX_RANK};
 use crate::image::Element;
@@ -119,7 +119,7 @@ impl Lowering<'_> {
             return Err(format!("its value has {} elements, expected 1", value.len()));
         }
         let dims = dims_of(&self.integers(node, 0)?.ok_or("input 0 is missing")?)?;
-        let count = self.check_count(dims.iter().copied())?;
+        let count = check_count(dims.iter().copied())?;
         self.spend(count)?;
         Ok(Operand::constant(dims, value.pick(&vec![0; count])))
     }
@@ -137,7 +137,7 @@ impl Lowering<'_> {
         let count = i128::from(limit) - i128::from(start);
         let count = (count + i128::from(step) - i128::from(step.signum())).div_euclid(i128::from(step));
         let count = usize::try_from(count.max(0)).unwrap_or(usize::MAX);
-        let count = self.check_count([count])?;
+        let count = check_count([count])?;
         self.spend(count)?;
         let values = (0..count as i64).map(|index| start.wrapping_add(index.wrapping_mul(step)));
         Ok(Operand::constant(vec![count], Elements::Integer(values.collect())))
@@ -176,11 +176,11 @@ impl Lowering<'_> {
                 size => usize::try_from(size).map_err(|_| format!("shape {shape:?} is not possible"))?,
             });
         }
-        let known = self.check_count(dims.iter().copied())?;
+        let known = check_count(dims.iter().copied())?;
         if let Some(axis) = free {
             dims[axis] = count.checked_div(known).unwrap_or(0);
         }
-        if self.check_count(dims.iter().copied())? != count {
+        if check_count(dims.iter().copied())? != count {
             return Err(format!("shape {shape:?} does not hold the {count} values of {:?}", operand.dims()));
         }
         Ok(operand.with_dims(dims))
@@ -251,7 +251,7 @@ impl Lowering<'_> {
         let operand = self.operand(node, 0)?;
         let wanted = dims_of(&self.integers(node, 1)?.ok_or("input 1 is missing")?)?;
         let dims = super::operand::common_dims(operand.dims(), &wanted)?;
-        self.check_count(dims.iter().copied())?;
+        check_count(dims.iter().copied())?;
         let view = View::whole(operand.dims()).broadcast(&dims);
         let view = view.ok_or_else(|| format!("shape {:?} does not expand to {wanted:?}", operand.dims()))?;
         self.rearranged(&operand, &view)
@@ -268,7 +268,7 @@ impl Lowering<'_> {
         let pairs = repeats.iter().zip(operand.dims());
         let spread: Vec<usize> = pairs.clone().flat_map(|(repeat, dim)| [*repeat, *dim]).collect();
         let dims = pairs.map(|(repeat, dim)| repeat.saturating_mul(*dim)).collect();
-        self.check_count(spread.iter().copied())?;
+        check_count(spread.iter().copied())?;
         let split: Vec<usize> = operand.dims().iter().flat_map(|dim| [1, *dim]).collect();
         let view = View::whole(&split).broadcast(&spread).ok_or("does not repeat")?;
         Ok(self.rearranged(&operand, &view)?.with_dims(dims))

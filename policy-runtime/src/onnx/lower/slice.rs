@@ -1,9 +1,9 @@
-//! Parts of a tensor: Slice, Split, Gather.
+//! Parts of a tensor: Slice, Split, Gather and its like by points.
 
 use super::super::attribute::Attributes;
 use super::super::tensor::Tensor;
 use super::Lowering;
-use super::operand::{Flow, Operand, axis_of};
+use super::operand::{Flow, Operand, axis_of, check_count};
 use super::view::View;
 use crate::image::Element;
 use crate::image::program::Source;
@@ -56,13 +56,12 @@ impl Lowering<'_> {
             None => self.integers(node, 1)?,
         };
         let pieces = node.output.len().max(1);
-        let sizes = match sizes {
-            Some(sizes) => super::shape::dims_of_any(&sizes)?,
-            None => {
-                // The last piece is the smaller one.
-                let size = dim.div_ceil(pieces);
-                (0..pieces).map(|piece| dim.saturating_sub(piece * size).min(size)).collect()
-            }
+        let sizes = if let Some(sizes) = sizes {
+            super::shape::dims_of_any(&sizes)?
+        } else {
+            // The last piece is the smaller one.
+            let size = dim.div_ceil(pieces);
+            (0..pieces).map(|piece| dim.saturating_sub(piece * size).min(size)).collect()
         };
         if sizes.len() != pieces
             || sizes.iter().try_fold(0_usize, |sum, size| sum.checked_add(*size)) != Some(dim)
@@ -91,7 +90,7 @@ impl Lowering<'_> {
             return Err(format!("chooses among {count} rows of a constant, expected 1 to {MAX_CHOICES}"));
         }
         let dims = [&place.dims[..], &table.dims[1..]].concat();
-        self.check_count(dims.iter().copied())?;
+        check_count(dims.iter().copied())?;
         self.check_width(width)?;
         self.spend(count.saturating_mul(width))?;
         let rows = table.elements.to_floats()?;
@@ -126,7 +125,7 @@ impl Lowering<'_> {
         let positions = positions.iter().map(|index| axis_of(*index, dim)).collect::<Result<Vec<_>, _>>()?;
         let (outer, inner) = (&operand.dims()[..axis], &operand.dims()[axis + 1..]);
         let dims = [outer, &indices.dims, inner].concat();
-        self.check_count(dims.iter().copied())?;
+        check_count(dims.iter().copied())?;
         if let Some((first, step)) = regular(&positions) {
             let view = View::whole(operand.dims()).sliced(axis, first, step, positions.len());
             return Ok(self.rearranged(&operand, &view)?.with_dims(dims));
@@ -135,12 +134,41 @@ impl Lowering<'_> {
         let rows = (0..outer).flat_map(|row| positions.iter().map(move |position| row * dim + position));
         let table: Vec<usize> =
             rows.flat_map(|start| (0..inner).map(move |offset| start * inner + offset)).collect();
+        self.gathered(operand, &table, dims)
+    }
+
+    /// Slices by constant positions along the first axes, the last axis of the positions naming one on each.
+    pub(super) fn gather_points(&mut self, node: &NodeProto) -> Result<Operand, String> {
+        Attributes::new(node, &["batch_dims"])?.expect("batch_dims", 0, 0)?;
+        let operand = self.operand(node, 0)?;
+        let points = self.constant(node, 1)?.ok_or("input 1 is missing")?;
+        let positions = self.integers(node, 1)?.unwrap_or_default();
+        let depth = points.dims.last().copied().unwrap_or(0);
+        if depth == 0 || depth > operand.dims().len() {
+            return Err(format!("has positions of shape {:?} in {:?}", points.dims, operand.dims()));
+        }
+        let (axes, inner) = operand.dims().split_at(depth);
+        let dims = [&points.dims[..points.dims.len() - 1], inner].concat();
+        check_count(dims.iter().copied())?;
+        let inner: usize = inner.iter().product();
+        let mut table = Vec::new();
+        for point in positions.chunks_exact(depth) {
+            let mut row = 0;
+            for (position, dim) in point.iter().zip(axes) {
+                row = row * dim + axis_of(*position, *dim)?;
+            }
+            table.extend(row * inner..(row + 1) * inner);
+        }
+        self.gathered(operand, &table, dims)
+    }
+
+    fn gathered(&mut self, operand: Operand, table: &[usize], dims: Vec<usize>) -> Result<Operand, String> {
         self.spend(table.len())?;
         match operand {
-            Operand::Constant(tensor) => Ok(Operand::constant(dims, tensor.elements.pick(&table))),
+            Operand::Constant(tensor) => Ok(Operand::constant(dims, tensor.elements.pick(table))),
             Operand::Flow(flow) => {
                 self.check_width(table.len())?;
-                let value = self.program.gather(flow.value, &table);
+                let value = self.program.gather(flow.value, table);
                 Ok(Operand::Flow(Flow { value, dims, element: flow.element }))
             }
         }
