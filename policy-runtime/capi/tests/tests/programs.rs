@@ -38,7 +38,7 @@ fn observations(size: usize) -> Vec<Vec<f32>> {
         values.resize(size, 0.25 * turn);
         values
     };
-    let extreme = [f32::MAX, -f32::MAX, f32::MIN_POSITIVE, f32::from_bits(1), -0.0];
+    let extreme = [f32::MAX, -f32::MAX, f32::MIN_POSITIVE, f32::from_bits(1), -0.0, f32::NAN];
     (0..200).map(state).chain(extreme.map(|value| vec![value; size])).collect()
 }
 
@@ -53,7 +53,7 @@ fn expected(observations: &[Vec<f32>]) -> String {
             Ok(inference) => {
                 inference.action.iter().for_each(|value| write!(lines, "{:08x} ", value.to_bits()).unwrap());
             }
-            Err(_) => lines.push_str("a value inside the policy is not finite"),
+            Err(_) => lines.push_str("the observation holds a value that is not finite"),
         }
         lines.push('\n');
     }
