@@ -28,7 +28,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 turns.push(mean_us(engine));
             }
         }
-        turns.iter_mut().for_each(|turns| turns.sort_by(f64::total_cmp));
+        for turns in &mut turns {
+            turns.sort_by(f64::total_cmp);
+        }
         let ours = turns[0][TURNS / 2];
         println!("    {:<16} {:>10} {:>11} {:>9}", "engine", "median us", "shortest us", "of ours");
         for (engine, turns) in engines.iter().zip(&turns) {

@@ -1,7 +1,7 @@
 //! Which actions a task takes and an algorithm learns about: pairs that do not fit are refused before anything is written.
 //!
 //! What crosses the environment's boundary is always a normalized action. Where a task chooses among the rows of a table, an
-//! algorithm learns about their indices: [`ActionSpace`] turns one into the other.
+//! algorithm learns about their indices: `ActionSpace` turns one into the other.
 
 use crate::config::Algorithm;
 use crate::random::Stream;

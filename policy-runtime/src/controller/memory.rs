@@ -107,7 +107,9 @@ mod tests {
             program.output(Terminal { name: name.to_owned(), role, element, value, other_end: 0 });
         }
         let image = program.assemble(&[], &[]).unwrap();
-        let robot = pendulum_interface();
+        let mut robot = pendulum_interface();
+        robot.actuators[0].max_rate_per_s = contract.actions[0].max_rate_per_s;
+        contract.interface_hash = robot.hash();
         let controller = || {
             let view = image.image().unwrap();
             let [history, observation, scratch] = Controller::<Vec<f32>>::storage(&view, &contract);

@@ -60,7 +60,7 @@ enum Choice {
     Neon(Neon),
 }
 
-/// Vector instructions that this machine has; see the [module](self).
+/// Vector instructions that this machine has, chosen once for an executor; all give the same bits.
 ///
 /// ```
 /// use sinew_policy_runtime::kernel::InstructionSet;

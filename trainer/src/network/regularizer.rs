@@ -1,6 +1,6 @@
 //! What a hidden layer may have between its matrix and its non-linearity: dropout, then layer normalization.
 //!
-//! [`Regularizer`] holds one layer's intermediate values. Dropout (Srivastava et al. 2014) multiplies each value by 0, or by
+//! `Regularizer` holds one layer's intermediate values. Dropout (Srivastava et al. 2014) multiplies each value by 0, or by
 //! `1 / (1 - rate)`, so that its mean stays; masks are drawn by the caller, pass by pass. Layer normalization (Ba et al.
 //! 2016) then gives each row mean 0 and variance 1, and a learned gain and shift.
 
