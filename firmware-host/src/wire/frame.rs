@@ -3,8 +3,10 @@
 //! COBS leaves no zero inside a frame, so after any damage the next zero is a place to begin again. [`Decoder`] takes a
 //! stream in pieces of any size and yields the frames that are whole; a damaged one is counted and skipped.
 
+#[cfg(feature = "host")]
 mod memory;
 
+#[cfg(feature = "host")]
 pub(crate) use memory::DecoderMemory;
 
 use serde::Serialize;
