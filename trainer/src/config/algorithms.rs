@@ -61,7 +61,6 @@ macro_rules! algorithms {
                     if let Some(section) = sections.$name {
                         match self {
                             Self::$variant(config) => config.merge(section),
-                            #[allow(unreachable_patterns, reason = "reachable from the second algorithm on")]
                             _ => return Err(ConfigError::Section {
                                 found: stringify!($name),
                                 algorithm: algorithm.name(),
