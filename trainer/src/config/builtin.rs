@@ -20,9 +20,13 @@ const FILES: &[(&str, Algorithm, &str)] = &[
     ("quadrotor", Algorithm::Ppo, include_str!("../../configs/quadrotor-ppo.toml")),
     ("quadruped", Algorithm::Ppo, include_str!("../../configs/quadruped-ppo.toml")),
     ("pendulum-v1", Algorithm::A2c, include_str!("../../configs/pendulum-v1-a2c.toml")),
+    ("pendulum", Algorithm::A2c, include_str!("../../configs/pendulum-a2c.toml")),
     ("pendulum-v1", Algorithm::Trpo, include_str!("../../configs/pendulum-v1-trpo.toml")),
+    ("pendulum", Algorithm::Trpo, include_str!("../../configs/pendulum-trpo.toml")),
     ("pendulum-v1", Algorithm::Npg, include_str!("../../configs/pendulum-v1-npg.toml")),
+    ("pendulum", Algorithm::Npg, include_str!("../../configs/pendulum-npg.toml")),
     ("pendulum-v1", Algorithm::Reinforce, include_str!("../../configs/pendulum-v1-reinforce.toml")),
+    ("pendulum", Algorithm::Reinforce, include_str!("../../configs/pendulum-reinforce.toml")),
 ];
 
 /// The tuned settings for a task, where there are any.

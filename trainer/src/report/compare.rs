@@ -7,6 +7,8 @@ use crate::statistics::mean_and_deviation;
 use std::collections::BTreeMap;
 
 const SIZE: Size = Size { width: 860.0, height: 420.0 };
+/// Runs so many times as long as others would press those against the edge of a linear axis.
+const LONGEST_OVER_SHORTEST: f64 = 10.0;
 
 /// The runs of one algorithm on one task: returns of the seeds that were evaluated at each number of steps.
 type Group = BTreeMap<u64, Vec<f64>>;
@@ -36,7 +38,7 @@ pub fn svg(reports: &[RunReport]) -> Option<String> {
     let last = |curve: &Curve| curve.points.last().map_or(f64::NEG_INFINITY, |[_, mean, _]| *mean);
     curves.sort_by(|first, second| last(second).total_cmp(&last(first)));
     let points = || curves.iter().flat_map(|curve| &curve.points);
-    let x = Axis::exact(points().map(|[steps, ..]| *steps).chain([0.0]), 6)?;
+    let x = steps_axis(&curves)?;
     let reach = |[_, mean, spread]: &[f64; 3]| {
         let spread = if spread.is_finite() { *spread } else { 0.0 };
         [mean - spread, mean + spread]
@@ -55,6 +57,19 @@ pub fn svg(reports: &[RunReport]) -> Option<String> {
         curves,
     };
     Some(chart.svg())
+}
+
+/// From 0 on, or by powers of ten where some runs are far longer than others.
+fn steps_axis(curves: &[Curve]) -> Option<Axis> {
+    let ends = || curves.iter().filter_map(|curve| curve.points.last()).map(|[steps, ..]| *steps);
+    let shortest = ends().fold(f64::INFINITY, f64::min);
+    let longest = ends().fold(0.0, f64::max);
+    let all = curves.iter().flat_map(|curve| &curve.points).map(|[steps, ..]| *steps);
+    if longest >= LONGEST_OVER_SHORTEST * shortest {
+        Axis::logarithmic(all)
+    } else {
+        Axis::exact(all.chain([0.0]), 6)
+    }
 }
 
 fn curve(name: &str, group: &Group, seeds: usize) -> Curve {
@@ -88,6 +103,15 @@ mod tests {
         let group: Group = [(100, vec![1.0, 11.0])].into();
         let [steps, mean, deviation] = curve("SAC", &group, 2).points[0];
         assert!(steps == 100.0 && mean == 6.0 && (deviation - 50_f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn runs_of_very_different_lengths_share_a_logarithmic_axis() {
+        let line = |steps: f64| Curve { name: String::new(), points: vec![[1000.0, 0.0, 0.0], [steps, 0.0, 0.0]] };
+        let alike = steps_axis(&[line(20_000.0), line(100_000.0)]).unwrap();
+        assert!((alike.position(50_000.0) - 0.5).abs() < 1e-9);
+        let apart = steps_axis(&[line(20_000.0), line(1_000_000.0)]).unwrap();
+        assert!((apart.position(10_000.0) - 1.0 / 3.0).abs() < 1e-9);
     }
 
     #[test]
