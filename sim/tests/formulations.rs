@@ -207,3 +207,22 @@ fn both_formulations_fall_and_turn_alike_while_nothing_touches() {
         );
     }
 }
+
+#[test]
+fn training_may_simulate_a_formulation_of_its_own() {
+    let changes = [("policy_period_s", "training_formulation = \"joint_constraints\"\npolicy_period_s")];
+    let both = task("rig", "rig.xml", "multibody", &changes);
+    let swung = |task: &Task, randomization| {
+        let mut robot = SimulatedRobot::new(task, randomization).unwrap();
+        robot.place(&still(2));
+        robot.command(&efforts([1.0, 2.0])).unwrap();
+        robot.advance(300);
+        robot.truth().joints.iter().map(|joint| joint.position.to_bits()).collect::<Vec<_>>()
+    };
+    let only = |formulation| task("rig", "rig.xml", formulation, &[]);
+    let training = Randomization::Training;
+    assert_eq!(swung(&both, training), swung(&only("joint_constraints"), training));
+    assert_eq!(swung(&both, Randomization::Nominal), swung(&only("multibody"), Randomization::Nominal));
+    assert_ne!(swung(&both, training), swung(&both, Randomization::Acceptance));
+    assert!(both.describe().contains("multibody (joint constraints in training)"), "{}", both.describe());
+}

@@ -19,6 +19,15 @@ pub(crate) enum Formulation {
     JointConstraints,
 }
 
+impl std::fmt::Display for Formulation {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Multibody => "multibody",
+            Self::JointConstraints => "joint constraints",
+        })
+    }
+}
+
 /// How a joint moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JointKind {

@@ -75,6 +75,7 @@ impl SimulatedRobot {
     /// # Errors
     /// The task has no robot.
     pub fn new(task: &Task, randomization: Randomization) -> Result<Self, SimError> {
+        let task = task.simulated(randomization);
         let Some(model) = task.model() else {
             return Err(SimError::NoRobot { task: task.name().to_owned() });
         };

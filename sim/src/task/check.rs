@@ -162,6 +162,9 @@ impl Check<'_> {
         if let Some(equations) = dynamics.equations {
             self.equations(equations.mechanism())?;
         }
+        if dynamics.model.is_none() && dynamics.training_formulation.is_some() {
+            return self.fail("dynamics.training_formulation", "present", "none: equations have no joints to hold");
+        }
         if dynamics.model.is_none() && !self.document.objects.is_empty() {
             return self.fail("objects", "present", "none: equations know of nothing else");
         }

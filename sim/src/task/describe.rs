@@ -6,7 +6,7 @@ use crate::curriculum::{CommandCourse, RewardCourse, Span, TerrainCourse};
 use crate::objective::{RewardTerm, Shape, Statistic};
 use crate::quantity::Measure;
 use crate::randomization::{AdaptationRule, Moment, Parameter, Performance, Randomization};
-use crate::robot::{Formulation, JointKind};
+use crate::robot::JointKind;
 use sinew_policy_runtime::contract::{ObservationTerm, TermSource};
 use std::fmt::Write as _;
 
@@ -25,15 +25,12 @@ impl Task {
         writeln!(text, "{}: {}\n", document.name, document.summary)?;
         let equations = || self.equations().map_or("", |equations| equations.mechanism().name);
         let source = dynamics.model.clone().unwrap_or_else(|| format!("the equations of {}", equations()));
-        let formulation = match (&dynamics.model, dynamics.formulation) {
-            (None, _) => String::new(),
-            (_, formulation) => {
-                let name = match formulation {
-                    Formulation::Multibody => "multibody",
-                    Formulation::JointConstraints => "joint constraints",
-                };
-                format!(", {name}, {} solver iterations", dynamics.solver_iterations)
-            }
+        let formulation = if dynamics.model.is_some() {
+            let trained = dynamics.training_formulation.filter(|trained| *trained != dynamics.formulation);
+            let trained = trained.map_or_else(String::new, |trained| format!(" ({trained} in training)"));
+            format!(", {}{trained}, {} solver iterations", dynamics.formulation, dynamics.solver_iterations)
+        } else {
+            String::new()
         };
         writeln!(text, "dynamics      {source}{formulation}")?;
         if let Some(terrain) = &document.terrain {

@@ -84,6 +84,8 @@ pub(crate) struct DynamicsDocument {
     /// How the model's joints are held together.
     #[serde(default)]
     pub(crate) formulation: Formulation,
+    /// How they are held together in training, where that is to be cheaper than what policies are judged on.
+    pub(crate) training_formulation: Option<Formulation>,
     /// Whether there is a level floor at height 0; a model's file may bring a floor of its own.
     #[serde(default)]
     pub(crate) floor: bool,

@@ -62,6 +62,8 @@ struct Inner {
     document: TaskDocument,
     /// Absent where the task is equations.
     model: Option<RobotModel>,
+    /// The same task in the formulation that training simulates, where that is another.
+    in_training: Option<Task>,
     joints: Joints,
     objective: Objective,
     head_scale: Vec<f32>,
@@ -122,6 +124,25 @@ impl Task {
     ) -> Result<Self, TaskError> {
         let mut document = TaskDocument::parse(text, file)?;
         pins.iter().try_for_each(|(name, value)| pin::hold(&mut document, name, *value, file))?;
+        let formulation = document.dynamics.training_formulation;
+        let in_training = formulation.filter(|formulation| *formulation != document.dynamics.formulation);
+        let in_training = in_training
+            .map(|formulation| {
+                let mut document = document.clone();
+                document.dynamics.formulation = formulation;
+                Self::complete(document, file, folder, None)
+            })
+            .transpose()?;
+        Self::complete(document, file, folder, in_training)
+    }
+
+    /// Resolves and checks a document.
+    fn complete(
+        mut document: TaskDocument,
+        file: &str,
+        folder: Option<&Path>,
+        in_training: Option<Self>,
+    ) -> Result<Self, TaskError> {
         let mut model = match &document.dynamics.model {
             None => None,
             Some(name) => {
@@ -161,6 +182,7 @@ impl Task {
             terrains,
             document,
             model,
+            in_training,
             joints,
         };
         let mut task = Self { inner: Arc::new(inner), custom: None };
@@ -335,6 +357,14 @@ impl Task {
     /// Absent where there is a robot.
     pub(crate) fn equations(&self) -> Option<Equations> {
         self.inner.document.dynamics.equations
+    }
+
+    /// The task whose model is simulated at a level of randomization.
+    pub(crate) fn simulated(&self, randomization: Randomization) -> &Self {
+        match &self.inner.in_training {
+            Some(task) if randomization == Randomization::Training => task,
+            _ => self,
+        }
     }
 
     pub(crate) fn model(&self) -> Option<&RobotModel> {
