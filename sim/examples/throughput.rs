@@ -1,22 +1,29 @@
-//! Prints environment steps per second of tasks, one thread and two.
+//! Prints environment steps per second of tasks, on one thread and on two, and how many times as many two give.
 //!
-//! `cargo run --release -p sinew-sim --example throughput [TASK]...`; without a task, every built-in one.
+//! `cargo run --release --workspace --example throughput [TASK]...`; without a task, every built-in one. Both numbers of threads are timed in turn,
+//! and medians count: what else runs on the machine meanwhile then slows both.
 
 use sinew_sim::{Randomization, Task, VecEnv};
 use std::time::Instant;
 
-const ENVIRONMENTS: usize = 16;
-const MEASURED_S: f64 = 2.0;
+const ENVIRONMENTS: usize = 64;
+const MEASURED_S: f64 = 1.0;
+const REPEATS: usize = 7;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("{:<14} {:>8} {:>14} {:>12}", "task", "threads", "steps/s", "us/step");
+    println!("{:<20} {:>12} {:>12} {:>8}", "task", "1 thread", "2 threads", "ratio");
     let named: Vec<String> = std::env::args().skip(1).collect();
     let all: Vec<String> = Task::builtin_names().iter().map(ToString::to_string).collect();
     for name in if named.is_empty() { &all } else { &named } {
-        for threads in [1, 2] {
-            let rate = steps_per_s(&Task::load(name)?, threads)?;
-            println!("{name:<14} {threads:>8} {rate:>14.0} {:>12.3}", 1e6 / rate);
+        let task = Task::load(name)?;
+        let mut rates = [[0.0; REPEATS]; 2];
+        for repeat in 0..REPEATS {
+            for (threads, rates) in rates.iter_mut().enumerate() {
+                rates[repeat] = steps_per_s(&task, threads + 1)?;
+            }
         }
+        let [one, two] = rates.map(median);
+        println!("{name:<20} {one:>12.0} {two:>12.0} {:>8.2}", two / one);
     }
     Ok(())
 }
@@ -29,13 +36,16 @@ fn steps_per_s(task: &Task, threads: usize) -> Result<f64, Box<dyn std::error::E
     let start = Instant::now();
     let mut steps = 0;
     while start.elapsed().as_secs_f64() < MEASURED_S {
-        for _ in 0..50 {
-            for action in &mut actions {
-                *action = -*action;
-            }
-            environments.step(&actions)?;
+        for action in &mut actions {
+            *action = -*action;
         }
-        steps += 50 * ENVIRONMENTS;
+        environments.step(&actions)?;
+        steps += ENVIRONMENTS;
     }
     Ok(steps as f64 / start.elapsed().as_secs_f64())
+}
+
+fn median(mut values: [f64; REPEATS]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[REPEATS / 2]
 }

@@ -1,12 +1,14 @@
 //! What an algorithm reports of its last update.
 
+use sinew_sim::VecEnv;
+use std::borrow::Cow;
 use std::fmt;
 
 /// A named number, such as `critic_loss`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
     /// The column in `metrics.csv`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its value.
     pub value: f64,
 }
@@ -14,12 +16,54 @@ pub struct Metric {
 impl Metric {
     /// A metric from an update's own precision.
     pub fn new(name: &'static str, value: f32) -> Self {
-        Self { name, value: f64::from(value) }
+        Self { name: name.into(), value: f64::from(value) }
+    }
+
+    /// How far a task's curriculum has come: the environments' mean terrain level, the upper end of each component of each
+    /// command's range, and the factor on each ramped reward; nothing where there is no curriculum.
+    pub(super) fn of_curriculum(environments: &VecEnv) -> Vec<Self> {
+        let mut metrics = Vec::new();
+        let mut add = |name: String, value| metrics.push(Self { name: name.into(), value });
+        let levels: Vec<u32> = environments.terrain_levels().collect();
+        if !levels.is_empty() {
+            let sum: u64 = levels.iter().copied().map(u64::from).sum();
+            add("terrain_level".to_owned(), sum as f64 / levels.len() as f64);
+        }
+        if let Some(curriculum) = environments.curriculum() {
+            for (label, ranges) in curriculum.commands() {
+                for (index, [_, high]) in ranges.iter().enumerate() {
+                    add(format!("{label}_high_{index}"), f64::from(*high));
+                }
+            }
+            for (label, factor) in curriculum.rewards() {
+                add(format!("{label}_factor"), factor);
+            }
+        }
+        metrics
     }
 }
 
 impl fmt::Display for Metric {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.name, self.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sinew_sim::{Randomization, Task};
+
+    #[test]
+    fn a_curriculum_tells_how_far_it_has_come_and_other_tasks_tell_nothing() {
+        let told = |task: &str| {
+            let task = Task::load(task).unwrap();
+            Metric::of_curriculum(&VecEnv::new(&task, Randomization::Training, 2, 0, 1).unwrap())
+        };
+        let rough = told("quadruped-rough");
+        assert_eq!(rough[0], Metric { name: "terrain_level".into(), value: 0.0 });
+        assert!(rough.iter().any(|metric| metric.name == "velocity_high_0"), "{rough:?}");
+        assert!(rough.iter().any(|metric| metric.name.ends_with("_factor")), "{rough:?}");
+        assert!(told("pendulum-v1").is_empty());
     }
 }

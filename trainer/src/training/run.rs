@@ -5,7 +5,7 @@
 use super::identity::RunIdentity;
 use super::snapshot::LoopState;
 use super::{
-    Checkpoint, Ending, EvaluationPoint, Loop, Progress, SavedRun, Start, Trained, TrainingError,
+    Checkpoint, Ending, EvaluationPoint, Loop, Metric, Progress, SavedRun, Start, Trained, TrainingError,
     TrainingObserver,
 };
 use crate::actor::TrainedActor;
@@ -185,7 +185,8 @@ impl<'r> Run<'r> {
     fn progress(&mut self) -> Progress {
         let seconds = self.started.elapsed().as_secs_f64();
         let steps = self.learning.steps();
-        let metrics = self.learning.metrics();
+        let mut metrics = self.learning.metrics();
+        metrics.extend(Metric::of_curriculum(self.learning.environments()));
         let own_steps = (steps - self.resumed_at) as f64;
         let episodes = self.learning.episodes();
         Progress {
