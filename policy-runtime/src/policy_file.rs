@@ -75,7 +75,8 @@ pub enum PolicyFileError {
     },
 }
 
-/// Reads a `policy.onnx` or `policy.img`, and verifies everything in it, golden pairs included.
+/// Reads a `policy.onnx` or `policy.img`, and verifies everything in it, golden pairs included. A foreign `policy.onnx` gets its
+/// contract from a `policy.toml` beside it, where there is one.
 ///
 /// # Errors
 /// See [`PolicyFileError`].
@@ -136,9 +137,15 @@ fn load_image(path: &Path, bytes: &[u8]) -> Result<AlignedImage, PolicyFileError
 
 #[cfg(feature = "onnx")]
 fn load_onnx(path: &Path, bytes: &[u8], folder: Option<&Path>) -> Result<AlignedImage, PolicyFileError> {
-    folder
-        .map_or_else(|| onnx::load(bytes), |folder| onnx::load_with_folder(bytes, folder))
-        .map_err(|source| PolicyFileError::Onnx { path: path.to_owned(), source: Box::new(source) })
+    let document = path.with_extension("toml");
+    match folder {
+        None => onnx::load(bytes),
+        Some(folder) if document != path && document.is_file() && onnx::is_foreign(bytes) => {
+            onnx::foreign::load(bytes, folder, &document)
+        }
+        Some(folder) => onnx::load_with_folder(bytes, folder),
+    }
+    .map_err(|source| PolicyFileError::Onnx { path: path.to_owned(), source: Box::new(source) })
 }
 
 #[cfg(not(feature = "onnx"))]
