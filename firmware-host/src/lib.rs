@@ -10,6 +10,7 @@
 //! - [`telemetry`]: the log of a run, and what is made of it: recovery and replay;
 //! - [`control_loop`]: ticks at absolute deadlines, on a thread with the privileges of [`rt`], measured by [`timing`] and
 //!   [`allocation`];
+//! - [`release`]: the keys and signatures that say which policies a robot believes;
 //! - `plant` (feature `sim`): the simulated robot behind a link;
 //! - `hil` (feature `sim`): both together, with a report;
 //! - [`doctor`]: what a machine grants a control loop, and what would help;
@@ -37,6 +38,8 @@ pub mod link;
 pub mod operator;
 #[cfg(feature = "sim")]
 pub mod plant;
+#[cfg(feature = "host")]
+pub mod release;
 #[cfg(feature = "host")]
 pub mod robot;
 #[cfg(feature = "host")]

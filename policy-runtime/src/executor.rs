@@ -25,7 +25,6 @@
 
 use crate::float_environment::{self, FloatEnvironmentError};
 use crate::image::Image;
-use crate::image::operation::Operation;
 use crate::image::port::{PortRecord, Role};
 use crate::kernel::{InstructionSet, Vectors, Work, scalar};
 use core::ops::Range;
@@ -172,9 +171,18 @@ impl<'a, S: AsMut<[f32]>> Executor<'a, S> {
             let index = observation.iter().position(|value| !value.is_finite()).unwrap_or(0);
             return Err(InferenceFault::Observation { index });
         }
-        self.write_inputs(observation, |role| role == Role::Observation)?;
+        match self.image.observation_place() {
+            Some(place) => {
+                let changed = InferenceFault::Changed { operation: 0 };
+                let scratch = self.scratch.as_mut().get_mut(place).ok_or(changed)?;
+                scratch.copy_from_slice(observation);
+            }
+            None => self.write_inputs(observation, |role| role == Role::Observation)?,
+        }
         self.run()?;
-        self.carry_state();
+        if self.image.is_recurrent() {
+            self.carry_state();
+        }
         let size = self.image.output_size();
         let changed = InferenceFault::Changed { operation: self.image.operations().len() };
         let scratch = &*self.scratch.as_mut();
@@ -286,8 +294,7 @@ impl Work for Walk<'_> {
     fn run<V: Vectors>(self, vectors: V) -> Result<(), InferenceFault> {
         for (index, record) in self.image.operations().iter().enumerate() {
             let changed = InferenceFault::Changed { operation: index };
-            let operation = Operation::decode(record).map_err(|_| changed)?;
-            let finite = execute(vectors, &operation, self.image.weights(), self.scratch).ok_or(changed)?;
+            let finite = execute(vectors, record, self.image.weights(), self.scratch).ok_or(changed)?;
             if !finite {
                 return Err(InferenceFault::NotFinite { operation: index });
             }

@@ -11,6 +11,7 @@
 //!
 //! - `onnx` (feature `onnx`): writes, verifies and lowers `policy.onnx`, contract and golden pairs included;
 //! - `policy_file` (feature `std`): reads either form from disk;
+//! - `signature` (feature `signature`): who released the file, before anything in it is believed;
 //! - [`image`]: the flat form that is executed in place;
 //! - [`executor`]: one inference, over the arithmetic of [`kernel`] and [`math`], on a thread whose
 //!   [`float_environment`] is IEEE 754's default;
@@ -40,6 +41,8 @@ pub mod onnx;
 #[cfg(feature = "std")]
 pub mod policy_file;
 pub mod safe_action;
+#[cfg(feature = "signature")]
+pub mod signature;
 pub mod supervisor;
 
 #[cfg(test)]

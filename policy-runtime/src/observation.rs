@@ -93,6 +93,7 @@ pub struct ObservationBuilder<S> {
     command_size: usize,
     action_size: usize,
     observation_size: usize,
+    policy_period_s: f64,
     /// Samples written since the reset; rings are addressed modulo their length.
     samples: u64,
     storage: S,
@@ -153,6 +154,7 @@ impl<S: AsRef<[f32]> + AsMut<[f32]>> ObservationBuilder<S> {
             command_size: contract.command_size(),
             action_size: contract.action_size(),
             observation_size: contract.observation_size(),
+            policy_period_s: contract.periods.policy_period_s,
             samples: 0,
             storage,
         })
@@ -203,12 +205,13 @@ impl<S: AsRef<[f32]> + AsMut<[f32]>> ObservationBuilder<S> {
         observation: &mut [f32],
     ) -> Result<(), ObservationFault> {
         self.check(frame, command, previous_action, observation)?;
+        let time_s = self.samples as f64 * self.policy_period_s;
         let storage = self.storage.as_mut();
         for term in &self.terms {
             let slot = (self.samples % term.kept as u64) as usize;
             let start = term.ring + slot * term.size;
             let sample = &mut storage[start..start + term.size];
-            term.compute(frame, command, previous_action, sample)?;
+            term.compute(frame, command, previous_action, time_s, sample)?;
         }
         if self.samples == 0 {
             for term in &self.terms {
@@ -284,6 +287,7 @@ impl Term {
         frame: &SensorFrame,
         command: &[f32],
         previous_action: &[f32],
+        time_s: f64,
         sample: &mut [f32],
     ) -> Result<(), ObservationFault> {
         let sensor = |index: usize| {
@@ -322,6 +326,10 @@ impl Term {
                 sample.copy_from_slice(&command[self.command_offset..self.command_offset + self.size]);
             }
             TermSource::PreviousAction => sample.copy_from_slice(previous_action),
+            TermSource::RotationMatrix => {
+                sample.copy_from_slice(rotation_matrix(self.quaternion(frame, 0)?).as_flattened());
+            }
+            TermSource::Phase { period_s } => sample.copy_from_slice(&phase(time_s, period_s)),
         }
         Ok(())
     }
@@ -369,6 +377,19 @@ impl Term {
         observation[offset..end].copy_from_slice(&storage[start..start + self.size]);
         end
     }
+}
+
+/// `[sin 2πφ, cos 2πφ]` with `φ = time_s / period_s`, whose whole turns are taken off while they are exact.
+fn phase(time_s: f64, period_s: f32) -> [f32; 2] {
+    let turns = time_s / f64::from(period_s);
+    let angle = ((turns - libm::floor(turns)) * core::f64::consts::TAU) as f32;
+    [math::sin(angle), math::cos(angle)]
+}
+
+/// The rotation from body to world, row by row: `R(q)`, with `q` = `[w, x, y, z]` of any length but 0.
+pub fn rotation_matrix(q: [f32; 4]) -> [[f32; 3]; 3] {
+    // Its rows are the world's axes seen from the body.
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(|axis| rotate_to_body(q, axis))
 }
 
 /// Turns a world vector into the body frame: `R(q)ᵀ v`, with `q` = `[w, x, y, z]` of any length but 0.
@@ -439,6 +460,47 @@ mod tests {
             builder.observe(&broken, &[], &[0.0], &mut observation),
             Err(ObservationFault::NotFinite { input: "sample", index: 0 })
         );
+    }
+
+    #[test]
+    fn a_gait_clock_turns_once_in_its_period() {
+        let robot = pendulum_interface();
+        let mut contract = pendulum_contract();
+        contract.observation.truncate(1);
+        let term = &mut contract.observation[0];
+        (term.source, term.size) = (TermSource::Phase { period_s: 0.2 }, 2);
+        term.sensors.clear();
+        contract.validate().unwrap();
+        let mut builder = ObservationBuilder::new(&contract, &robot, [0.0; 64]).unwrap();
+        let frame = SensorFrame { values: &[0.0, 0.0], ages_us: &[0, 0] };
+        let mut observation = [0.0; 2];
+        // A quarter of a turn in each period of 0.05 s.
+        for expected in [[0.0, 1.0], [1.0, 0.0], [0.0, -1.0], [-1.0, 0.0], [0.0, 1.0]] {
+            builder.observe(&frame, &[], &[0.0], &mut observation).unwrap();
+            let near = |found: f32, expected: f32| (found - expected).abs() < 1e-6;
+            assert!(
+                near(observation[0], expected[0]) && near(observation[1], expected[1]),
+                "{observation:?}"
+            );
+        }
+        builder.reset();
+        builder.observe(&frame, &[], &[0.0], &mut observation).unwrap();
+        assert_eq!(observation, [0.0, 1.0]);
+        contract.observation[0].source = TermSource::Phase { period_s: 0.0 };
+        assert!(contract.validate().is_err());
+    }
+
+    #[test]
+    fn a_rotation_matrix_has_the_bodys_axes_as_columns() {
+        // Body yawed by +90 degrees: its x axis is world y, its y axis is world -x.
+        let half = core::f32::consts::FRAC_1_SQRT_2;
+        let found = rotation_matrix([half, 0.0, 0.0, half]);
+        for (row, expected) in found.iter().zip([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]) {
+            assert!(
+                row.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-6),
+                "{found:?}"
+            );
+        }
     }
 
     #[test]

@@ -75,19 +75,40 @@ pub enum PolicyFileError {
     },
 }
 
-/// Reads a `policy.onnx` or `policy.img`, and verifies everything in it, golden pairs included.
+/// Reads a `policy.onnx` or `policy.img`, and verifies everything in it, golden pairs included. A foreign `policy.onnx` gets its
+/// contract from a `policy.toml` beside it, where there is one.
 ///
 /// # Errors
 /// See [`PolicyFileError`].
 pub fn load_policy(path: impl AsRef<Path>) -> Result<AlignedImage, PolicyFileError> {
     let path = path.as_ref();
-    let bytes = read(path).map_err(|source| PolicyFileError::Read { path: path.to_owned(), source })?;
-    if image::has_magic(&bytes) {
-        return load_image(path, &bytes);
+    load(path, &read_policy(path)?, path.parent().or(Some(Path::new(""))))
+}
+
+/// Loads the bytes of a policy's file that [`read_policy`] gave, and nothing that lies beside it: what a signature over
+/// those bytes says then holds for all that runs. `path` is what messages name.
+///
+/// # Errors
+/// See [`PolicyFileError`]; an ONNX model whose weights lie in a file of their own.
+pub fn load_alone(path: &Path, bytes: &[u8]) -> Result<AlignedImage, PolicyFileError> {
+    load(path, bytes, None)
+}
+
+/// Reads a policy's file without looking at what is in it.
+///
+/// # Errors
+/// It cannot be read, or is larger than any policy.
+pub fn read_policy(path: &Path) -> Result<Vec<u8>, PolicyFileError> {
+    read(path).map_err(|source| PolicyFileError::Read { path: path.to_owned(), source })
+}
+
+fn load(path: &Path, bytes: &[u8], folder: Option<&Path>) -> Result<AlignedImage, PolicyFileError> {
+    if image::has_magic(bytes) {
+        return load_image(path, bytes);
     }
-    match foreign(&bytes) {
+    match foreign(bytes) {
         Some(found) => Err(PolicyFileError::Foreign { path: path.to_owned(), found }),
-        None => load_onnx(path, &bytes),
+        None => load_onnx(path, bytes, folder),
     }
 }
 
@@ -115,14 +136,20 @@ fn load_image(path: &Path, bytes: &[u8]) -> Result<AlignedImage, PolicyFileError
 }
 
 #[cfg(feature = "onnx")]
-fn load_onnx(path: &Path, bytes: &[u8]) -> Result<AlignedImage, PolicyFileError> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    onnx::load_with_folder(bytes, folder)
-        .map_err(|source| PolicyFileError::Onnx { path: path.to_owned(), source: Box::new(source) })
+fn load_onnx(path: &Path, bytes: &[u8], folder: Option<&Path>) -> Result<AlignedImage, PolicyFileError> {
+    let document = path.with_extension("toml");
+    match folder {
+        None => onnx::load(bytes),
+        Some(folder) if document != path && document.is_file() && onnx::is_foreign(bytes) => {
+            onnx::foreign::load(bytes, folder, &document)
+        }
+        Some(folder) => onnx::load_with_folder(bytes, folder),
+    }
+    .map_err(|source| PolicyFileError::Onnx { path: path.to_owned(), source: Box::new(source) })
 }
 
 #[cfg(not(feature = "onnx"))]
-fn load_onnx(path: &Path, _: &[u8]) -> Result<AlignedImage, PolicyFileError> {
+fn load_onnx(path: &Path, _: &[u8], _: Option<&Path>) -> Result<AlignedImage, PolicyFileError> {
     Err(PolicyFileError::OnnxNotBuilt { path: path.to_owned() })
 }
 

@@ -159,3 +159,18 @@ fn an_episode_that_cannot_be_played_or_written_is_refused() {
     assert!(text.contains("missing.onnx"), "{text}");
     assert!(!scratch.0.join("episode.html").exists());
 }
+
+#[test]
+fn a_policy_is_signed_once_with_a_key_that_nobody_else_can_read() {
+    let scratch = Scratch::new("sign");
+    let image = include_bytes!("../../policy-runtime/tests/data/pendulum.img");
+    let policy = scratch.file("policy.img", image);
+    assert!(sinew(&scratch.0, &["sign", "--new-key", "release.key"]).status.success());
+    assert!(sinew(&scratch.0, &["sign", &policy, "--key", "release.key"]).status.success());
+    assert_eq!(fs::read_to_string(scratch.0.join("policy.img.sig")).unwrap().trim().len(), 128);
+    assert!(refusal(&scratch.0, &["sign", &policy, "--key", "release.key"]).contains("File exists"));
+    let public = refusal(&scratch.0, &["sign", &policy, "--key", "release.key.pub"]);
+    assert!(public.contains("its mode is 0644, expected 0600"), "{public}");
+    assert!(refusal(&scratch.0, &["sign", &policy]).contains("--key"));
+    assert!(refusal(&scratch.0, &["sign", "--new-key", "release.key"]).contains("File exists"));
+}

@@ -6,9 +6,9 @@ use sinew_firmware_host::exit::{Outcome, failed, unusable};
 use sinew_firmware_host::hil::campaign::CampaignOptions;
 use sinew_firmware_host::hil::{HilOptions, HilReport, Script, run};
 use sinew_firmware_host::link::{FaultPlan, LinkAddress};
+use sinew_firmware_host::release::load_policy;
 use sinew_firmware_host::rt::RtPolicy;
 use sinew_policy_runtime::document;
-use sinew_policy_runtime::policy_file::load_policy;
 use sinew_sim::{Randomization, Task};
 use std::path::PathBuf;
 
@@ -20,6 +20,9 @@ pub(crate) struct Hil {
     /// A built-in task, or the path of a task.toml.
     #[arg(long)]
     task: String,
+    /// Fly only a policy whose signature beside it, POLICY.sig, fits this public key.
+    #[arg(long, value_name = "KEY.pub")]
+    require_signature: Option<PathBuf>,
     /// udp:HOST:PORT on loopback, unix:PATH, pty or inproc; port 0 takes a free one.
     #[arg(long, default_value = "udp:127.0.0.1:0")]
     link: LinkAddress,
@@ -64,7 +67,7 @@ impl Hil {
             )));
         }
         let task = Task::load(&self.task).map_err(unusable)?;
-        let image = load_policy(&self.policy).map_err(unusable)?;
+        let image = load_policy(&self.policy, self.require_signature.as_deref()).map_err(unusable)?;
         if let Some(name) = &self.campaign {
             let options = CampaignOptions { link: self.link, rate_hz: self.rate, logs: self.log };
             return campaign::run(name, &task, &image, &options, self.junit.as_deref(), self.json);

@@ -8,11 +8,11 @@ use sinew_firmware_host::link::{
     Link, LinkAddress, LinkCounters, MergedLink, Traffic, fresh_nonce, open_host_end, open_robot_end,
     read_key,
 };
+use sinew_firmware_host::release::load_policy;
 use sinew_firmware_host::robot::Robot;
 use sinew_firmware_host::rt::{RtPolicy, prepare_thread};
 use sinew_firmware_host::telemetry::{self, LogClock, Recorder, Start};
 use sinew_firmware_host::wire::message::mode_number;
-use sinew_policy_runtime::policy_file::load_policy;
 use sinew_policy_runtime::supervisor::{Cause, Limits, Mode, Request};
 use std::io::BufRead;
 use std::path::PathBuf;
@@ -37,6 +37,9 @@ pub(crate) struct Run {
     /// udp:HOST:PORT (connects), serial:DEVICE@BAUD, unix:PATH or pty:PATH.
     #[arg(long)]
     link: LinkAddress,
+    /// Run only a policy whose signature beside it, POLICY.sig, fits this public key.
+    #[arg(long, value_name = "KEY.pub")]
+    require_signature: Option<PathBuf>,
     /// The secret shared with the robot: authenticates datagrams, which without it stay on loopback.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -64,7 +67,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn run(self) -> Outcome {
         let robot = Robot::load(&self.robot).map_err(unusable)?;
-        let image = load_policy(&self.policy).map_err(unusable)?;
+        let image = load_policy(&self.policy, self.require_signature.as_deref()).map_err(unusable)?;
         let view = image.image().map_err(unusable)?;
         let contract = view
             .contract()

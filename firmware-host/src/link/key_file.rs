@@ -57,6 +57,15 @@ pub enum KeyError {
 /// # Errors
 /// It cannot be read, others can read it, it belongs to somebody else, or it is no key.
 pub fn read_key(path: &Path) -> Result<Key, KeyError> {
+    let text = read_secret(path)?;
+    parse(&text).map(Key::new).ok_or_else(|| KeyError::Content {
+        path: path.to_owned(),
+        found: format!("{} characters", text.chars().count()),
+    })
+}
+
+/// The text of a file that nobody but its owner can read.
+pub(crate) fn read_secret(path: &Path) -> Result<String, KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
     // Of the file that is open, so that none takes its place between the check and the reading.
@@ -71,10 +80,7 @@ pub fn read_key(path: &Path) -> Result<Key, KeyError> {
     let mut text = String::new();
     // A key and some white space; what is larger is something else.
     file.take(256).read_to_string(&mut text).map_err(failed)?;
-    parse(text.trim()).map(Key::new).ok_or_else(|| KeyError::Content {
-        path: path.to_owned(),
-        found: format!("{} characters", text.trim().chars().count()),
-    })
+    Ok(text.trim().to_owned())
 }
 
 /// Writes a new key into a file that must not exist.
@@ -82,12 +88,20 @@ pub fn read_key(path: &Path) -> Result<Key, KeyError> {
 /// # Errors
 /// The file exists or cannot be written, or the operating system has no entropy.
 pub fn write_key(path: &Path) -> Result<(), KeyError> {
+    write_new(path, &digits(&fresh_nonce()?), 0o600)
+}
+
+/// Writes a line into a file that must not exist.
+pub(crate) fn write_new(path: &Path, line: &str, mode: u32) -> Result<(), KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), source };
-    let key = fresh_nonce()?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
+    writeln!(file, "{line}").and_then(|()| file.sync_all()).map_err(failed)
+}
+
+/// Two hexadecimal digits for each byte.
+pub(crate) fn digits(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
-    let digits: String = key.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
-    writeln!(file, "{digits}").and_then(|()| file.sync_all()).map_err(failed)
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// 32 bytes that nobody can guess.
@@ -102,16 +116,22 @@ pub fn fresh_nonce() -> Result<[u8; 32], KeyError> {
     }
 }
 
-fn parse(text: &str) -> Option<[u8; 32]> {
-    let mut key = [0; 32];
+/// Reads exactly as many bytes as are wanted.
+pub(crate) fn parse_digits<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
+    let mut bytes = [0; BYTES];
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if pairs.len() != key.len() || !rest.is_empty() {
+    if pairs.len() != BYTES || !rest.is_empty() {
         return None;
     }
-    for (byte, [high, low]) in key.iter_mut().zip(pairs) {
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
         let digit = |digit: &u8| char::from(*digit).to_digit(16);
         *byte = (digit(high)? << 4 | digit(low)?) as u8;
     }
+    Some(bytes)
+}
+
+fn parse(text: &str) -> Option<[u8; 32]> {
+    let key: [u8; 32] = parse_digits(text)?;
     key.iter().any(|byte| *byte != key[0]).then_some(key)
 }
 

@@ -7,7 +7,7 @@ mod address;
 mod authenticated;
 mod fault;
 mod inproc;
-mod key_file;
+pub(crate) mod key_file;
 mod merged;
 mod open;
 mod pty;

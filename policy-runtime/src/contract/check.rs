@@ -1,6 +1,7 @@
 //! What makes a contract usable on its own, without the robot: names, lengths, limits, periods.
 
 use super::{CommandTerm, Contract, Layout, ObservationTerm, Periods, SCHEMA_VERSION, TermSource};
+use crate::interface::Actuator;
 
 /// Why a contract cannot be used: the field, what was expected and what was found.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -62,6 +63,16 @@ pub enum ContractError<'a> {
         /// The value.
         found: f32,
     },
+    /// A gain or a rate of change that is negative or not finite, or a rate of 0.
+    #[error("{name:?}: {field} is {found}, expected a finite number, not negative, and a rate above 0")]
+    Gain {
+        /// Actuator.
+        name: &'a str,
+        /// The field.
+        field: &'static str,
+        /// The value.
+        found: f32,
+    },
     /// A list of the wrong length.
     #[error("{field} has {found} values, expected {expected}")]
     Length {
@@ -107,6 +118,13 @@ impl<'a> Contract<'a> {
         self.commands.iter().try_for_each(check_command)?;
         for action in &self.actions {
             check_range(action.name, action.minimum, action.maximum)?;
+            check_gains(action)?;
+        }
+        for range in &self.provenance.randomization {
+            if let Some(found) = [range.low, range.high].into_iter().find(|bound| !bound.is_finite()) {
+                let (name, field, found) = (range.term, "randomization", found as f32);
+                return Err(ContractError::Limit { name, field, found });
+            }
         }
         self.observation.iter().try_for_each(|term| self.check_term(term))?;
         let lengths = [
@@ -152,6 +170,11 @@ impl<'a> Contract<'a> {
             TermSource::CommandErrorInBody => (Some(2), 7, 3, 3),
             TermSource::Command => (Some(0), 0, command.max(1), command),
             TermSource::PreviousAction => (Some(0), 0, 0, self.actions.len()),
+            TermSource::RotationMatrix => (Some(1), 4, 0, 9),
+            TermSource::Phase { period_s } if period_s > 0.0 && period_s.is_finite() => (Some(0), 0, 0, 2),
+            TermSource::Phase { period_s } => {
+                return Err(ContractError::Limit { name: term.name, field: "period_s", found: period_s });
+            }
         };
         let checks = [
             ("number of sensors", sensors.unwrap_or(term.sensors.len()), term.sensors.len()),
@@ -205,6 +228,16 @@ fn check_range(name: &str, minimum: f32, maximum: f32) -> Result<(), ContractErr
     Ok(())
 }
 
+fn check_gains<'a>(action: &Actuator<'a>) -> Result<(), ContractError<'a>> {
+    let gains = [("stiffness", action.stiffness), ("damping", action.damping)];
+    let refused = gains.into_iter().find(|(_, gain)| !(*gain >= 0.0 && gain.is_finite()));
+    let rate = action.max_rate_per_s.filter(|rate| !(*rate > 0.0 && rate.is_finite()));
+    match refused.or(rate.map(|rate| ("max_rate_per_s", rate))) {
+        Some((field, found)) => Err(ContractError::Gain { name: action.name, field, found }),
+        None => Ok(()),
+    }
+}
+
 fn check_command<'a>(command: &CommandTerm<'a>) -> Result<(), ContractError<'a>> {
     for (field, list) in [("minimum", &command.minimum), ("maximum", &command.maximum)] {
         if list.len() != command.size() || command.size() == 0 {
@@ -218,4 +251,32 @@ fn check_command<'a>(command: &CommandTerm<'a>) -> Result<(), ContractError<'a>>
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::RandomizationRange;
+    use crate::testing::pendulum_contract;
+
+    /// A NaN passed as a gain or a rate, and a rate of NaN limits nothing.
+    #[test]
+    fn no_number_of_an_action_or_a_range_may_be_nan() {
+        let changes: [fn(&mut Contract); 5] = [
+            |contract| contract.actions[0].stiffness = f32::NAN,
+            |contract| contract.actions[0].damping = -1.0,
+            |contract| contract.actions[0].max_rate_per_s = Some(f32::NAN),
+            |contract| contract.actions[0].max_rate_per_s = Some(0.0),
+            |contract| {
+                let range = RandomizationRange { term: "mass", low: f64::NAN, high: 1.0 };
+                contract.provenance.randomization.push(range).unwrap();
+            },
+        ];
+        assert_eq!(pendulum_contract().validate(), Ok(()));
+        for change in changes {
+            let mut contract = pendulum_contract();
+            change(&mut contract);
+            assert!(contract.validate().is_err(), "{contract:?}");
+        }
+    }
 }

@@ -96,7 +96,7 @@ pub enum Layout {
 }
 
 /// How a term is computed from sensors, command and previous action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TermSource {
     /// The sensors' values, one sensor after the other.
@@ -113,6 +113,13 @@ pub enum TermSource {
     Command,
     /// The policy's own raw output of the previous inference, before scaling, delay and supervision.
     PreviousAction,
+    /// The rotation from body to world, `R(q)` row by row, 9 values; the sensor is an orientation quaternion.
+    RotationMatrix,
+    /// A clock that the policy walks by: `[sin 2πφ, cos 2πφ]` with `φ = t / period_s`, `t` the policy periods since the reset.
+    Phase {
+        /// Of the gait, in seconds.
+        period_s: f32,
+    },
 }
 
 /// Which sample of a term's history comes first.

@@ -2,8 +2,8 @@
 #![allow(clippy::inline_always, reason = "work is compiled into the function that enters an instruction set")]
 
 use super::Place;
-use crate::image::operation::{Operand, Operation};
-use crate::kernel::{Function, Vectors, Work, scalar};
+use crate::image::operation::{BinaryRecord, DenseRecord, FunctionRecord, Operand, Operation, Record};
+use crate::kernel::{Vectors, Work, scalar};
 
 /// Runs one operation and says whether every value it computed is finite, `None` if a range leaves its memory.
 ///
@@ -11,49 +11,51 @@ use crate::kernel::{Function, Vectors, Work, scalar};
 #[inline(always)]
 pub(super) fn execute<V: Vectors>(
     vectors: V,
-    operation: &Operation,
+    record: &Record,
     weights: &[f32],
     scratch: &mut [f32],
 ) -> Option<bool> {
-    match *operation {
-        Operation::Dense { function, source, destination, rows, inputs, outputs, weights: start } => {
-            let (inputs, outputs) = (inputs as usize, outputs as usize);
-            let length = inputs.checked_add(1)?.checked_mul(outputs)?;
-            let panels = weights.get(place(start, length))?;
-            let size = |count: usize| count.checked_mul(rows as usize);
-            let (input, output) =
-                apart(scratch, place(source, size(inputs)?), place(destination, size(outputs)?))?;
-            for (input, output) in
-                input.chunks_exact(inputs.max(1)).zip(output.chunks_exact_mut(outputs.max(1)))
-            {
-                vectors.dense(input, panels, output);
-            }
-            Some(vectors.enter(Apply(function, output)))
-        }
-        Operation::Function { function, source, destination, length } => {
-            let values = moved(scratch, place(source, length as usize), place(destination, length as usize))?;
-            vectors.enter(Apply(function, values));
-            Some(scalar::all_finite(values))
-        }
-        _ => vectors.enter(Rest { operation, weights, scratch }),
+    match DenseRecord::read(record) {
+        Some(layer) => dense(vectors, layer, weights, scratch),
+        None => vectors.enter(Rest { record, weights, scratch }),
     }
 }
 
-/// A function of every value; gives whether all were finite before.
-struct Apply<'v>(Function, &'v mut [f32]);
+#[inline(always)]
+fn dense<V: Vectors>(vectors: V, layer: DenseRecord, weights: &[f32], scratch: &mut [f32]) -> Option<bool> {
+    let DenseRecord { function, source, destination, rows, inputs, outputs, weights: start } = layer;
+    let [rows, inputs, outputs] = [rows, inputs, outputs].map(|count| count as usize);
+    let length = inputs.checked_add(1)?.checked_mul(outputs)?;
+    let panels = weights.get(place(start, length))?;
+    let size = |count: usize| count.checked_mul(rows);
+    let (input, output) = apart(scratch, place(source, size(inputs)?), place(destination, size(outputs)?))?;
+    if rows == 1 {
+        // Without the divisions that rows need.
+        vectors.dense(input, panels, output);
+    } else {
+        for (input, output) in input.chunks_exact(inputs.max(1)).zip(output.chunks_exact_mut(outputs.max(1)))
+        {
+            vectors.dense(input, panels, output);
+        }
+    }
+    vectors.enter(Apply(function, output))
+}
+
+/// A function of every value; gives whether all were finite before, `None` for an unknown function.
+struct Apply<'v>(FunctionRecord, &'v mut [f32]);
 
 impl Work for Apply<'_> {
-    type Output = bool;
+    type Output = Option<bool>;
 
     #[inline(always)]
-    fn run<V: Vectors>(self, _: V) -> bool {
-        scalar::apply(self.0, self.1)
+    fn run<V: Vectors>(self, _: V) -> Option<bool> {
+        Some(scalar::apply(self.0.function()?, self.1))
     }
 }
 
-/// Every operation but dense layers and functions.
+/// Every operation but dense layers.
 struct Rest<'v> {
-    operation: &'v Operation,
+    record: &'v Record,
     weights: &'v [f32],
     scratch: &'v mut [f32],
 }
@@ -63,15 +65,22 @@ impl Work for Rest<'_> {
 
     #[inline(always)]
     fn run<V: Vectors>(self, _: V) -> Option<bool> {
-        rest(self.operation, self.weights, self.scratch)
+        match BinaryRecord::read(self.record) {
+            Some(operation) => binary(operation, self.weights, self.scratch),
+            None => rest(&Operation::decode(self.record).ok()?, self.weights, self.scratch),
+        }
     }
 }
 
 #[inline(always)]
 fn rest(operation: &Operation, weights: &[f32], scratch: &mut [f32]) -> Option<bool> {
     match *operation {
-        Operation::Dense { .. } | Operation::Function { .. } => None,
-        Operation::Binary { .. } => binary(operation, weights, scratch),
+        Operation::Dense { .. } | Operation::Binary { .. } => None,
+        Operation::Function { function, source, destination, length } => {
+            let values = moved(scratch, place(source, length as usize), place(destination, length as usize))?;
+            scalar::apply(function, values);
+            Some(scalar::all_finite(values))
+        }
         Operation::Select { .. } => select(operation, weights, scratch),
         Operation::Copy { .. } | Operation::Gather { .. } => movement(operation, weights, scratch),
         Operation::Reduce { reduction, source, destination, rows, size } => {
@@ -113,8 +122,8 @@ fn rest(operation: &Operation, weights: &[f32], scratch: &mut [f32]) -> Option<b
 }
 
 #[inline(always)]
-fn binary(operation: &Operation, weights: &[f32], scratch: &mut [f32]) -> Option<bool> {
-    let Operation::Binary { binary, first, second, destination, length } = *operation else { return None };
+fn binary(operation: BinaryRecord, weights: &[f32], scratch: &mut [f32]) -> Option<bool> {
+    let BinaryRecord { binary, first, second, destination, length } = operation;
     let length = length as usize;
     let to = place(destination, length);
     // What is in place is `x`; a second operand that is in place exchanges the two.

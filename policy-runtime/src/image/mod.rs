@@ -40,8 +40,9 @@ pub use port::{Element, MAX_PORTS, Port, Role};
 use crate::contract::Contract;
 use crate::golden::GoldenPairs;
 use core::fmt::Write as _;
+use core::ops::Range;
 use header::{HEADER_BYTES, Header};
-use operation::{Operation, RECORD_BYTES};
+use operation::{Operation, RECORD_BYTES, Record};
 use port::PORT_BYTES;
 use sha2::{Digest, Sha256};
 
@@ -179,7 +180,7 @@ pub struct Cost {
 pub struct Image<'a> {
     bytes: &'a [u8],
     header: Header,
-    operations: &'a [[u8; RECORD_BYTES]],
+    operations: &'a [Record],
     inputs: &'a [[u8; PORT_BYTES]],
     outputs: &'a [[u8; PORT_BYTES]],
     golden: &'a [f32],
@@ -193,6 +194,10 @@ pub struct Image<'a> {
 struct Sizes {
     /// Values of all observations.
     observation: usize,
+    /// Where they begin in scratch, if they lie one after the other.
+    observation_start: Option<usize>,
+    /// Whether an input is a state.
+    recurrent: bool,
     /// Values of a golden pair's inputs and outputs.
     golden_input: usize,
     golden_output: usize,
@@ -240,7 +245,7 @@ impl<'a> Image<'a> {
         };
         let misplaced = |section, offset| ImageError::Section { section, offset };
         let records = (header.operation_count as usize).saturating_mul(RECORD_BYTES);
-        let (operations, _) = section("operations", HEADER_BYTES as u32, records)?.as_chunks();
+        let operations = section("operations", HEADER_BYTES as u32, records)?;
         let ports_offset = u32::try_from(HEADER_BYTES.saturating_add(records)).unwrap_or(u32::MAX);
         let (inputs, outputs) = (usize::from(header.input_count), usize::from(header.output_count));
         let ports = section("inputs and outputs", ports_offset, (inputs + outputs) * PORT_BYTES)?;
@@ -258,7 +263,7 @@ impl<'a> Image<'a> {
         Ok(Self {
             bytes,
             header,
-            operations,
+            operations: view::records(operations).ok_or(misplaced("operations", HEADER_BYTES as u32))?,
             inputs,
             outputs,
             golden: view::floats(golden).ok_or(misplaced("golden pairs", header.golden_offset))?,
@@ -327,7 +332,7 @@ impl<'a> Image<'a> {
 
     /// Whether something is carried over from one inference to the next.
     pub fn is_recurrent(&self) -> bool {
-        self.inputs().any(|input| input.role == Role::State)
+        self.sizes.recurrent
     }
 
     /// Whether the graph has a second output, the raw action before scaling.
@@ -375,12 +380,18 @@ impl<'a> Image<'a> {
         self.bytes
     }
 
-    pub(crate) fn operations(&self) -> &'a [[u8; RECORD_BYTES]] {
+    pub(crate) fn operations(&self) -> &'a [Record] {
         self.operations
     }
 
     pub(crate) fn weights(&self) -> &'a [f32] {
         self.weights
+    }
+
+    /// Where all observations lie one after the other, in order; `None` where they lie apart.
+    pub(crate) fn observation_place(&self) -> Option<Range<usize>> {
+        let start = self.sizes.observation_start?;
+        Some(start..start.saturating_add(self.sizes.observation))
     }
 
     pub(crate) fn action_start(&self) -> usize {

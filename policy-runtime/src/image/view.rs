@@ -12,6 +12,14 @@ pub(super) fn floats(bytes: &[u8]) -> Option<&[f32]> {
     (before.is_empty() && after.is_empty()).then_some(values)
 }
 
+/// The bytes as records of words, or `None` where they are not aligned to 4 or not a whole number of records.
+pub(super) fn records<const WORDS: usize>(bytes: &[u8]) -> Option<&[[u32; WORDS]]> {
+    // SAFETY: every bit pattern is a word, and `align_to` itself keeps to alignment and bounds.
+    let (before, words, after) = unsafe { bytes.align_to::<u32>() };
+    let (records, rest) = words.as_chunks();
+    (before.is_empty() && after.is_empty() && rest.is_empty()).then_some(records)
+}
+
 /// The floats as little-endian bytes.
 #[cfg(feature = "onnx")]
 pub(super) fn bytes(values: &[f32]) -> &[u8] {

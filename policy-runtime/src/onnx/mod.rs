@@ -17,6 +17,7 @@
 mod attribute;
 mod canonical;
 mod external;
+pub mod foreign;
 mod golden;
 mod graph;
 mod lower;
@@ -98,6 +99,9 @@ pub enum OnnxError {
         /// Computed.
         found: String,
     },
+    /// A foreign policy's contract cannot be made.
+    #[error(transparent)]
+    Foreign(#[from] foreign::ForeignError),
     /// The contract and the graph do not fit.
     #[error("the contract's {what} has {expected} values, the graph's has {found}")]
     Size {
@@ -153,10 +157,20 @@ fn load_model(model: &ModelProto) -> Result<AlignedImage, OnnxError> {
         let golden = golden::foreign_pairs(&program, &observations)?;
         program.assemble(&[], &golden)?
     };
+    prove(image)
+}
+
+/// Runs the golden pairs of an image that was just made.
+fn prove(image: AlignedImage) -> Result<AlignedImage, OnnxError> {
     let view = image.image()?;
     view.contract()?;
     Executor::new(view, vec![0.0; view.scratch_len()])?.verify_golden()?;
     Ok(image)
+}
+
+/// Whether the bytes are a model without any of Sinew's metadata.
+pub fn is_foreign(bytes: &[u8]) -> bool {
+    decode(bytes).is_ok_and(|model| matches!(Metadata::read(&model), Ok(None)))
 }
 
 fn decode(bytes: &[u8]) -> Result<ModelProto, OnnxError> {

@@ -54,6 +54,8 @@ impl Task {
             TermSource::Sensor => (total, unit, frame),
             TermSource::CosSin => (2 * total, Unit::Dimensionless, frame),
             TermSource::ProjectedGravity => (3, Unit::Dimensionless, Frame::Body),
+            TermSource::RotationMatrix => (9, Unit::Dimensionless, Frame::BodyToWorld),
+            TermSource::Phase { .. } => (2, Unit::Dimensionless, Frame::Body),
             TermSource::RotateToBody | TermSource::CommandErrorInBody => (3, unit, Frame::Body),
             TermSource::Command => command.map_or((0, unit, frame), |command| {
                 (command.value.len() as u16, command.unit, command.frame)

@@ -10,6 +10,7 @@ mod interrupt;
 mod play;
 mod report;
 mod seeds;
+mod sign;
 mod tasks;
 mod train;
 
@@ -35,6 +36,7 @@ enum Command {
     Infer(infer::Infer),
     Inspect(inspect::Inspect),
     Compile(compile::Compile),
+    Sign(sign::Sign),
     Report(report::Report),
 }
 
@@ -51,6 +53,7 @@ impl Arguments {
             Command::Infer(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Compile(command) => command.run(),
+            Command::Sign(command) => command.run(),
             Command::Report(command) => command.run(),
         }
     }

@@ -8,7 +8,7 @@
 mod footprint;
 mod record;
 
-pub(crate) use record::RECORD_BYTES;
+pub(crate) use record::{BinaryRecord, DenseRecord, FunctionRecord, RECORD_BYTES, Record};
 
 use crate::kernel::scalar::Layout;
 use crate::kernel::{Binary, Function, Reduction};

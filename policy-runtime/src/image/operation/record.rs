@@ -23,7 +23,11 @@ use crate::kernel::{Activation, Binary, Function, Reduction};
 
 /// Size of a record.
 pub(crate) const RECORD_BYTES: usize = 64;
-const WORDS: usize = RECORD_BYTES / 4;
+/// A record in place.
+pub(crate) type Record = [u32; RECORD_BYTES / 4];
+
+const DENSE: u8 = 1;
+const BINARY: u8 = 3;
 
 /// Functions without parameters, from code 8 on.
 const FUNCTIONS: [Function; 21] = [
@@ -69,28 +73,102 @@ const SINGLE: u8 = 2;
 const CENTERED: u8 = 1;
 const WITH_BIAS: u8 = 2;
 
-impl Operation {
-    #[inline]
-    pub(crate) fn decode(bytes: &[u8; RECORD_BYTES]) -> Result<Self, FieldError> {
-        let (chunks, _) = bytes.as_chunks::<4>();
-        let mut words = [0_u32; WORDS];
-        for (word, chunk) in words.iter_mut().zip(chunks) {
-            *word = u32::from_le_bytes(*chunk);
-        }
-        let [head, destination, a, b, c, d, e, f, g, ..] = words;
+/// A dense layer as its record holds it: what an inference reads in place of an [`Operation`], whose decoding takes as long
+/// as a small layer.
+#[derive(Clone, Copy)]
+pub(crate) struct DenseRecord {
+    pub(crate) function: FunctionRecord,
+    pub(crate) source: u32,
+    pub(crate) destination: u32,
+    pub(crate) rows: u32,
+    pub(crate) inputs: u32,
+    pub(crate) outputs: u32,
+    pub(crate) weights: u32,
+}
+
+impl DenseRecord {
+    /// `None` for another operation.
+    #[inline(always)]
+    pub(crate) fn read(record: &Record) -> Option<Self> {
+        let [head, destination, source, rows, inputs, outputs, weights, first, second, ..] = *record;
+        let [code, variant, ..] = head.to_le_bytes();
+        let function = FunctionRecord { code: variant, first, second };
+        (code == DENSE).then_some(Self { function, source, destination, rows, inputs, outputs, weights })
+    }
+}
+
+/// An element-wise operation of two vectors as its record holds it, read as a [`DenseRecord`] is.
+#[derive(Clone, Copy)]
+pub(crate) struct BinaryRecord {
+    pub(crate) binary: Binary,
+    pub(crate) first: u32,
+    pub(crate) second: Operand,
+    pub(crate) destination: u32,
+    pub(crate) length: u32,
+}
+
+impl BinaryRecord {
+    /// `None` for another operation, or an unknown one.
+    #[inline(always)]
+    pub(crate) fn read(record: &Record) -> Option<Self> {
+        let [head, destination, first, second, length, ..] = *record;
         let [code, variant, flags, _] = head.to_le_bytes();
+        let second = operand(second, flags >> 2).ok()?;
+        let binary = *Binary::ALL.get(usize::from(variant))?;
+        (code == BINARY).then_some(Self { binary, first, second, destination, length })
+    }
+}
+
+/// A function as a record holds it.
+#[derive(Clone, Copy)]
+pub(crate) struct FunctionRecord {
+    code: u8,
+    first: u32,
+    second: u32,
+}
+
+impl FunctionRecord {
+    /// `None` for an unknown code. What the parameters are, the check of the image has seen.
+    #[inline(always)]
+    pub(crate) fn function(self) -> Option<Function> {
+        let (first, second) = (f32::from_bits(self.first), f32::from_bits(self.second));
+        Some(match self.code {
+            0 => Function::IDENTITY,
+            1 => Function::Activation(Activation::Relu),
+            2 => Function::Activation(Activation::Tanh),
+            3 => Function::Activation(Activation::Sigmoid),
+            4 => Function::Activation(Activation::Elu { alpha: first }),
+            5 => Function::Activation(Activation::LeakyRelu { slope: first }),
+            6 => Function::Activation(Activation::Softplus),
+            7 => Function::Activation(Activation::Clip { minimum: first, maximum: second }),
+            HARD_SWISH => Function::HardSwish,
+            64 => Function::HardSigmoid { slope: first, offset: second },
+            65 => Function::Selu { alpha: first, gamma: second },
+            66 => Function::Celu { alpha: first },
+            67 => Function::Threshold { threshold: first },
+            other => *FUNCTIONS.get(usize::from(other.wrapping_sub(FIRST_FUNCTION)))?,
+        })
+    }
+
+    fn check(self) -> Result<Function, FieldError> {
+        let function = self.function().ok_or(("function", self.code.into()))?;
+        if function.is_valid() { Ok(function) } else { Err(("function parameter", self.first)) }
+    }
+}
+
+impl Operation {
+    pub(crate) fn decode(record: &Record) -> Result<Self, FieldError> {
+        if let Some(layer) = DenseRecord::read(record) {
+            let DenseRecord { function, source, destination, rows, inputs, outputs, weights } = layer;
+            let function = function.check()?;
+            return Ok(Self::Dense { function, source, destination, rows, inputs, outputs, weights });
+        }
+        let [head, destination, a, b, c, d, e, f, g, ..] = *record;
+        let [code, variant, flags, _] = head.to_le_bytes();
+        let function = FunctionRecord { code: variant, first: f, second: g };
         let operation = match code {
-            1 => Self::Dense {
-                function: function(variant, f, g)?,
-                source: a,
-                destination,
-                rows: b,
-                inputs: c,
-                outputs: d,
-                weights: e,
-            },
-            2 => Self::Function { function: function(variant, f, g)?, source: a, destination, length: b },
-            3 => {
+            2 => Self::Function { function: function.check()?, source: a, destination, length: b },
+            BINARY => {
                 let binary = *Binary::ALL.get(usize::from(variant)).ok_or(("binary", variant.into()))?;
                 Self::Binary { binary, first: a, second: operand(b, flags >> 2)?, destination, length: c }
             }
@@ -101,7 +179,7 @@ impl Operation {
                 destination,
                 length: d,
             },
-            5 => Self::Copy { source: operand(a, flags)?, destination, layout: layout(&words) },
+            5 => Self::Copy { source: operand(a, flags)?, destination, layout: layout(record) },
             6 => Self::Gather { source: a, source_length: b, destination, length: c, table: d },
             7 => {
                 let reduction = *REDUCTIONS.get(usize::from(variant)).ok_or(("reduction", variant.into()))?;
@@ -123,32 +201,7 @@ impl Operation {
     }
 }
 
-#[inline]
-fn function(code: u8, first: u32, second: u32) -> Result<Function, FieldError> {
-    let parameter = first;
-    let (first, second) = (f32::from_bits(first), f32::from_bits(second));
-    let function = match code {
-        0 => Function::IDENTITY,
-        1 => Function::Activation(Activation::Relu),
-        2 => Function::Activation(Activation::Tanh),
-        3 => Function::Activation(Activation::Sigmoid),
-        4 => Function::Activation(Activation::Elu { alpha: first }),
-        5 => Function::Activation(Activation::LeakyRelu { slope: first }),
-        6 => Function::Activation(Activation::Softplus),
-        7 => Function::Activation(Activation::Clip { minimum: first, maximum: second }),
-        HARD_SWISH => Function::HardSwish,
-        64 => Function::HardSigmoid { slope: first, offset: second },
-        65 => Function::Selu { alpha: first, gamma: second },
-        66 => Function::Celu { alpha: first },
-        67 => Function::Threshold { threshold: first },
-        other => *FUNCTIONS
-            .get(usize::from(other.wrapping_sub(FIRST_FUNCTION)))
-            .ok_or(("function", other.into()))?,
-    };
-    if function.is_valid() { Ok(function) } else { Err(("function parameter", parameter)) }
-}
-
-#[inline]
+#[inline(always)]
 fn operand(place: u32, flags: u8) -> Result<Operand, FieldError> {
     if flags > (IN_WEIGHTS | SINGLE) {
         return Err(("operand flags", flags.into()));
@@ -156,9 +209,8 @@ fn operand(place: u32, flags: u8) -> Result<Operand, FieldError> {
     Ok(Operand { place, in_weights: flags & IN_WEIGHTS != 0, is_single: flags & SINGLE != 0 })
 }
 
-#[inline]
-fn layout(words: &[u32; WORDS]) -> Layout {
-    let [_, _, _, d0, d1, d2, d3, s0, s1, s2, s3, t0, t1, t2, t3, _] = *words;
+fn layout(record: &Record) -> Layout {
+    let [_, _, _, d0, d1, d2, d3, s0, s1, s2, s3, t0, t1, t2, t3, _] = *record;
     Layout {
         dims: [d0, d1, d2, d3],
         source_strides: [s0, s1, s2, s3].map(u32::cast_signed),
@@ -166,7 +218,6 @@ fn layout(words: &[u32; WORDS]) -> Layout {
     }
 }
 
-#[inline]
 fn normalization(variant: u8, epsilon: u32) -> Result<Normalization, FieldError> {
     let value = f32::from_bits(epsilon);
     if !(value.is_finite() && value >= 0.0) {
@@ -178,15 +229,11 @@ fn normalization(variant: u8, epsilon: u32) -> Result<Normalization, FieldError>
 
 #[cfg(feature = "onnx")]
 impl Operation {
-    pub(crate) fn encode(&self) -> [u8; RECORD_BYTES] {
-        let mut words = [0_u32; WORDS];
+    pub(crate) fn encode(&self) -> Record {
+        let mut words = Record::default();
         let (code, variant, flags) = self.fill(&mut words[1..]);
         words[0] = u32::from_le_bytes([code, variant, flags, 0]);
-        let mut bytes = [0; RECORD_BYTES];
-        for (slot, word) in bytes.chunks_exact_mut(4).zip(words) {
-            slot.copy_from_slice(&word.to_le_bytes());
-        }
-        bytes
+        words
     }
 
     /// Fills the words after the first; gives code, variant and flags.
@@ -196,7 +243,7 @@ impl Operation {
             Self::Dense { function, source, destination, rows, inputs, outputs, weights } => {
                 let (variant, first, second) = function_code(function);
                 write(&[destination, source, rows, inputs, outputs, weights, first, second]);
-                (1, variant, 0)
+                (DENSE, variant, 0)
             }
             Self::Function { function, source, destination, length } => {
                 let (variant, first, second) = function_code(function);
@@ -205,7 +252,7 @@ impl Operation {
             }
             Self::Binary { binary, first, second, destination, length } => {
                 write(&[destination, first, second.place, length]);
-                (3, position(&Binary::ALL, &binary), operand_flags(second) << 2)
+                (BINARY, position(&Binary::ALL, &binary), operand_flags(second) << 2)
             }
             Self::Select { condition, first, second, destination, length } => {
                 write(&[destination, condition, first.place, second.place, length]);

@@ -15,7 +15,7 @@ impl Program {
         let mut writer = Writer { places: self.places(&nodes), weights: Vec::new() };
         let mut records = Vec::with_capacity(nodes.len() * RECORD_BYTES);
         for node in &nodes {
-            records.extend(writer.operation(node)?.encode());
+            records.extend(writer.operation(node)?.encode().map(u32::to_le_bytes).as_flattened());
         }
         let (inputs, outputs) = self.golden_sizes();
         let count = golden.len() / (inputs + outputs).max(1);
