@@ -32,8 +32,8 @@ pub(super) fn execute<V: Vectors>(
         }
         Operation::Function { function, source, destination, length } => {
             let values = moved(scratch, place(source, length as usize), place(destination, length as usize))?;
-            vectors.enter(Apply(function, values));
-            Some(scalar::all_finite(values))
+            let finite = vectors.enter(Apply(function, values));
+            Some(finite & scalar::all_finite(values))
         }
         _ => vectors.enter(Rest { operation, weights, scratch }),
     }
@@ -46,8 +46,8 @@ impl Work for Apply<'_> {
     type Output = bool;
 
     #[inline(always)]
-    fn run<V: Vectors>(self, _: V) -> bool {
-        scalar::apply(self.0, self.1)
+    fn run<V: Vectors>(self, vectors: V) -> bool {
+        vectors.apply(self.0, self.1)
     }
 }
 
@@ -69,6 +69,9 @@ impl Work for Rest<'_> {
 
 #[inline(always)]
 fn rest(operation: &Operation, weights: &[f32], scratch: &mut [f32]) -> Option<bool> {
+    if !operation.is_built() {
+        return None;
+    }
     match *operation {
         Operation::Dense { .. } | Operation::Function { .. } => None,
         Operation::Binary { .. } => binary(operation, weights, scratch),

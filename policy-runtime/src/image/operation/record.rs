@@ -70,7 +70,7 @@ const CENTERED: u8 = 1;
 const WITH_BIAS: u8 = 2;
 
 impl Operation {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decode(bytes: &[u8; RECORD_BYTES]) -> Result<Self, FieldError> {
         let (chunks, _) = bytes.as_chunks::<4>();
         let mut words = [0_u32; WORDS];
