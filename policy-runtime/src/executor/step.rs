@@ -48,8 +48,8 @@ impl Work for Apply<'_> {
     type Output = Option<bool>;
 
     #[inline(always)]
-    fn run<V: Vectors>(self, _: V) -> Option<bool> {
-        Some(scalar::apply(self.0.function()?, self.1))
+    fn run<V: Vectors>(self, vectors: V) -> Option<bool> {
+        Some(vectors.apply(self.0.function()?, self.1))
     }
 }
 
@@ -64,22 +64,30 @@ impl Work for Rest<'_> {
     type Output = Option<bool>;
 
     #[inline(always)]
-    fn run<V: Vectors>(self, _: V) -> Option<bool> {
+    fn run<V: Vectors>(self, vectors: V) -> Option<bool> {
         match BinaryRecord::read(self.record) {
             Some(operation) => binary(operation, self.weights, self.scratch),
-            None => rest(&Operation::decode(self.record).ok()?, self.weights, self.scratch),
+            None => rest(vectors, &Operation::decode(self.record).ok()?, self.weights, self.scratch),
         }
     }
 }
 
 #[inline(always)]
-fn rest(operation: &Operation, weights: &[f32], scratch: &mut [f32]) -> Option<bool> {
+fn rest<V: Vectors>(
+    vectors: V,
+    operation: &Operation,
+    weights: &[f32],
+    scratch: &mut [f32],
+) -> Option<bool> {
+    if !operation.is_built() {
+        return None;
+    }
     match *operation {
         Operation::Dense { .. } | Operation::Binary { .. } => None,
         Operation::Function { function, source, destination, length } => {
             let values = moved(scratch, place(source, length as usize), place(destination, length as usize))?;
-            scalar::apply(function, values);
-            Some(scalar::all_finite(values))
+            let finite = vectors.apply(function, values);
+            Some(finite & scalar::all_finite(values))
         }
         Operation::Select { .. } => select(operation, weights, scratch),
         Operation::Copy { .. } | Operation::Gather { .. } => movement(operation, weights, scratch),

@@ -7,7 +7,9 @@
 //!
 //! A set can be had only from a machine that has it, which is what makes entering such a function sound.
 
-use super::scalar;
+#[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+use super::cortex_m;
+use super::{Function, scalar};
 
 #[cfg(target_arch = "aarch64")]
 use super::neon::Neon;
@@ -18,6 +20,12 @@ use super::{avx2::Avx2, avx512::Avx512};
 pub(crate) trait Vectors: Copy {
     /// See [`scalar::dense`].
     fn dense(self, input: &[f32], panels: &[f32], output: &mut [f32]);
+
+    /// See [`scalar::apply`].
+    #[inline(always)]
+    fn apply(self, function: Function, values: &mut [f32]) -> bool {
+        scalar::apply(function, values)
+    }
 
     /// Does `work` in a function of its own that is compiled for these instructions.
     fn enter<W: Work>(self, work: W) -> W::Output;
@@ -37,10 +45,29 @@ pub(crate) trait Work {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Portable;
 
+#[cfg(not(all(target_arch = "arm", target_abi = "eabihf", target_os = "none")))]
 impl Vectors for Portable {
     #[inline(always)]
     fn dense(self, input: &[f32], panels: &[f32], output: &mut [f32]) {
         scalar::dense(input, panels, output);
+    }
+
+    #[inline(never)]
+    fn enter<W: Work>(self, work: W) -> W::Output {
+        work.run(self)
+    }
+}
+
+#[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+impl Vectors for Portable {
+    #[inline(always)]
+    fn dense(self, input: &[f32], panels: &[f32], output: &mut [f32]) {
+        cortex_m::dense(input, panels, output);
+    }
+
+    #[inline(always)]
+    fn apply(self, function: Function, values: &mut [f32]) -> bool {
+        cortex_m::apply(function, values)
     }
 
     #[inline(never)]

@@ -5,6 +5,7 @@
 //! [`Operand`] may be a place among the weights instead. [`Operation::footprint`] says what an operation touches, from
 //! which follow both the check of an image and its cost.
 
+mod built;
 mod footprint;
 mod record;
 
