@@ -133,7 +133,7 @@ impl Estimates {
 #[cfg(test)]
 pub(crate) mod example {
     use super::*;
-    use crate::rollout::End;
+    use crate::end::End;
 
     pub(crate) const SHAPE: RolloutShape = RolloutShape {
         steps: 150,

@@ -24,6 +24,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod diagonal_gaussian;
 pub mod distribution;
+pub mod end;
 pub mod evaluation;
 pub mod exploration;
 pub mod gradient_shard;

@@ -17,9 +17,6 @@ use sinew_policy_runtime::onnx::write::Squash;
 /// Gain of the last layer: the first actions are almost pure noise around 0.
 const LAST_GAIN: f32 = 0.01;
 
-/// Smallest and largest deviation where an algorithm does not ask for others.
-pub const DEVIATION_BOUNDS: [f32; 2] = [0.01, 2.0];
-
 /// The network and the deviations of an actor.
 #[derive(Clone, Debug)]
 pub struct ActorShape<'c> {
