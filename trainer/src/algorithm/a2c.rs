@@ -19,6 +19,7 @@
 //! - actor and critic share nothing, and each gradient is shortened by its own norm, so that the loss needs no weight between
 //!   the two.
 
+use crate::action_space::ActionSpace;
 use crate::actor_critic::{ActorCritic, Estimates, Estimation};
 use crate::algorithm::reinforce::policy_gradient_loss;
 use crate::config::ConfigError;
@@ -92,8 +93,8 @@ pub(crate) struct A2cState {
 
 impl A2c {
     /// Fresh networks for a task's sizes; the same seed gives the same ones.
-    pub fn new(config: &A2cConfig, shape: RolloutShape, action_size: usize, seed: u64) -> Self {
-        let networks = ActorCritic::new(&config.actor_shape(), shape, action_size, seed);
+    pub fn new(config: &A2cConfig, shape: RolloutShape, space: &ActionSpace, seed: u64) -> Self {
+        let networks = ActorCritic::new(&config.actor_shape(), shape, space, seed);
         Self {
             config: config.clone(),
             actor_adam: Adam::new(networks.actor.parameters().len()),

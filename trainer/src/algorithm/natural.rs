@@ -3,6 +3,7 @@
 //! [`Natural::aim`] judges a rollout and finds the direction, [`Natural::step`] goes a share of the way, [`Natural::standing`]
 //! says what that came to, and [`Natural::conclude`] fits the critic.
 
+use crate::action_space::ActionSpace;
 use crate::actor_critic::{ActorCritic, Estimates, Estimation};
 use crate::natural_gradient::{Descent, NaturalGradient, Standing};
 use crate::parallel::Workers;
@@ -60,10 +61,10 @@ impl Natural {
         settings: NaturalSettings,
         actor: &ActorShape<'_>,
         shape: RolloutShape,
-        action_size: usize,
+        space: &ActionSpace,
         seed: u64,
     ) -> Self {
-        let networks = ActorCritic::new(actor, shape, action_size, seed);
+        let networks = ActorCritic::new(actor, shape, space, seed);
         Self {
             estimation: settings.estimation,
             estimates: Estimates::new(shape),

@@ -22,6 +22,7 @@
 //! Nothing checks whether a step was good: that is trust region policy optimization's addition.
 
 use super::natural::{Natural, NaturalState};
+use crate::action_space::ActionSpace;
 use crate::actor_critic::ActorCritic;
 use crate::config::ConfigError;
 use crate::config::natural::natural_settings;
@@ -48,8 +49,8 @@ pub struct Npg {
 
 impl Npg {
     /// Fresh networks for a task's sizes; the same seed gives the same ones.
-    pub fn new(config: &NpgConfig, shape: RolloutShape, action_size: usize, seed: u64) -> Self {
-        let natural = Natural::new(config.natural(), &config.actor_shape(), shape, action_size, seed);
+    pub fn new(config: &NpgConfig, shape: RolloutShape, space: &ActionSpace, seed: u64) -> Self {
+        let natural = Natural::new(config.natural(), &config.actor_shape(), shape, space, seed);
         Self { config: config.clone(), natural }
     }
 }

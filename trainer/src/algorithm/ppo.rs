@@ -28,6 +28,7 @@
 //! - the learning rate may follow the divergence, as in `rsl_rl`: divided by 1.5 above twice the target, multiplied by it below half,
 //!   which on robots replaces tuning.
 
+use crate::action_space::ActionSpace;
 use crate::actor_critic::{ActorCritic, Estimates, Estimation};
 use crate::config::ConfigError;
 use crate::config::on_policy::on_policy_settings;
@@ -245,8 +246,8 @@ pub fn adapted_penalty(penalty: f32, kl: f32, target: f32) -> f32 {
 
 impl Ppo {
     /// Fresh networks for a task's sizes; the same seed gives the same ones.
-    pub fn new(config: &PpoConfig, shape: RolloutShape, action_size: usize, seed: u64) -> Self {
-        let networks = ActorCritic::new(&config.actor_shape(), shape, action_size, seed);
+    pub fn new(config: &PpoConfig, shape: RolloutShape, space: &ActionSpace, seed: u64) -> Self {
+        let networks = ActorCritic::new(&config.actor_shape(), shape, space, seed);
         let rows = (shape.rows() / config.minibatches).max(1);
         Self {
             config: config.clone(),
@@ -449,7 +450,7 @@ mod tests {
     }
 
     fn learner(config: &PpoConfig) -> Ppo {
-        Ppo::new(config, SHAPE, 2, 9)
+        Ppo::new(config, SHAPE, &ActionSpace::Continuous(2), 9)
     }
 
     fn config(surrogate: Surrogate) -> PpoConfig {
@@ -499,8 +500,8 @@ mod tests {
         let losses = ppo.differentiate(rollout, 0, workers);
         let config = &ppo.config;
         let kl_price = if config.surrogate == Surrogate::KlPenalty { ppo.penalty } else { 0.0 };
-        let policy =
-            losses.policy + kl_price * losses.kl - config.entropy_coefficient * ppo.networks.actor.entropy();
+        let policy = losses.policy + kl_price * losses.kl
+            - config.entropy_coefficient * ppo.networks.actor.entropy(&[]);
         [f64::from(policy), f64::from(losses.value)]
     }
 

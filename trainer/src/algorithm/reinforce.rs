@@ -21,6 +21,7 @@
 //! - returns are discounted but states are not weighted by `gamma^t`, as everywhere today;
 //! - advantages may be scaled to deviation 1, which makes the step independent of the rewards' unit.
 
+use crate::action_space::ActionSpace;
 use crate::actor_critic::{ActorCritic, Estimates, Estimation};
 use crate::advantage::normalize;
 use crate::config::ConfigError;
@@ -175,8 +176,8 @@ pub fn subtract_mean_of_age(returns: &mut [f32], rows: &[usize], ages: &[usize],
 
 impl Reinforce {
     /// Fresh networks for a task's sizes; the same seed gives the same ones.
-    pub fn new(config: &ReinforceConfig, shape: RolloutShape, action_size: usize, seed: u64) -> Self {
-        let networks = ActorCritic::new(&config.actor_shape(), shape, action_size, seed);
+    pub fn new(config: &ReinforceConfig, shape: RolloutShape, space: &ActionSpace, seed: u64) -> Self {
+        let networks = ActorCritic::new(&config.actor_shape(), shape, space, seed);
         let regression = Regression {
             epochs: config.critic_epochs,
             minibatches: config.critic_minibatches,

@@ -21,6 +21,7 @@
 //! - damping, without which the Fisher information of few rows is nearly singular.
 
 use super::natural::{Natural, NaturalState};
+use crate::action_space::ActionSpace;
 use crate::actor_critic::ActorCritic;
 use crate::config::ConfigError;
 use crate::config::natural::natural_settings;
@@ -72,8 +73,8 @@ pub fn is_acceptable(before: Standing, after: Standing, largest_kl: f32) -> bool
 
 impl Trpo {
     /// Fresh networks for a task's sizes; the same seed gives the same ones.
-    pub fn new(config: &TrpoConfig, shape: RolloutShape, action_size: usize, seed: u64) -> Self {
-        let natural = Natural::new(config.natural(), &config.actor_shape(), shape, action_size, seed);
+    pub fn new(config: &TrpoConfig, shape: RolloutShape, space: &ActionSpace, seed: u64) -> Self {
+        let natural = Natural::new(config.natural(), &config.actor_shape(), shape, space, seed);
         Self { config: config.clone(), natural, step_share: 0.0 }
     }
 

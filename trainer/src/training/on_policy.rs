@@ -78,6 +78,8 @@ pub(crate) struct OnPolicyLoop<'r, L> {
     actions: Vec<f32>,
     /// Where the last step led, normalized, `[environments, observation]` and `[environments, privileged]`.
     next: [Vec<f32>; 2],
+    /// Mean entropy of the last rollout's choices under the actor's present deviations, in nats.
+    entropy: f32,
     steps: u64,
     episodes: Episodes,
 }
@@ -89,6 +91,7 @@ struct OnPolicyState<S> {
     critic: ValueState,
     privileged: Normalizer,
     exploration: Stream,
+    entropy: f32,
     steps: u64,
 }
 
@@ -114,6 +117,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
             exploration: Stream::new(seed, "exploration"),
             actions: vec![0.0; count * task.action_size()],
             next: [vec![0.0; count * observation_size], vec![0.0; count * privileged_size]],
+            entropy: 0.0,
             steps: 0,
             episodes: Episodes::new(),
         })
@@ -243,6 +247,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
         if self.has_statistics(self.steps) {
             self.learner.update(&self.rollout, rate_scale, &self.workers);
         }
+        self.entropy = self.learner.networks().actor.entropy(&self.rollout.outputs);
         self.steps += self.rollout.shape.rows() as u64;
         if self.learner.losses().iter().all(|loss| loss.is_finite()) {
             Ok(())
@@ -277,8 +282,8 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
     fn metrics(&self) -> Vec<Metric> {
         let actor = &self.learner.networks().actor;
         let mut metrics = self.learner.metrics();
-        metrics.push(Metric::new("entropy", actor.entropy()));
-        metrics.push(Metric::new("deviation", actor.mean_deviation()));
+        metrics.push(Metric::new("entropy", self.entropy));
+        metrics.extend(actor.mean_deviation().map(|deviation| Metric::new("deviation", deviation)));
         metrics
     }
 
@@ -307,6 +312,7 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
             critic: self.learner.networks().critic.state(),
             privileged: self.privileged.clone(),
             exploration: self.exploration.clone(),
+            entropy: self.entropy,
             steps: self.steps,
         })?)
     }
@@ -317,6 +323,7 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
         self.learner.networks_mut().critic.restore(state.critic)?;
         self.privileged.restore("the privileged values' statistics", state.privileged)?;
         self.exploration = state.exploration;
+        self.entropy = state.entropy;
         self.steps = state.steps;
         Ok(())
     }
