@@ -38,20 +38,20 @@ pub enum ActionSpaceError {
 /// # Errors
 /// See [`ActionSpaceError`].
 pub fn check_action_space(task: &Task, algorithm: Algorithm) -> Result<(), ActionSpaceError> {
-    let chooses = algorithm == Algorithm::Dqn;
-    let (name, algorithm) = (task.name().to_owned(), algorithm.name());
-    match task.discrete_actions() {
-        Some(rows) if !chooses => {
-            Err(ActionSpaceError::Discrete { task: name, actions: rows.len(), algorithm })
+    use Algorithm::{A2c, Ddpg, Dqn, Npg, Ppo, Reinforce, Sac, Td3, Trpo};
+    let name = task.name().to_owned();
+    match (task.discrete_actions(), algorithm) {
+        (_, Ppo | A2c | Trpo | Npg | Reinforce) | (Some(_), Dqn) | (None, Sac | Td3 | Ddpg) => Ok(()),
+        (Some(rows), Sac | Td3 | Ddpg) => {
+            Err(ActionSpaceError::Discrete { task: name, actions: rows.len(), algorithm: algorithm.name() })
         }
-        None if chooses => Err(ActionSpaceError::Continuous { task: name, algorithm }),
-        _ => Ok(()),
+        (None, Dqn) => Err(ActionSpaceError::Continuous { task: name, algorithm: algorithm.name() }),
     }
 }
 
 /// The actions that a task takes.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum ActionSpace {
+pub enum ActionSpace {
     /// Any normalized action of so many values.
     Continuous(usize),
     /// One row of a table of normalized actions, `[actions, action]`.
@@ -60,7 +60,7 @@ pub(crate) enum ActionSpace {
 
 impl ActionSpace {
     /// A task's.
-    pub(crate) fn of(task: &Task) -> Self {
+    pub fn of(task: &Task) -> Self {
         match task.discrete_actions() {
             Some(rows) => Self::Discrete(rows.to_vec()),
             None => Self::Continuous(task.action_size()),
@@ -68,15 +68,23 @@ impl ActionSpace {
     }
 
     /// Values of one choice: a normalized action's, or 1 for an index.
-    pub(crate) fn choice_size(&self) -> usize {
+    pub fn choice_size(&self) -> usize {
         match self {
             Self::Continuous(size) => *size,
             Self::Discrete(_) => 1,
         }
     }
 
+    /// Values that a network puts out for one choice: a mean for each value, or a logit for each row.
+    pub fn output_size(&self) -> usize {
+        match self {
+            Self::Continuous(size) => *size,
+            Self::Discrete(rows) => rows.len(),
+        }
+    }
+
     /// Uniformly random `choices [environments, choice]`.
-    pub(crate) fn draw(&self, stream: &mut Stream, choices: &mut [f32]) {
+    pub fn draw(&self, stream: &mut Stream, choices: &mut [f32]) {
         match self {
             Self::Continuous(_) => choices.iter_mut().for_each(|choice| *choice = stream.uniform(-1.0, 1.0)),
             Self::Discrete(rows) => {
@@ -88,7 +96,7 @@ impl ActionSpace {
     }
 
     /// The normalized actions `[environments, action]` that `choices [environments, choice]` stand for.
-    pub(crate) fn actions(&self, choices: &[f32], actions: &mut [f32]) {
+    pub fn actions(&self, choices: &[f32], actions: &mut [f32]) {
         match self {
             Self::Continuous(_) => actions.copy_from_slice(choices),
             Self::Discrete(rows) => {
@@ -110,6 +118,8 @@ mod tests {
         let check = |name, algorithm| check_action_space(&Task::load(name).unwrap(), algorithm);
         assert_eq!(check("pendulum-v1", Algorithm::Sac), Ok(()));
         assert_eq!(check("acrobot-v1", Algorithm::Dqn), Ok(()));
+        assert_eq!(check("acrobot-v1", Algorithm::Ppo), Ok(()));
+        assert_eq!(check("pendulum-v1", Algorithm::Ppo), Ok(()));
         let message = check("acrobot-v1", Algorithm::Sac).unwrap_err().to_string();
         assert_eq!(
             message,

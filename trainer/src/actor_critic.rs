@@ -1,6 +1,7 @@
 //! What every on-policy learner is made of: an actor, a critic, and the buffers with which they act on a step of all
 //! environments and judge a whole rollout.
 
+use crate::action_space::ActionSpace;
 use crate::advantage::{explained_variance, generalized_advantage, normalize, value_targets};
 use crate::minibatch::{Order, join};
 use crate::network::mlp::Workspace;
@@ -23,7 +24,7 @@ pub struct ActorCritic {
     valuing: Workspace,
     /// Observations and privileged values side by side, `[environments, observation + privileged]`.
     joined: Vec<f32>,
-    /// Logarithms of the deviations that the rollout was made with, `[action]`.
+    /// The parameters of its own that the actor's distribution had when the rollout was made.
     pub behaviour: Vec<f32>,
 }
 
@@ -55,10 +56,10 @@ pub struct Estimation {
 
 impl ActorCritic {
     /// Fresh networks; the same seed gives the same ones.
-    pub fn new(actor: &ActorShape<'_>, shape: RolloutShape, action_size: usize, seed: u64) -> Self {
+    pub fn new(actor: &ActorShape<'_>, shape: RolloutShape, space: &ActionSpace, seed: u64) -> Self {
         let (hidden, activation) = (actor.hidden, actor.activation);
         let mut stream = Stream::new(seed, "actor");
-        let actor = StochasticActor::new(actor, shape.observation_size, action_size, &mut stream);
+        let actor = StochasticActor::new(actor, shape.observation_size, space, &mut stream);
         let mut stream = Stream::new(seed, "critic");
         let critic = ValueFunction::new(shape.critic_size(), hidden, activation, &mut stream);
         Self {
@@ -66,7 +67,7 @@ impl ActorCritic {
             acting: actor.workspace(shape.environments),
             valuing: critic.workspace(shape.environments),
             joined: vec![0.0; shape.environments * shape.critic_size()],
-            behaviour: actor.log_deviations().to_vec(),
+            behaviour: actor.own().to_vec(),
             actor,
             critic,
         }
@@ -103,7 +104,7 @@ impl ActorCritic {
     pub fn estimate(&mut self, rollout: &Rollout, estimation: Estimation, estimates: &mut Estimates) {
         let Estimation { gamma, lambda, normalize_advantages, normalize_values } = estimation;
         let Estimates { order, advantages, targets, .. } = estimates;
-        self.behaviour.copy_from_slice(self.actor.log_deviations());
+        self.behaviour.copy_from_slice(self.actor.own());
         order.take(rollout);
         generalized_advantage(advantages, rollout, gamma, lambda);
         value_targets(targets, advantages, &rollout.values);
@@ -133,7 +134,7 @@ impl Estimates {
 #[cfg(test)]
 pub(crate) mod example {
     use super::*;
-    use crate::rollout::End;
+    use crate::end::End;
 
     pub(crate) const SHAPE: RolloutShape = RolloutShape {
         steps: 150,
@@ -144,21 +145,30 @@ pub(crate) mod example {
         output_size: 2,
     };
 
-    /// Fresh networks for it.
-    pub(crate) fn networks() -> ActorCritic {
+    /// Both spaces, for tests that hold for either.
+    pub(crate) fn spaces() -> [ActionSpace; 2] {
+        let table = vec![vec![-1.0, 0.5], vec![0.0, 0.0], vec![1.0, -0.5]];
+        [ActionSpace::Continuous(2), ActionSpace::Discrete(table)]
+    }
+
+    /// Fresh networks for a rollout of choices in a space.
+    pub(crate) fn networks(space: &ActionSpace) -> ActorCritic {
+        let rollouts =
+            RolloutShape { sample_size: space.choice_size(), output_size: space.output_size(), ..SHAPE };
         let shape = ActorShape {
             hidden: &[8, 8],
             activation: crate::network::activation::Activation::Tanh,
             initial_deviation: 0.8,
             deviation_bounds: [0.01, 2.0],
         };
-        ActorCritic::new(&shape, SHAPE, 2, 9)
+        ActorCritic::new(&shape, rollouts, space, 9)
     }
 
     /// Through random observations, with every kind of end.
     pub(crate) fn rollout(networks: &mut ActorCritic) -> Rollout {
         let mut stream = Stream::new(4, "rollout test");
-        let mut rollout = Rollout::new(SHAPE);
+        let mut rollout = Rollout::new(networks.shape);
+        let RolloutShape { sample_size, output_size, .. } = networks.shape;
         stream.fill_normal(&mut rollout.observations);
         stream.fill_normal(&mut rollout.privileged);
         stream.fill_normal(&mut rollout.rewards);
@@ -168,8 +178,8 @@ pub(crate) mod example {
             let rows = 4 * step..4 * (step + 1);
             let observations = &rollout.observations[3 * rows.start..3 * rows.end];
             let mut choice = Choice {
-                samples: &mut rollout.samples[2 * rows.start..2 * rows.end],
-                outputs: &mut rollout.outputs[2 * rows.start..2 * rows.end],
+                samples: &mut rollout.samples[sample_size * rows.start..sample_size * rows.end],
+                outputs: &mut rollout.outputs[output_size * rows.start..output_size * rows.end],
                 log_probs: &mut rollout.log_probs[rows.clone()],
                 actions: &mut actions,
             };

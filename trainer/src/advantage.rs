@@ -1,8 +1,9 @@
 //! How much better than expected an action turned out: generalized advantage estimation (Schulman et al. 2016,
 //! arXiv 1506.02438), with time limits that are no ends of the task (Pardo et al. 2018, arXiv 1712.00378).
 
+use crate::end::End;
 use crate::network::matrix::vectorized;
-use crate::rollout::{End, Rollout};
+use crate::rollout::Rollout;
 
 /// `A_t = delta_t + gamma lambda A_{t+1}`, `delta_t = r_t + gamma V(s_{t+1}) - V(s_t)`, all `[rows]`.
 ///

@@ -122,6 +122,26 @@ impl DiagonalGaussian<'_> {
         }
     }
 
+    /// `scale ·` the Fisher information: `1/σ²` for each mean, in place of `moved [rows, action]`, and 2 a row for the logarithm of
+    /// each deviation, times `along [action]`, into `by_log_deviations`.
+    pub fn multiply_fisher(
+        &self,
+        scale: f32,
+        moved: &mut [f32],
+        along: &[f32],
+        by_log_deviations: &mut [f32],
+    ) {
+        let width = self.log_deviations.len();
+        for (column, log_deviation) in self.log_deviations.iter().enumerate() {
+            let precision = scale * math::exp(-2.0 * log_deviation);
+            moved[column..].iter_mut().step_by(width).for_each(|value| *value *= precision);
+        }
+        let rows = (moved.len() / width) as f32;
+        for (gradient, along) in by_log_deviations.iter_mut().zip(along) {
+            *gradient = 2.0 * scale * rows * along;
+        }
+    }
+
     fn both_deviations(&self, old: DiagonalGaussian<'_>) -> impl Iterator<Item = [f32; 2]> {
         self.log_deviations.iter().zip(old.log_deviations).map(|(new, old)| [*new, *old])
     }

@@ -122,7 +122,7 @@ pub fn add(sum: &mut [f32], values: &[f32]) {
 mod tests {
     use super::*;
     use crate::actor_critic::Estimation;
-    use crate::actor_critic::example::{SHAPE, disturb, networks, rollout};
+    use crate::actor_critic::example::{SHAPE, disturb, networks, rollout, spaces};
     use crate::algorithm::reinforce::policy_gradient_loss;
     use crate::natural_gradient::surrogate_gain;
     use crate::value_regression::value_loss;
@@ -154,7 +154,10 @@ mod tests {
             });
         }
         let losses = add_up(shards);
-        let policy = losses.policy - ENTROPY_PRICE * networks.actor.entropy();
+        let rows: f32 = SHAPE.rows() as f32;
+        let entropy =
+            |shard: &Shard| networks.actor.entropy(shard.actor.outputs()) * shard.rows.count() as f32 / rows;
+        let policy = losses.policy - ENTROPY_PRICE * shards.iter().map(entropy).sum::<f32>();
         [f64::from(policy), f64::from(losses.value)]
     }
 
@@ -166,8 +169,10 @@ mod tests {
         let ratio: PolicyLoss = |by_log_prob, log_probs, rows, scale| {
             -surrogate_gain(by_log_prob, [log_probs, &rows.log_probs], &rows.advantages, scale)
         };
-        for loss in [plain, ratio] {
-            let mut networks = networks();
+        for (loss, space) in
+            [plain, ratio].into_iter().zip(spaces()).chain([ratio, plain].into_iter().zip(spaces()))
+        {
+            let mut networks = networks(&space);
             let rollout = rollout(&mut networks);
             let mut estimates = Estimates::new(SHAPE);
             let estimation =

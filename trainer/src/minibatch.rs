@@ -150,7 +150,7 @@ fn copy_row(to: &mut [f32], index: usize, from: &[f32], row: usize, width: usize
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollout::End;
+    use crate::end::End;
 
     const SHAPE: RolloutShape = RolloutShape {
         steps: 5,

@@ -187,7 +187,7 @@ impl NaturalGradient {
 mod tests {
     use super::*;
     use crate::actor_critic::Estimation;
-    use crate::actor_critic::example::{SHAPE, disturb, networks, rollout};
+    use crate::actor_critic::example::{SHAPE, disturb, networks, rollout, spaces};
     use crate::random::Stream;
 
     #[test]
@@ -216,7 +216,12 @@ mod tests {
 
     #[test]
     fn fisher_products_agree_with_finite_differences_of_the_divergences_gradient() {
-        let mut networks = networks();
+        for space in spaces() {
+            fisher_products_agree(networks(&space));
+        }
+    }
+
+    fn fisher_products_agree(mut networks: ActorCritic) {
         let rollout = rollout(&mut networks);
         let mut estimates = Estimates::new(SHAPE);
         let estimation =
@@ -261,7 +266,12 @@ mod tests {
 
     #[test]
     fn a_step_of_the_natural_gradient_comes_to_the_divergence_that_was_asked_for() {
-        let mut networks = networks();
+        for space in spaces() {
+            a_step_comes_to_its_divergence(networks(&space));
+        }
+    }
+
+    fn a_step_comes_to_its_divergence(mut networks: ActorCritic) {
         // Fresh outputs hardly depend on the hidden layers, along which a step would then leave the quadratic's range.
         disturb(&mut networks);
         let rollout = rollout(&mut networks);

@@ -160,6 +160,7 @@ fn median_inference_us<S: AsMut<[f32]>>(executor: &mut Executor<'_, S>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actor::ActorOrigin;
     use crate::algorithm::sac::{Sac, SacConfig};
     use crate::normalizer::Normalizer;
     use crate::training::{OffPolicy, Surroundings};
@@ -170,7 +171,8 @@ mod tests {
         let config = SacConfig { hidden: vec![64, 64], ..SacConfig::default() };
         let sac = Sac::new(&config, Surroundings::new(&task, 1, false), 3);
         let normalizer = Normalizer::new(task.observation_floor());
-        sac.actor(Some(&normalizer), 0).export(&task).unwrap()
+        let origin = ActorOrigin { algorithm: Sac::NAME, steps: 0, seed: 3 };
+        sac.actor(Some(&normalizer), origin).export(&task).unwrap()
     }
 
     #[test]

@@ -4,19 +4,7 @@
 //! never merged ([`End`]): after a termination nothing more can be earned, after a truncation the value of the last state
 //! stands for the rest, and a step whose simulation broke down is no experience at all.
 
-/// How a step ended its episode, if it did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum End {
-    /// The episode goes on.
-    #[default]
-    None,
-    /// The task ended.
-    Terminated,
-    /// Time ran out.
-    Truncated,
-    /// The simulation broke down: the step is no experience.
-    Faulted,
-}
+use crate::end::End;
 
 /// How large a rollout and its rows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,12 @@
-//! The actor of on-policy learning: a network of means, with one learned deviation for each action.
+//! The actor of on-policy learning: a network whose outputs say how choices are distributed.
 //!
-//! [`StochasticActor`] draws actions, says how likely they are, and turns derivatives by log-probabilities and divergences,
+//! [`StochasticActor`] draws choices, says how likely they are, and turns derivatives by log-probabilities and divergences,
 //! which are all that an algorithm's loss has to give, into a gradient. All its parameters are one slice: the network's, and
-//! after them the logarithms of the deviations.
+//! after them the distribution's own, which in a continuous space are the logarithms of one deviation for each action.
 
+use crate::action_space::ActionSpace;
 use crate::actor::{ActorOrigin, TrainedActor};
-use crate::diagonal_gaussian::DiagonalGaussian;
+use crate::choice_distribution::ChoiceDistribution;
 use crate::minibatch::Rows;
 use crate::network::activation::Activation;
 use crate::network::mlp::{Mlp, Workspace};
@@ -14,11 +15,8 @@ use crate::random::Stream;
 use sinew_policy_runtime::math;
 use sinew_policy_runtime::onnx::write::Squash;
 
-/// Gain of the last layer: the first actions are almost pure noise around 0.
+/// Gain of the last layer: the first choices are almost pure noise.
 const LAST_GAIN: f32 = 0.01;
-
-/// Smallest and largest deviation where an algorithm does not ask for others.
-pub const DEVIATION_BOUNDS: [f32; 2] = [0.01, 2.0];
 
 /// The network and the deviations of an actor.
 #[derive(Clone, Debug)]
@@ -37,9 +35,9 @@ pub struct ActorShape<'c> {
 #[derive(Clone, Debug)]
 pub struct StochasticActor {
     network: Mlp,
-    /// The network's, then the logarithms of the deviations.
+    /// The network's, then the distribution's own.
     parameters: Vec<f32>,
-    action_size: usize,
+    space: ActionSpace,
     log_deviation_bounds: [f32; 2],
 }
 
@@ -70,22 +68,31 @@ pub struct ActorPass {
     pub gradient: Vec<f32>,
 }
 
+impl ActorPass {
+    /// The network's, of the last evaluation, `[rows, output]`.
+    pub fn outputs(&self) -> &[f32] {
+        self.workspace.output()
+    }
+}
+
 impl StochasticActor {
     /// A fresh actor.
     pub fn new(
         shape: &ActorShape<'_>,
         observation_size: usize,
-        action_size: usize,
+        space: &ActionSpace,
         stream: &mut Stream,
     ) -> Self {
-        let network = Mlp::new(observation_size, shape.hidden, action_size, shape.activation);
+        let network = Mlp::new(observation_size, shape.hidden, space.output_size(), shape.activation);
         let mut parameters = network.orthogonal_parameters(stream, LAST_GAIN);
-        parameters.resize(parameters.len() + action_size, math::ln(shape.initial_deviation));
+        if let ActionSpace::Continuous(size) = space {
+            parameters.resize(parameters.len() + size, math::ln(shape.initial_deviation));
+        }
         let log_deviation_bounds = shape.deviation_bounds.map(math::ln);
-        Self { network, parameters, action_size, log_deviation_bounds }
+        Self { network, parameters, space: space.clone(), log_deviation_bounds }
     }
 
-    /// The network's, then the logarithms of the deviations.
+    /// The network's, then the distribution's own.
     pub fn parameters(&self) -> &[f32] {
         &self.parameters
     }
@@ -95,24 +102,35 @@ impl StochasticActor {
         &mut self.parameters
     }
 
-    /// Logarithms of the deviations, `[action]`.
-    pub fn log_deviations(&self) -> &[f32] {
-        &self.parameters[self.parameters.len() - self.action_size..]
+    /// Where the distribution's own parameters begin.
+    fn first_own(&self) -> usize {
+        self.network.parameter_count()
     }
 
-    /// Mean of the deviations.
-    pub fn mean_deviation(&self) -> f32 {
-        self.log_deviations().iter().map(|log| math::exp(*log)).sum::<f32>() / self.action_size as f32
+    /// The distribution's own parameters: logarithms of the deviations, or none.
+    pub fn own(&self) -> &[f32] {
+        &self.parameters[self.first_own()..]
     }
 
-    /// Entropy of a choice, in nats: the same in every state.
-    pub fn entropy(&self) -> f32 {
-        DiagonalGaussian { means: &[], log_deviations: self.log_deviations() }.entropy()
+    /// How choices are distributed for some `outputs [rows, output]`.
+    fn distribution<'p>(&'p self, outputs: &'p [f32]) -> ChoiceDistribution<'p> {
+        ChoiceDistribution::new(&self.space, outputs, self.own())
+    }
+
+    /// Mean of the deviations, where there are any.
+    pub fn mean_deviation(&self) -> Option<f32> {
+        let sum: f32 = self.own().iter().map(|log| math::exp(*log)).sum();
+        (!self.own().is_empty()).then(|| sum / self.own().len() as f32)
+    }
+
+    /// Mean entropy of choices from `outputs [rows, output]`, in nats; the same for any outputs in a continuous space.
+    pub fn entropy(&self, outputs: &[f32]) -> f32 {
+        self.distribution(outputs).mean_entropy()
     }
 
     /// Holds the deviations within their bounds.
     pub fn bound(&mut self) {
-        let first = self.parameters.len() - self.action_size;
+        let first = self.first_own();
         let [lowest, highest] = self.log_deviation_bounds;
         for log_deviation in &mut self.parameters[first..] {
             let raised = if *log_deviation < lowest { lowest } else { *log_deviation };
@@ -149,22 +167,19 @@ impl StochasticActor {
         noise: &mut Stream,
         choice: &mut Choice<'_>,
     ) {
-        let means = self.network.forward(&self.parameters, observations, workspace);
-        choice.outputs.copy_from_slice(means);
-        noise.fill_normal(choice.samples);
-        let gaussian = DiagonalGaussian { means, log_deviations: self.log_deviations() };
-        gaussian.sample(choice.samples, choice.log_probs);
-        choice.actions.copy_from_slice(choice.samples);
+        let outputs = self.network.forward(&self.parameters, observations, workspace);
+        choice.outputs.copy_from_slice(outputs);
+        self.distribution(outputs).sample(noise, choice.samples, choice.log_probs);
+        self.space.actions(choice.samples, choice.actions);
     }
 
-    /// Log-probabilities of `rows`' samples, and divergences from the actor that drew them, whose deviations were
+    /// Log-probabilities of `rows`' samples, and divergences from the actor that drew them, whose own parameters were
     /// `behaviour`.
     pub fn evaluate(&self, rows: &Rows, behaviour: &[f32], pass: &mut ActorPass) {
-        let means = self.network.forward(&self.parameters, &rows.observations, &mut pass.workspace);
-        let gaussian = DiagonalGaussian { means, log_deviations: self.log_deviations() };
-        gaussian.log_probs(&rows.samples, &mut pass.log_probs);
-        let old = DiagonalGaussian { means: &rows.outputs, log_deviations: behaviour };
-        gaussian.divergences_from(old, &mut pass.divergences);
+        let outputs = self.network.forward(&self.parameters, &rows.observations, &mut pass.workspace);
+        let distribution = self.distribution(outputs);
+        distribution.log_probs(&rows.samples, &mut pass.log_probs);
+        distribution.divergences_from([&rows.outputs, behaviour], &mut pass.divergences);
     }
 
     /// Gradient of a loss with derivatives `pass.by_log_prob` by the log-probabilities, `by_divergence` by each row's
@@ -178,48 +193,41 @@ impl StochasticActor {
         by_entropy: f32,
     ) {
         let ActorPass { workspace, by_log_prob, gradient, .. } = pass;
-        let (network_gradient, by_log_deviations) =
-            gradient.split_at_mut(self.parameters.len() - self.action_size);
-        let (means, by_means) = workspace.output_and_gradient_mut();
-        let gaussian = DiagonalGaussian { means, log_deviations: self.log_deviations() };
-        gaussian.log_prob_gradient(&rows.samples, by_log_prob, by_means, by_log_deviations);
+        let (network_gradient, by_own) = gradient.split_at_mut(self.first_own());
+        let (outputs, by_outputs) = workspace.output_and_gradient_mut();
+        let distribution = self.distribution(outputs);
+        distribution.log_prob_gradient(&rows.samples, by_log_prob, [by_outputs, by_own]);
         if by_divergence != 0.0 {
-            let old = DiagonalGaussian { means: &rows.outputs, log_deviations: behaviour };
-            gaussian.add_divergence_gradient(old, by_divergence, by_means, by_log_deviations);
+            let old = [&rows.outputs[..], behaviour];
+            distribution.add_divergence_gradient(old, by_divergence, [by_outputs, by_own]);
         }
-        // The entropy is the sum of the logarithms, and a constant.
-        let by_log_deviation = by_entropy * rows.count() as f32;
-        for gradient in by_log_deviations {
-            *gradient += by_log_deviation;
-        }
+        distribution.add_entropy_gradient(by_entropy, rows.count(), [by_outputs, by_own]);
         let parameters = &self.parameters;
         self.network.backward(parameters, &rows.observations, workspace, Some(network_gradient), None);
     }
 
     /// `scale · rows · F v` into `pass.gradient`: the Fisher information times `direction`, as the Hessian of `KL(self || ·)`.
     ///
-    /// `F = 1/N Σ Jᵀ M J`: `M` is `1/σ²` for a mean and 2 for the logarithm of a deviation. Follows [`Self::evaluate`].
+    /// `F = 1/N Σ Jᵀ M J`, where `M` is that of the distribution by the network's outputs. Follows [`Self::evaluate`].
     pub fn fisher_product(&self, rows: &Rows, direction: &[f32], scale: f32, pass: &mut ActorPass) {
         let ActorPass { workspace, gradient, .. } = pass;
-        let first = self.parameters.len() - self.action_size;
-        let (along, along_deviations) = direction.split_at(first);
-        let moved = self.network.tangent(&self.parameters, along, &rows.observations, workspace);
-        for (column, log_deviation) in self.log_deviations().iter().enumerate() {
-            let precision = scale * math::exp(-2.0 * log_deviation);
-            let values = moved[column..].iter_mut().step_by(self.action_size);
-            values.for_each(|value| *value *= precision);
-        }
-        let (network_gradient, by_log_deviations) = gradient.split_at_mut(first);
-        for (gradient, along) in by_log_deviations.iter_mut().zip(along_deviations) {
-            *gradient = 2.0 * scale * rows.count() as f32 * along;
-        }
+        let (along, along_own) = direction.split_at(self.first_own());
+        let (network_gradient, by_own) = gradient.split_at_mut(self.first_own());
+        self.network.tangent(&self.parameters, along, &rows.observations, workspace);
+        let (outputs, moved) = workspace.output_and_gradient_mut();
+        self.distribution(outputs).multiply_fisher(scale, moved, along_own, by_own);
         let parameters = &self.parameters;
         self.network.backward(parameters, &rows.observations, workspace, Some(network_gradient), None);
     }
 
-    /// The part that ships: the means, clipped to what the actuators can do.
+    /// The part that ships: the means, clipped to what the actuators can do, or the likeliest row of the table.
     pub fn trained(&self, normalizer: Option<&Normalizer>, origin: ActorOrigin) -> TrainedActor {
         let layers = self.network.layer_parameters(&self.parameters);
-        TrainedActor::new(&layers, normalizer, self.action_size, Squash::Clip, origin)
+        match &self.space {
+            ActionSpace::Continuous(size) => {
+                TrainedActor::new(&layers, normalizer, *size, Squash::Clip, origin)
+            }
+            ActionSpace::Discrete(rows) => TrainedActor::choosing(&layers, normalizer, rows, origin),
+        }
     }
 }

@@ -83,7 +83,6 @@ pub struct DdpgMetrics {
 pub struct Ddpg {
     config: DdpgConfig,
     sizes: TransitionSizes,
-    seed: u64,
     actor: DeterministicActor,
     critic: Critic,
     exploration: ActionNoise,
@@ -115,7 +114,6 @@ impl Ddpg {
         Self {
             config: config.clone(),
             sizes,
-            seed,
             actor: DeterministicActor::new(&actor, seed),
             critic: Critic::new(&critic, seed, "critic"),
             exploration: ActionNoise::new(config.exploration, deviation, reversion, environments, action),
@@ -128,6 +126,7 @@ impl Ddpg {
 }
 
 impl OffPolicy for Ddpg {
+    const NAME: &'static str = "ddpg";
     type State = DdpgState;
 
     fn settings(&self) -> OffPolicySettings {
@@ -189,8 +188,8 @@ impl OffPolicy for Ddpg {
         self.metrics.critic_loss.is_finite() && self.metrics.actor_loss.is_finite()
     }
 
-    fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor {
-        self.actor.trained(normalizer, ActorOrigin { algorithm: "ddpg", steps, seed: self.seed })
+    fn actor(&self, normalizer: Option<&Normalizer>, origin: ActorOrigin) -> TrainedActor {
+        self.actor.trained(normalizer, origin)
     }
 
     fn networks(&mut self) -> Vec<Network<'_>> {

@@ -106,7 +106,6 @@ pub struct DqnMetrics {
 /// The network and buffers.
 pub struct Dqn {
     config: DqnConfig,
-    seed: u64,
     /// The task's table of normalized actions, `[actions, action]`.
     rows: Vec<Vec<f32>>,
     network: QNetwork,
@@ -217,7 +216,6 @@ impl Dqn {
         let column = || vec![0.0; config.batch_size];
         Self {
             config: config.clone(),
-            seed,
             rows: rows.to_vec(),
             network: QNetwork::new(&shape, seed),
             updates: 0,
@@ -252,6 +250,7 @@ impl Dqn {
 }
 
 impl OffPolicy for Dqn {
+    const NAME: &'static str = "dqn";
     type State = DqnState;
 
     fn settings(&self) -> OffPolicySettings {
@@ -317,8 +316,7 @@ impl OffPolicy for Dqn {
     }
 
     /// The best action's row.
-    fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor {
-        let origin = ActorOrigin { algorithm: "dqn", steps, seed: self.seed };
+    fn actor(&self, normalizer: Option<&Normalizer>, origin: ActorOrigin) -> TrainedActor {
         self.network.with_layers(|layers| TrainedActor::choosing(layers, normalizer, &self.rows, origin))
     }
 

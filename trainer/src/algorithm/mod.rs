@@ -1,7 +1,8 @@
 //! The algorithms: one readable file each, sharing networks, optimizers, distributions and buffers.
 //!
 //! The off-policy ones also share [`critic`]s, in a [`critic_pair`] where two are read together, a
-//! [`deterministic_actor`], and [`learned`] parameters with their slow copy.
+//! [`deterministic_actor`], and [`learned`] parameters with their slow copy; the two that follow the natural gradient are built on
+//! [`natural`].
 
 pub mod a2c;
 pub mod critic;
@@ -10,6 +11,7 @@ pub mod ddpg;
 pub mod deterministic_actor;
 pub mod dqn;
 pub mod learned;
+pub mod natural;
 pub mod npg;
 pub mod ppo;
 pub mod q_network;

@@ -28,20 +28,17 @@
 //! - the learning rate may follow the divergence, as in `rsl_rl`: divided by 1.5 above twice the target, multiplied by it below half,
 //!   which on robots replaces tuning.
 
-use crate::actor::{ActorOrigin, TrainedActor};
+use crate::action_space::ActionSpace;
 use crate::actor_critic::{ActorCritic, Estimates, Estimation};
 use crate::config::ConfigError;
-use crate::config::settings::{at_least_one, positive, require, settings, share, widths};
+use crate::config::on_policy::on_policy_settings;
+use crate::config::settings::{at_least_one, positive, require};
 use crate::gradient_shard::{Losses, Shard, add_up, minibatch};
-use crate::network::activation::Activation;
-use crate::normalizer::Normalizer;
 use crate::optimizer::{Adam, clip_norm};
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::rollout::{Rollout, RolloutShape};
-use crate::stochastic_actor::ActorShape;
 use crate::training::{Metric, OnPolicy, OnPolicySettings, StateError};
-use crate::value_function::ValueFunction;
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::math;
 
@@ -60,24 +57,17 @@ pub enum Surrogate {
     KlPenalty,
 }
 
-settings! {
+on_policy_settings! {
     /// Proximal policy optimization's settings.
-    pub struct PpoConfig, PpoDocument {
-        /// Discount per step. Nearer 1 looks farther ahead and learns more slowly.
-        gamma: f32 = 0.99,
+    pub struct PpoConfig, PpoDocument in "ppo" with 2048 steps {
         /// How far advantages look before they trust the critic. 1 trusts rewards alone: less bias, more noise.
         lambda: f32 = 0.95,
-        /// Steps of each environment between two rounds of learning. More give steadier and rarer updates.
-        steps_per_environment: usize = 2048,
         /// Passes over each rollout. More learn more from it and move farther from the policy that made it.
         epochs: usize = 10,
         /// Updates in one pass. More are smaller and noisier.
         minibatches: usize = 32,
         /// Adam's step size, for actor and critic.
         learning_rate: f32 = 3e-4,
-        /// The learning rate falls linearly over the run to this share of itself. Smaller settles the final policy, but a
-        /// longer run is then no continuation of a shorter one.
-        final_learning_rate_share: f32 = 1.0,
         /// Whether the learning rate follows the divergence, aiming at `target_kl`; it then starts at `learning_rate`.
         adapt_learning_rate: bool = false,
         /// Divergence in nats of one round of learning that a following learning rate, or the penalty, aims at.
@@ -97,16 +87,6 @@ settings! {
         largest_gradient_norm: f32 = 0.5,
         /// Whether advantages are shifted and scaled to mean 0 and deviation 1 over each rollout.
         normalize_advantages: bool = true,
-        /// Widths of the hidden layers, actor and critic alike.
-        hidden: Vec<usize> = vec![64, 64],
-        /// Non-linearity between layers.
-        activation: Activation = Activation::Tanh,
-        /// Deviation of each normalized action at the start; the actuators' range is 2 wide. Larger explores more at first.
-        initial_deviation: f32 = 1.0,
-        /// Smallest and largest deviation.
-        deviation_bounds: [f32; 2] = [0.01, 2.0],
-        /// Whether observations are normalized by running statistics, which then ship inside the policy.
-        normalize_observations: bool = true,
         /// Whether the critic learns values with mean 0 and deviation 1 over all so far. Spares choosing a unit for rewards.
         normalize_values: bool = false,
     }
@@ -114,14 +94,11 @@ settings! {
 
 impl PpoConfig {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        at_least_one("ppo.steps_per_environment", self.steps_per_environment as u64)?;
+        self.check_shared()?;
         at_least_one("ppo.epochs", self.epochs as u64)?;
         at_least_one("ppo.minibatches", self.minibatches as u64)?;
-        widths("ppo.hidden", &self.hidden)?;
-        share("ppo.gamma", self.gamma)?;
         let unit = |value: f32| (0.0..=1.0).contains(&value);
         require(unit(self.lambda), "ppo.lambda", self.lambda, "from 0 to 1")?;
-        share("ppo.final_learning_rate_share", self.final_learning_rate_share)?;
         positive("ppo.learning_rate", f64::from(self.learning_rate))?;
         positive("ppo.target_kl", f64::from(self.target_kl))?;
         positive("ppo.clip_range", f64::from(self.clip_range))?;
@@ -131,13 +108,7 @@ impl PpoConfig {
         let range = self.value_clip_range;
         require(not_negative(range), "ppo.value_clip_range", range, "0 or above, and finite")?;
         let coefficient = self.entropy_coefficient;
-        require(not_negative(coefficient), "ppo.entropy_coefficient", coefficient, "0 or above, and finite")?;
-        let [lowest, highest] = self.deviation_bounds;
-        let ordered = lowest > 0.0 && lowest <= highest && highest.is_finite();
-        let found = format!("[{lowest}, {highest}]");
-        require(ordered, "ppo.deviation_bounds", found, "two finite numbers above 0, the larger second")?;
-        let inside = self.initial_deviation >= lowest && self.initial_deviation <= highest;
-        require(inside, "ppo.initial_deviation", self.initial_deviation, "within ppo.deviation_bounds")
+        require(not_negative(coefficient), "ppo.entropy_coefficient", coefficient, "0 or above, and finite")
     }
 }
 
@@ -148,8 +119,6 @@ pub struct PpoMetrics {
     pub policy_loss: f32,
     /// `1/2 mean` of squared errors, in the critic's own unit.
     pub value_loss: f32,
-    /// Of a choice, in nats.
-    pub entropy: f32,
     /// `mean KL(pi_old || pi)` over the last epoch.
     pub kl: f32,
     /// Share of rows whose ratio earned nothing.
@@ -158,14 +127,11 @@ pub struct PpoMetrics {
     pub explained_variance: f32,
     /// At the end of the round.
     pub learning_rate: f32,
-    /// Mean of the actions' deviations.
-    pub deviation: f32,
 }
 
 /// Proximal policy optimization's networks and buffers.
 pub struct Ppo {
     config: PpoConfig,
-    seed: u64,
     networks: ActorCritic,
     actor_adam: Adam,
     /// Follows the divergence where it may; else it stays.
@@ -280,14 +246,11 @@ pub fn adapted_penalty(penalty: f32, kl: f32, target: f32) -> f32 {
 
 impl Ppo {
     /// Fresh networks for a task's sizes; the same seed gives the same ones.
-    pub fn new(config: &PpoConfig, shape: RolloutShape, action_size: usize, seed: u64) -> Self {
-        let PpoConfig { activation, initial_deviation, deviation_bounds, .. } = *config;
-        let actor = ActorShape { hidden: &config.hidden, activation, initial_deviation, deviation_bounds };
-        let networks = ActorCritic::new(&actor, shape, action_size, seed);
+    pub fn new(config: &PpoConfig, shape: RolloutShape, space: &ActionSpace, seed: u64) -> Self {
+        let networks = ActorCritic::new(&config.actor_shape(), shape, space, seed);
         let rows = (shape.rows() / config.minibatches).max(1);
         Self {
             config: config.clone(),
-            seed,
             actor_adam: Adam::new(networks.actor.parameters().len()),
             learning_rate: config.learning_rate,
             penalty: config.initial_kl_penalty,
@@ -351,22 +314,19 @@ impl Ppo {
 }
 
 impl OnPolicy for Ppo {
+    const NAME: &'static str = "ppo";
     type State = PpoState;
 
     fn settings(&self) -> OnPolicySettings {
-        OnPolicySettings {
-            shape: self.networks.shape,
-            final_learning_rate_share: self.config.final_learning_rate_share,
-            normalize_observations: self.config.normalize_observations,
-        }
+        self.config.on_policy()
     }
 
-    fn networks(&mut self) -> &mut ActorCritic {
+    fn networks(&self) -> &ActorCritic {
+        &self.networks
+    }
+
+    fn networks_mut(&mut self) -> &mut ActorCritic {
         &mut self.networks
-    }
-
-    fn critic(&self) -> &ValueFunction {
-        &self.networks.critic
     }
 
     fn update(&mut self, rollout: &Rollout, rate_scale: f32, workers: &Workers) {
@@ -397,12 +357,10 @@ impl OnPolicy for Ppo {
         self.metrics = PpoMetrics {
             policy_loss: round.policy / updates,
             value_loss: round.value / updates,
-            entropy: self.networks.actor.entropy(),
             kl,
             clip_fraction: round.clipped / updates,
             explained_variance: self.estimates.explained_variance,
             learning_rate: rate_scale * self.learning_rate,
-            deviation: self.networks.actor.mean_deviation(),
         };
     }
 
@@ -411,21 +369,15 @@ impl OnPolicy for Ppo {
         vec![
             Metric::new("policy_loss", metrics.policy_loss),
             Metric::new("value_loss", metrics.value_loss),
-            Metric::new("entropy", metrics.entropy),
             Metric::new("kl", metrics.kl),
             Metric::new("clip_fraction", metrics.clip_fraction),
             Metric::new("explained_variance", metrics.explained_variance),
             Metric::new("learning_rate", metrics.learning_rate),
-            Metric::new("deviation", metrics.deviation),
         ]
     }
 
-    fn is_finite(&self) -> bool {
-        self.metrics.policy_loss.is_finite() && self.metrics.value_loss.is_finite()
-    }
-
-    fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor {
-        self.networks.actor.trained(normalizer, ActorOrigin { algorithm: "ppo", steps, seed: self.seed })
+    fn losses(&self) -> [f32; 2] {
+        [self.metrics.policy_loss, self.metrics.value_loss]
     }
 
     fn state(&self) -> PpoState {
@@ -452,7 +404,7 @@ impl OnPolicy for Ppo {
 mod tests {
     use super::*;
     use crate::actor_critic::example::{SHAPE, disturb, rollout};
-    use crate::rollout::End;
+    use crate::end::End;
 
     #[test]
     fn the_clipped_surrogate_agrees_with_hand_computed_cases() {
@@ -498,7 +450,7 @@ mod tests {
     }
 
     fn learner(config: &PpoConfig) -> Ppo {
-        Ppo::new(config, SHAPE, 2, 9)
+        Ppo::new(config, SHAPE, &ActionSpace::Continuous(2), 9)
     }
 
     fn config(surrogate: Surrogate) -> PpoConfig {
@@ -516,8 +468,8 @@ mod tests {
     }
 
     fn whole_state(ppo: &mut Ppo) -> (Vec<f32>, Vec<f32>, Vec<u8>) {
-        let state = postcard::to_stdvec(&(ppo.state(), ppo.critic().state())).unwrap();
-        let ActorCritic { actor, critic, .. } = ppo.networks();
+        let state = postcard::to_stdvec(&(ppo.state(), ppo.networks().critic.state())).unwrap();
+        let ActorCritic { actor, critic, .. } = ppo.networks_mut();
         (actor.parameters().to_vec(), critic.parameters_mut().to_vec(), state)
     }
 
@@ -548,8 +500,8 @@ mod tests {
         let losses = ppo.differentiate(rollout, 0, workers);
         let config = &ppo.config;
         let kl_price = if config.surrogate == Surrogate::KlPenalty { ppo.penalty } else { 0.0 };
-        let policy =
-            losses.policy + kl_price * losses.kl - config.entropy_coefficient * ppo.networks.actor.entropy();
+        let policy = losses.policy + kl_price * losses.kl
+            - config.entropy_coefficient * ppo.networks.actor.entropy(&[]);
         [f64::from(policy), f64::from(losses.value)]
     }
 

@@ -16,25 +16,24 @@
 //!
 //! Deviations from the paper, and why:
 //! - without a critic nothing can stand for what a rollout's end cut off: the rows of such an episode are left out, so rollouts
-//!   should be long. A time limit ends a return like a termination there, which a time-dependent baseline compares fairly;
+//!   should be a multiple of an episode's steps. A time limit ends a return like a termination there, which a time-dependent
+//!   baseline compares fairly;
 //! - returns are discounted but states are not weighted by `gamma^t`, as everywhere today;
 //! - advantages may be scaled to deviation 1, which makes the step independent of the rewards' unit.
 
-use crate::actor::{ActorOrigin, TrainedActor};
+use crate::action_space::ActionSpace;
 use crate::actor_critic::{ActorCritic, Estimates, Estimation};
 use crate::advantage::normalize;
 use crate::config::ConfigError;
-use crate::config::settings::{at_least_one, positive, require, settings, share, widths};
+use crate::config::on_policy::on_policy_settings;
+use crate::config::settings::{at_least_one, positive};
+use crate::end::End;
 use crate::gradient_shard::{Shard, add_up, minibatch};
-use crate::network::activation::Activation;
-use crate::normalizer::Normalizer;
 use crate::optimizer::Adam;
 use crate::parallel::Workers;
 use crate::random::Stream;
-use crate::rollout::{End, Rollout, RolloutShape};
-use crate::stochastic_actor::{ActorShape, DEVIATION_BOUNDS};
+use crate::rollout::{Rollout, RolloutShape};
 use crate::training::{Metric, OnPolicy, OnPolicySettings, StateError};
-use crate::value_function::ValueFunction;
 use crate::value_regression::{Regression, ValueRegression};
 use serde::{Deserialize, Serialize};
 
@@ -52,20 +51,13 @@ pub enum Baseline {
     Learned,
 }
 
-settings! {
+on_policy_settings! {
     /// REINFORCE's settings.
-    pub struct ReinforceConfig, ReinforceDocument {
-        /// Discount per step. Nearer 1 looks farther ahead and learns more slowly.
-        gamma: f32 = 0.99,
+    pub struct ReinforceConfig, ReinforceDocument in "reinforce" with 1000 steps {
         /// `"none"`, `"constant"`, `"time_dependent"` or `"learned"`. Each one leaves less noise than the one before.
         baseline: Baseline = Baseline::Learned,
-        /// Steps of each environment between two updates; without a learned baseline, a multiple of the episode's length
-        /// wastes nothing.
-        steps_per_environment: usize = 1000,
         /// Adam's step size for the actor.
         learning_rate: f32 = 1e-2,
-        /// All learning rates fall linearly over the run to this share of themselves.
-        final_learning_rate_share: f32 = 1.0,
         /// Adam's step size for a learned baseline.
         critic_learning_rate: f32 = 1e-3,
         /// Passes of a learned baseline over each rollout.
@@ -74,30 +66,16 @@ settings! {
         critic_minibatches: usize = 16,
         /// Whether advantages are shifted and scaled to mean 0 and deviation 1 over each rollout.
         normalize_advantages: bool = true,
-        /// Widths of the hidden layers, actor and critic alike.
-        hidden: Vec<usize> = vec![64, 64],
-        /// Non-linearity between layers.
-        activation: Activation = Activation::Tanh,
-        /// Deviation of each normalized action at the start. Larger explores more at first.
-        initial_deviation: f32 = 1.0,
-        /// Whether observations are normalized by running statistics, which then ship inside the policy.
-        normalize_observations: bool = true,
     }
 }
 
 impl ReinforceConfig {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        at_least_one("reinforce.steps_per_environment", self.steps_per_environment as u64)?;
+        self.check_shared()?;
         at_least_one("reinforce.critic_epochs", self.critic_epochs as u64)?;
         at_least_one("reinforce.critic_minibatches", self.critic_minibatches as u64)?;
-        widths("reinforce.hidden", &self.hidden)?;
-        share("reinforce.gamma", self.gamma)?;
-        share("reinforce.final_learning_rate_share", self.final_learning_rate_share)?;
         positive("reinforce.learning_rate", f64::from(self.learning_rate))?;
-        positive("reinforce.critic_learning_rate", f64::from(self.critic_learning_rate))?;
-        let [lowest, highest] = DEVIATION_BOUNDS;
-        let inside = self.initial_deviation >= lowest && self.initial_deviation <= highest;
-        require(inside, "reinforce.initial_deviation", self.initial_deviation, "from 0.01 to 2")
+        positive("reinforce.critic_learning_rate", f64::from(self.critic_learning_rate))
     }
 }
 
@@ -108,16 +86,11 @@ pub struct ReinforceMetrics {
     pub policy_loss: f32,
     /// Of a learned baseline, in its own unit.
     pub value_loss: f32,
-    /// Of a choice, in nats.
-    pub entropy: f32,
-    /// Mean of the actions' deviations.
-    pub deviation: f32,
 }
 
 /// REINFORCE's networks and buffers.
 pub struct Reinforce {
     config: ReinforceConfig,
-    seed: u64,
     networks: ActorCritic,
     actor_adam: Adam,
     estimates: Estimates,
@@ -203,11 +176,8 @@ pub fn subtract_mean_of_age(returns: &mut [f32], rows: &[usize], ages: &[usize],
 
 impl Reinforce {
     /// Fresh networks for a task's sizes; the same seed gives the same ones.
-    pub fn new(config: &ReinforceConfig, shape: RolloutShape, action_size: usize, seed: u64) -> Self {
-        let ReinforceConfig { activation, initial_deviation, .. } = *config;
-        let deviation_bounds = DEVIATION_BOUNDS;
-        let actor = ActorShape { hidden: &config.hidden, activation, initial_deviation, deviation_bounds };
-        let networks = ActorCritic::new(&actor, shape, action_size, seed);
+    pub fn new(config: &ReinforceConfig, shape: RolloutShape, space: &ActionSpace, seed: u64) -> Self {
+        let networks = ActorCritic::new(&config.actor_shape(), shape, space, seed);
         let regression = Regression {
             epochs: config.critic_epochs,
             minibatches: config.critic_minibatches,
@@ -215,7 +185,6 @@ impl Reinforce {
         };
         Self {
             config: config.clone(),
-            seed,
             actor_adam: Adam::new(networks.actor.parameters().len()),
             estimates: Estimates::new(shape),
             regression: ValueRegression::new(regression, &networks, seed),
@@ -269,22 +238,19 @@ impl Reinforce {
 }
 
 impl OnPolicy for Reinforce {
+    const NAME: &'static str = "reinforce";
     type State = ReinforceState;
 
     fn settings(&self) -> OnPolicySettings {
-        OnPolicySettings {
-            shape: self.networks.shape,
-            final_learning_rate_share: self.config.final_learning_rate_share,
-            normalize_observations: self.config.normalize_observations,
-        }
+        self.config.on_policy()
     }
 
-    fn networks(&mut self) -> &mut ActorCritic {
+    fn networks(&self) -> &ActorCritic {
+        &self.networks
+    }
+
+    fn networks_mut(&mut self) -> &mut ActorCritic {
         &mut self.networks
-    }
-
-    fn critic(&self) -> &ValueFunction {
-        &self.networks.critic
     }
 
     fn update(&mut self, rollout: &Rollout, rate_scale: f32, workers: &Workers) {
@@ -312,31 +278,16 @@ impl OnPolicy for Reinforce {
             let Self { regression, networks, estimates, .. } = self;
             value_loss = regression.fit(networks, rollout, estimates, rate_scale, workers);
         }
-        self.metrics = ReinforceMetrics {
-            policy_loss: losses.policy,
-            value_loss,
-            entropy: self.networks.actor.entropy(),
-            deviation: self.networks.actor.mean_deviation(),
-        };
+        self.metrics = ReinforceMetrics { policy_loss: losses.policy, value_loss };
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        let ReinforceMetrics { policy_loss, value_loss, entropy, deviation } = self.metrics;
-        vec![
-            Metric::new("policy_loss", policy_loss),
-            Metric::new("value_loss", value_loss),
-            Metric::new("entropy", entropy),
-            Metric::new("deviation", deviation),
-        ]
+        let ReinforceMetrics { policy_loss, value_loss } = self.metrics;
+        vec![Metric::new("policy_loss", policy_loss), Metric::new("value_loss", value_loss)]
     }
 
-    fn is_finite(&self) -> bool {
-        self.metrics.policy_loss.is_finite() && self.metrics.value_loss.is_finite()
-    }
-
-    fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor {
-        let origin = ActorOrigin { algorithm: "reinforce", steps, seed: self.seed };
-        self.networks.actor.trained(normalizer, origin)
+    fn losses(&self) -> [f32; 2] {
+        [self.metrics.policy_loss, self.metrics.value_loss]
     }
 
     fn state(&self) -> ReinforceState {

@@ -128,7 +128,6 @@ struct PolicyPass {
 pub struct Sac {
     config: SacConfig,
     sizes: TransitionSizes,
-    seed: u64,
     actor: Mlp,
     actor_learned: ActorLearned,
     actor_gradient: Vec<f32>,
@@ -212,7 +211,6 @@ impl Sac {
         Self {
             config: config.clone(),
             sizes,
-            seed,
             exploring: (actor.workspace(environments), SquashedGaussian::new(environments, action)),
             passes: [pass(), pass()],
             actor_gradient: vec![0.0; actor.parameter_count()],
@@ -287,6 +285,7 @@ impl SacConfig {
 }
 
 impl OffPolicy for Sac {
+    const NAME: &'static str = "sac";
     type State = SacState;
 
     fn settings(&self) -> OffPolicySettings {
@@ -353,9 +352,8 @@ impl OffPolicy for Sac {
     }
 
     /// The means, without their deviations.
-    fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor {
+    fn actor(&self, normalizer: Option<&Normalizer>, origin: ActorOrigin) -> TrainedActor {
         let layers = self.actor.layer_parameters(&self.actor_learned.parameters);
-        let origin = ActorOrigin { algorithm: "sac", steps, seed: self.seed };
         TrainedActor::new(&layers, normalizer, self.sizes.action, Squash::Tanh, origin)
     }
 

@@ -91,7 +91,6 @@ pub struct Td3Metrics {
 pub struct Td3 {
     config: Td3Config,
     sizes: TransitionSizes,
-    seed: u64,
     actor: DeterministicActor,
     critics: CriticPair,
     exploration: ActionNoise,
@@ -137,7 +136,6 @@ impl Td3 {
         Self {
             config: config.clone(),
             sizes,
-            seed,
             actor: DeterministicActor::new(&actor, seed),
             critics: CriticPair::new(&critic, 0, seed),
             exploration: ActionNoise::new(NoiseKind::Gaussian, deviation, 1.0, environments, action),
@@ -175,6 +173,7 @@ impl Td3 {
 }
 
 impl OffPolicy for Td3 {
+    const NAME: &'static str = "td3";
     type State = Td3State;
 
     fn settings(&self) -> OffPolicySettings {
@@ -227,8 +226,8 @@ impl OffPolicy for Td3 {
         self.metrics.critic_loss.is_finite() && self.metrics.actor_loss.is_finite()
     }
 
-    fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor {
-        self.actor.trained(normalizer, ActorOrigin { algorithm: "td3", steps, seed: self.seed })
+    fn actor(&self, normalizer: Option<&Normalizer>, origin: ActorOrigin) -> TrainedActor {
+        self.actor.trained(normalizer, origin)
     }
 
     fn networks(&mut self) -> Vec<Network<'_>> {

@@ -27,6 +27,12 @@ const FILES: &[(&str, Algorithm, &str)] = &[
     ("pendulum", Algorithm::Npg, include_str!("../../configs/pendulum-npg.toml")),
     ("pendulum-v1", Algorithm::Reinforce, include_str!("../../configs/pendulum-v1-reinforce.toml")),
     ("pendulum", Algorithm::Reinforce, include_str!("../../configs/pendulum-reinforce.toml")),
+    ("cartpole-v1", Algorithm::Ppo, include_str!("../../configs/cartpole-v1-ppo.toml")),
+    ("cartpole-v1", Algorithm::A2c, include_str!("../../configs/cartpole-v1-a2c.toml")),
+    ("cartpole-v1", Algorithm::Trpo, include_str!("../../configs/cartpole-v1-trpo.toml")),
+    ("cartpole-v1", Algorithm::Npg, include_str!("../../configs/cartpole-v1-npg.toml")),
+    ("cartpole-v1", Algorithm::Reinforce, include_str!("../../configs/cartpole-v1-reinforce.toml")),
+    ("acrobot-v1", Algorithm::Ppo, include_str!("../../configs/acrobot-v1-ppo.toml")),
 ];
 
 /// The tuned settings for a task, where there are any.

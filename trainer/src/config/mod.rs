@@ -6,7 +6,9 @@
 
 mod algorithms;
 mod builtin;
+pub(crate) mod natural;
 pub(crate) mod off_policy;
+pub(crate) mod on_policy;
 mod run;
 pub(crate) mod settings;
 

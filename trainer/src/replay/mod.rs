@@ -11,7 +11,7 @@ mod n_step;
 mod priorities;
 
 pub use batch::Batch;
-pub use n_step::{End, NStep, Step};
+pub use n_step::{NStep, Step};
 pub use priorities::Priorities;
 
 use crate::random::Stream;

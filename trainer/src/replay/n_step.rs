@@ -13,21 +13,9 @@
 //! Rewards after the first were earned by the policies of their time and are not corrected for that, as in Rainbow.
 
 use super::{Replay, Transition, TransitionSizes};
+use crate::end::End;
 use crate::training::StateError;
 use serde::{Deserialize, Serialize};
-
-/// How a step left its episode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// It goes on.
-    None,
-    /// The task ended: nothing follows.
-    Terminated,
-    /// Time ran out: it would have gone on.
-    Truncated,
-    /// The simulation broke down: the step is no experience.
-    Faulted,
-}
 
 /// One step of one environment.
 #[derive(Clone, Copy, Debug)]

@@ -23,7 +23,7 @@ pub use snapshot::{Checkpoint, SavedRun, SavedTransitions};
 pub(crate) use state::Network;
 pub use state::StateError;
 
-use crate::action_space::check_action_space;
+use crate::action_space::{ActionSpace, check_action_space};
 use crate::actor::TrainedActor;
 use crate::algorithm::a2c::A2c;
 use crate::algorithm::ddpg::Ddpg;
@@ -211,8 +211,8 @@ fn learner<'r>(task: &Task, config: &'r TrainingConfig) -> Result<Box<dyn Loop +
     check_action_space(task, config.algorithm.algorithm())?;
     let run = &config.training;
     let around = |privileged| Surroundings::new(task, run.environments, privileged);
-    let rollouts = |steps| rollout_shape(task, run, steps);
-    let (action_size, seed) = (task.action_size(), run.seed);
+    let (space, seed) = (ActionSpace::of(task), run.seed);
+    let rollouts = |steps| rollout_shape(task, run, &space, steps);
     Ok(match &config.algorithm {
         AlgorithmConfig::Sac(sac) => {
             let learner = Sac::new(sac, around(sac.privileged_critic), seed);
@@ -232,37 +232,37 @@ fn learner<'r>(task: &Task, config: &'r TrainingConfig) -> Result<Box<dyn Loop +
             Box::new(OffPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Ppo(ppo) => {
-            let learner = Ppo::new(ppo, rollouts(ppo.steps_per_environment), action_size, seed);
+            let learner = Ppo::new(ppo, rollouts(ppo.steps_per_environment), &space, seed);
             Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::A2c(a2c) => {
-            let learner = A2c::new(a2c, rollouts(a2c.steps_per_environment), action_size, seed);
+            let learner = A2c::new(a2c, rollouts(a2c.steps_per_environment), &space, seed);
             Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Trpo(trpo) => {
-            let learner = Trpo::new(trpo, rollouts(trpo.steps_per_environment), action_size, seed);
+            let learner = Trpo::new(trpo, rollouts(trpo.steps_per_environment), &space, seed);
             Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Npg(npg) => {
-            let learner = Npg::new(npg, rollouts(npg.steps_per_environment), action_size, seed);
+            let learner = Npg::new(npg, rollouts(npg.steps_per_environment), &space, seed);
             Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Reinforce(reinforce) => {
             let shape = rollouts(reinforce.steps_per_environment);
-            let learner = Reinforce::new(reinforce, shape, action_size, seed);
+            let learner = Reinforce::new(reinforce, shape, &space, seed);
             Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
     })
 }
 
 /// What an on-policy algorithm collects between two rounds of learning.
-fn rollout_shape(task: &Task, run: &RunConfig, steps: usize) -> RolloutShape {
+fn rollout_shape(task: &Task, run: &RunConfig, space: &ActionSpace, steps: usize) -> RolloutShape {
     RolloutShape {
         steps,
         environments: run.environments,
         observation_size: task.observation_size(),
         privileged_size: task.privileged_size(),
-        sample_size: task.action_size(),
-        output_size: task.action_size(),
+        sample_size: space.choice_size(),
+        output_size: space.output_size(),
     }
 }

@@ -7,12 +7,13 @@ mod tests;
 
 use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
 use crate::action_space::ActionSpace;
-use crate::actor::TrainedActor;
+use crate::actor::{ActorOrigin, TrainedActor};
 use crate::config::RunConfig;
+use crate::end::End;
 use crate::normalizer::Normalizer;
 use crate::parallel::Workers;
 use crate::random::Stream;
-use crate::replay::{Batch, End, NStep, Priorities, Replay, Step, TransitionSizes};
+use crate::replay::{Batch, NStep, Priorities, Replay, Step, TransitionSizes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sinew_sim::{Randomization, SimError, Task, VecEnv};
@@ -22,6 +23,8 @@ const PRIVILEGED_FLOOR: f32 = 1e-4;
 
 /// A learner that takes batches of transitions, whoever's actions they hold.
 pub(crate) trait OffPolicy {
+    /// As the command line and contracts name it.
+    const NAME: &'static str;
     /// What learning has changed beside its networks: optimizers, streams, the last update's metrics.
     type State: Serialize + DeserializeOwned;
 
@@ -43,8 +46,8 @@ pub(crate) trait OffPolicy {
     fn metrics(&self) -> Vec<Metric>;
     /// Whether the last update's losses are finite.
     fn is_finite(&self) -> bool;
-    /// The part that ships, without exploration, after so many environment steps.
-    fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor;
+    /// The part that ships, without exploration.
+    fn actor(&self, normalizer: Option<&Normalizer>, origin: ActorOrigin) -> TrainedActor;
     /// Every network, targets included; the one that ships is called `actor`.
     fn networks(&mut self) -> Vec<Network<'_>>;
     /// What learning has changed beside its networks.
@@ -241,7 +244,7 @@ impl<'r, L: OffPolicy> OffPolicyLoop<'r, L> {
         let final_privileged =
             if self.seen.privileged.is_empty() { &[] } else { environments.final_privileged() };
         for environment in 0..count {
-            let end = end_of(environments, environment);
+            let end = End::of(environments, environment);
             let observation = row(&self.seen.observations, environment);
             let privileged = row(&self.seen.privileged, environment);
             let step = Step {
@@ -300,19 +303,6 @@ impl<'r, L: OffPolicy> OffPolicyLoop<'r, L> {
     }
 }
 
-/// How an environment's last step left its episode.
-fn end_of(environments: &VecEnv, environment: usize) -> End {
-    if environments.faulted()[environment] {
-        End::Faulted
-    } else if environments.terminated()[environment] {
-        End::Terminated
-    } else if environments.truncated()[environment] {
-        End::Truncated
-    } else {
-        End::None
-    }
-}
-
 impl<L: OffPolicy> Loop for OffPolicyLoop<'_, L> {
     fn advance(&mut self) -> Result<(), TrainingError> {
         self.collect()?;
@@ -341,7 +331,8 @@ impl<L: OffPolicy> Loop for OffPolicyLoop<'_, L> {
 
     fn actor(&self) -> TrainedActor {
         let normalizer = self.settings.normalize_observations.then_some(&self.normalizer);
-        self.learner.actor(normalizer, self.steps)
+        let origin = ActorOrigin { algorithm: L::NAME, steps: self.steps, seed: self.run.seed };
+        self.learner.actor(normalizer, origin)
     }
 
     fn networks(&mut self) -> Vec<Network<'_>> {

@@ -6,15 +6,16 @@
 //! fall over each time.
 
 use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
-use crate::actor::TrainedActor;
+use crate::actor::{ActorOrigin, TrainedActor};
 use crate::actor_critic::ActorCritic;
 use crate::config::RunConfig;
+use crate::end::End;
 use crate::normalizer::{Normalizer, Rescaling};
 use crate::parallel::Workers;
 use crate::random::Stream;
-use crate::rollout::{End, Rollout, RolloutShape};
+use crate::rollout::{Rollout, RolloutShape};
 use crate::stochastic_actor::Choice;
-use crate::value_function::{ValueFunction, ValueState};
+use crate::value_function::ValueState;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sinew_sim::{Randomization, SimError, Task, VecEnv};
@@ -28,23 +29,23 @@ const WARM_UP_STEPS: u64 = 1_000;
 
 /// A learner that takes rollouts of its own present policy.
 pub(crate) trait OnPolicy {
+    /// As the command line and contracts name it.
+    const NAME: &'static str;
     /// What learning has changed beside its networks: the actor's optimizer, streams, the last update's metrics.
     type State: Serialize + DeserializeOwned;
 
     /// How it wants its rollouts.
     fn settings(&self) -> OnPolicySettings;
     /// What acts and judges.
-    fn networks(&mut self) -> &mut ActorCritic;
-    /// What judges.
-    fn critic(&self) -> &ValueFunction;
+    fn networks(&self) -> &ActorCritic;
+    /// The same, to be changed.
+    fn networks_mut(&mut self) -> &mut ActorCritic;
     /// Learns from a rollout; every learning rate is scaled by `rate_scale`.
     fn update(&mut self, rollout: &Rollout, rate_scale: f32, workers: &Workers);
     /// Of the last update.
     fn metrics(&self) -> Vec<Metric>;
-    /// Whether the last update's losses are finite.
-    fn is_finite(&self) -> bool;
-    /// The part that ships, without exploration, after so many environment steps.
-    fn actor(&self, normalizer: Option<&Normalizer>, steps: u64) -> TrainedActor;
+    /// Policy and value loss of the last update.
+    fn losses(&self) -> [f32; 2];
     /// What learning has changed beside its networks and the critic's own state.
     fn state(&self) -> Self::State;
     /// Goes on from the state of a learner of the same task and configuration.
@@ -54,8 +55,6 @@ pub(crate) trait OnPolicy {
 /// How a learner wants its rollouts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OnPolicySettings {
-    /// How large they are.
-    pub(crate) shape: RolloutShape,
     /// Share of the learning rates that is left at the end of the run.
     pub(crate) final_learning_rate_share: f32,
     /// Whether observations are normalized by running statistics.
@@ -79,6 +78,8 @@ pub(crate) struct OnPolicyLoop<'r, L> {
     actions: Vec<f32>,
     /// Where the last step led, normalized, `[environments, observation]` and `[environments, privileged]`.
     next: [Vec<f32>; 2],
+    /// Mean entropy of the last rollout's choices under the actor's present deviations, in nats.
+    entropy: f32,
     steps: u64,
     episodes: Episodes,
 }
@@ -90,14 +91,15 @@ struct OnPolicyState<S> {
     critic: ValueState,
     privileged: Normalizer,
     exploration: Stream,
+    entropy: f32,
     steps: u64,
 }
 
 impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
     pub(crate) fn new(task: &Task, run: &'r RunConfig, learner: L) -> Result<Self, SimError> {
         let (count, seed) = (run.environments, run.seed);
-        let settings = learner.settings();
-        let RolloutShape { observation_size, privileged_size, .. } = settings.shape;
+        let (settings, shape) = (learner.settings(), learner.networks().shape);
+        let RolloutShape { observation_size, privileged_size, .. } = shape;
         // A step of equations takes less time than handing it to a thread and back.
         let threads = if task.has_robot() { run.threads } else { 1 };
         let mut environments = VecEnv::new(task, Randomization::Training, count, seed, threads)?;
@@ -111,10 +113,11 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
             normalizer: Normalizer::new(task.observation_floor()),
             privileged: Normalizer::new(&vec![PRIVILEGED_FLOOR; privileged_size]),
             changes: [Rescaling::new(observation_size), Rescaling::new(privileged_size)],
-            rollout: Rollout::new(settings.shape),
+            rollout: Rollout::new(shape),
             exploration: Stream::new(seed, "exploration"),
             actions: vec![0.0; count * task.action_size()],
             next: [vec![0.0; count * observation_size], vec![0.0; count * privileged_size]],
+            entropy: 0.0,
             steps: 0,
             episodes: Episodes::new(),
         })
@@ -125,7 +128,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
         let count = self.run.environments;
         // Not right after learning: the actor ships with the statistics that it learned with.
         self.refresh();
-        for step in 0..self.settings.shape.steps {
+        for step in 0..self.rollout.shape.steps {
             self.observe(step);
             self.choose(step);
             self.environments.step(&self.actions)?;
@@ -137,7 +140,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
         let [observations, privileged] = &mut self.next;
         observations.copy_from_slice(self.environments.observations());
         privileged.copy_from_slice(self.environments.privileged());
-        self.value_next(self.settings.shape.rows());
+        self.value_next(self.rollout.shape.rows());
         Ok(())
     }
 
@@ -146,7 +149,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
         if self.steps == 0 {
             return;
         }
-        let has_learned = self.has_statistics(self.steps - self.settings.shape.rows() as u64);
+        let has_learned = self.has_statistics(self.steps - self.rollout.shape.rows() as u64);
         let [observations, privileged] = &mut self.changes;
         if self.settings.normalize_observations {
             self.normalizer.refresh_with(observations);
@@ -154,13 +157,13 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
         self.privileged.refresh_with(privileged);
         if has_learned {
             // Else nothing has been learned, and a fresh network is right in scale for what is normalized from now on.
-            self.learner.networks().absorb(observations, privileged);
+            self.learner.networks_mut().absorb(observations, privileged);
         }
     }
 
     /// Whether a rollout that began after so many steps can be learned from.
     fn has_statistics(&self, steps: u64) -> bool {
-        let normalizes = self.settings.normalize_observations || self.settings.shape.privileged_size > 0;
+        let normalizes = self.settings.normalize_observations || self.rollout.shape.privileged_size > 0;
         !normalizes || steps >= WARM_UP_STEPS
     }
 
@@ -184,7 +187,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
 
     /// Choices and values for what was taken in.
     fn choose(&mut self, step: usize) {
-        let shape = self.settings.shape;
+        let shape = self.rollout.shape;
         let rows = step * shape.environments..(step + 1) * shape.environments;
         let of = |width: usize| rows.start * width..rows.end * width;
         let Rollout { observations, privileged, samples, outputs, log_probs, values, .. } = &mut self.rollout;
@@ -195,8 +198,8 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
             log_probs: &mut log_probs[rows.clone()],
             actions: &mut self.actions,
         };
-        self.learner.networks().act(observations, &mut self.exploration, &mut choice);
-        self.learner.networks().values(
+        self.learner.networks_mut().act(observations, &mut self.exploration, &mut choice);
+        self.learner.networks_mut().values(
             observations,
             &privileged[of(shape.privileged_size)],
             &mut values[rows],
@@ -209,15 +212,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
         let environments = &self.environments;
         let mut any_truncated = false;
         for (index, end) in self.rollout.ends[first..first + self.run.environments].iter_mut().enumerate() {
-            *end = if environments.faulted()[index] {
-                End::Faulted
-            } else if environments.terminated()[index] {
-                End::Terminated
-            } else if environments.truncated()[index] {
-                End::Truncated
-            } else {
-                End::None
-            };
+            *end = End::of(environments, index);
             any_truncated |= *end == End::Truncated;
         }
         if any_truncated {
@@ -226,14 +221,14 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
             privileged.copy_from_slice(environments.final_privileged());
             self.normalize_next();
             let values = &mut self.rollout.final_values[first..first + self.run.environments];
-            self.learner.networks().values(&self.next[0], &self.next[1], values);
+            self.learner.networks_mut().values(&self.next[0], &self.next[1], values);
         }
     }
 
     /// What the observations in `next` are worth, as the values from `first` on.
     fn value_next(&mut self, first: usize) {
         self.normalize_next();
-        self.learner.networks().values(&self.next[0], &self.next[1], &mut self.rollout.values[first..]);
+        self.learner.networks_mut().values(&self.next[0], &self.next[1], &mut self.rollout.values[first..]);
     }
 
     fn normalize_next(&mut self) {
@@ -252,11 +247,12 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
         if self.has_statistics(self.steps) {
             self.learner.update(&self.rollout, rate_scale, &self.workers);
         }
-        self.steps += self.settings.shape.rows() as u64;
-        if self.learner.is_finite() {
+        self.entropy = self.learner.networks().actor.entropy(&self.rollout.outputs);
+        self.steps += self.rollout.shape.rows() as u64;
+        if self.learner.losses().iter().all(|loss| loss.is_finite()) {
             Ok(())
         } else {
-            Err(TrainingError::diverged(self.steps, &self.learner.metrics()))
+            Err(TrainingError::diverged(self.steps, &self.metrics()))
         }
     }
 }
@@ -284,16 +280,21 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        self.learner.metrics()
+        let actor = &self.learner.networks().actor;
+        let mut metrics = self.learner.metrics();
+        metrics.push(Metric::new("entropy", self.entropy));
+        metrics.extend(actor.mean_deviation().map(|deviation| Metric::new("deviation", deviation)));
+        metrics
     }
 
     fn actor(&self) -> TrainedActor {
         let normalizer = self.settings.normalize_observations.then_some(&self.normalizer);
-        self.learner.actor(normalizer, self.steps)
+        let origin = ActorOrigin { algorithm: L::NAME, steps: self.steps, seed: self.run.seed };
+        self.learner.networks().actor.trained(normalizer, origin)
     }
 
     fn networks(&mut self) -> Vec<Network<'_>> {
-        let ActorCritic { actor, critic, .. } = self.learner.networks();
+        let ActorCritic { actor, critic, .. } = self.learner.networks_mut();
         vec![Network::new("actor", actor.parameters_mut()), Network::new("critic", critic.parameters_mut())]
     }
 
@@ -308,9 +309,10 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
     fn state(&self) -> Result<Vec<u8>, StateError> {
         Ok(postcard::to_stdvec(&OnPolicyState {
             learner: self.learner.state(),
-            critic: self.learner.critic().state(),
+            critic: self.learner.networks().critic.state(),
             privileged: self.privileged.clone(),
             exploration: self.exploration.clone(),
+            entropy: self.entropy,
             steps: self.steps,
         })?)
     }
@@ -318,9 +320,10 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
     fn restore(&mut self, state: &[u8]) -> Result<(), StateError> {
         let state: OnPolicyState<L::State> = postcard::from_bytes(state)?;
         self.learner.restore(state.learner)?;
-        self.learner.networks().critic.restore(state.critic)?;
+        self.learner.networks_mut().critic.restore(state.critic)?;
         self.privileged.restore("the privileged values' statistics", state.privileged)?;
         self.exploration = state.exploration;
+        self.entropy = state.entropy;
         self.steps = state.steps;
         Ok(())
     }
