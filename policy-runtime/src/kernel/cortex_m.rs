@@ -1,4 +1,4 @@
-//! Cortex-M with a floating-point unit: dense layers and tanh, instruction by instruction.
+//! Cortex-M4F and its kin (`thumbv7em-none-eabihf`): dense layers and tanh, instruction by instruction.
 //!
 //! Such a core computes one value at a time, so its time is the number of its instructions. What a compiler makes of
 //! [`super::scalar`] spends more than half of them on loads, constants and branches, and at the small sizes that
