@@ -121,7 +121,8 @@ impl ActionMap {
             saturated += u32::from(bounded != *value);
             let stepped = bound(bounded, channel.last - channel.max_step, channel.last + channel.max_step);
             channel.last = stepped;
-            command[channel.robot_index] = stepped;
+            let missing = ActionFault::Length { input: "actuator command", expected, found: command.len() };
+            *command.get_mut(channel.robot_index).ok_or(missing)? = stepped;
         }
         Ok(saturated)
     }

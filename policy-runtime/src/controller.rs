@@ -35,6 +35,16 @@ pub enum ControllerError<'a> {
         /// In the graph.
         found: usize,
     },
+    /// The storage is smaller than [`Controller::storage`] says.
+    #[error("the storage of the {what} has {found} values, {expected} are needed")]
+    Storage {
+        /// Which part.
+        what: &'static str,
+        /// Needed.
+        expected: usize,
+        /// Given.
+        found: usize,
+    },
     /// The image cannot be executed here.
     #[error("{0}")]
     Executor(ExecutorError),
@@ -87,9 +97,6 @@ impl<'a, S: AsRef<[f32]> + AsMut<[f32]>> Controller<'a, S> {
     ///
     /// # Errors
     /// The first thing that does not fit, with what was expected and found.
-    ///
-    /// # Panics
-    /// If the storage is smaller than [`Self::storage`] says: an error of the program, not of a file.
     pub fn new(
         image: Image<'a>,
         contract: &Contract<'a>,
@@ -107,7 +114,16 @@ impl<'a, S: AsRef<[f32]> + AsMut<[f32]>> Controller<'a, S> {
                 return Err(ControllerError::Graph { what, expected, found });
             }
         }
-        assert!(storage.observation.as_ref().len() >= contract.observation_size(), "storage is too small");
+        let [history, observation, _] = Self::storage(&image, contract);
+        let lengths = [
+            ("history", history, storage.history.as_ref().len()),
+            ("observation", observation, storage.observation.as_ref().len()),
+        ];
+        for (what, expected, found) in lengths {
+            if found < expected {
+                return Err(ControllerError::Storage { what, expected, found });
+            }
+        }
         Ok(Self {
             builder: ObservationBuilder::new(contract, robot, storage.history)
                 .map_err(ControllerError::Mismatch)?,
@@ -134,13 +150,21 @@ impl<'a, S: AsRef<[f32]> + AsMut<[f32]>> Controller<'a, S> {
     /// # Errors
     /// The fault; the command of an earlier period is not returned again.
     pub fn step(&mut self, frame: &SensorFrame, goal: &[f32]) -> Result<(&[f32], u32), ControllerFault> {
-        let observation = &mut self.observation.as_mut()[..self.builder.observation_size()];
-        let previous = &self.raw_action[..self.size];
+        let (storage, size) = (self.observation.as_mut(), self.builder.observation_size());
+        let (expected, found) = (size, storage.len());
+        let observation =
+            storage.get_mut(..size).ok_or(ControllerFault::Observation(ObservationFault::Length {
+                input: "observation",
+                expected,
+                found,
+            }))?;
+        // As many as there are actions, of which an interface has at most as many as the arrays are long.
+        let previous = self.raw_action.get(..self.size).unwrap_or_default();
         self.builder.observe(frame, goal, previous, observation).map_err(ControllerFault::Observation)?;
         let inference = self.executor.infer(observation).map_err(ControllerFault::Inference)?;
-        let command = &mut self.command[..self.size];
+        let command = self.command.get_mut(..self.size).unwrap_or_default();
         let saturated = self.actions.apply(inference.action, command).map_err(ControllerFault::Action)?;
-        self.raw_action[..self.size].copy_from_slice(inference.raw_action);
+        self.raw_action.iter_mut().zip(inference.raw_action).for_each(|(last, value)| *last = *value);
         Ok((command, saturated))
     }
 }

@@ -207,8 +207,8 @@ impl<'a, S: AsMut<[f32]>> Executor<'a, S> {
             let port = PortRecord::decode(record, true).ok_or(changed)?;
             if wanted(port.role) {
                 let (start, size) = (port.start as usize, port.size as usize);
-                let (values, after) = rest.split_at_checked(size).ok_or(changed)?;
                 let place = scratch.get_mut(start..start.saturating_add(size)).ok_or(changed)?;
+                let (values, after) = rest.split_at_checked(place.len()).ok_or(changed)?;
                 place.copy_from_slice(values);
                 rest = after;
             }

@@ -173,10 +173,32 @@ pub fn pow(base: f32, exponent: f32) -> f32 {
     libm::powf(base, exponent)
 }
 
-/// The rest of `x / y` with the sign of `x`, exact.
-#[inline(always)]
+/// The rest of `x / y` with the sign of `x`, exact. By long division: that of `libm` is compiled with a panic in it.
+#[inline]
 pub fn remainder(x: f32, y: f32) -> f32 {
-    libm::fmodf(x, y)
+    const INFINITY: u32 = f32::INFINITY.to_bits();
+    let (dividend, divisor) = (x.abs().to_bits(), y.abs().to_bits());
+    if divisor == 0 || dividend >= INFINITY || divisor > INFINITY {
+        return f32::NAN;
+    }
+    if dividend < divisor {
+        return x;
+    }
+    // A whole number times a power of two; subnormal numbers share the power of the smallest normal one.
+    let parts = |bits: u32| match bits >> 23 {
+        0 => (bits, 1),
+        exponent => (bits & 0x007f_ffff | 0x0080_0000, exponent),
+    };
+    let ((mut rest, from), (divisor, to)) = (parts(dividend), parts(divisor));
+    let reduced = |rest: u32| if rest >= divisor { rest - divisor } else { rest };
+    for _ in to..from {
+        rest = reduced(rest) << 1;
+    }
+    rest = reduced(rest);
+    let shift = (rest.leading_zeros() - 8).min(to - 1);
+    let normal = rest << shift;
+    let exponent = if normal < 0x0080_0000 { 0 } else { to - shift };
+    f32::from_bits(exponent << 23 | normal & 0x007f_ffff).copysign(x)
 }
 
 /// The largest whole number not above `x`.
@@ -351,6 +373,23 @@ mod tests {
         ] {
             assert!(error <= limit, "{name}: {error} ulp");
         }
+    }
+
+    #[test]
+    fn a_remainder_is_exact() {
+        let mut state = 1_u32;
+        let mut draw = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f32::from_bits(state.rotate_left(13))
+        };
+        let edges =
+            [0.0, -0.0, f32::MIN_POSITIVE, f32::from_bits(1), f32::MAX, f32::INFINITY, f32::NAN, 1.0, 3.0];
+        let edges = edges.into_iter().flat_map(|x| edges.map(|y| (x, y)));
+        let mut pairs = edges.chain((0..200_000).map(|_| (draw(), draw())));
+        assert!(pairs.all(|(x, y)| {
+            let (found, expected) = (remainder(x, y), libm::fmodf(x, y));
+            found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan()
+        }));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 use crate::contract::{Contract, HistoryOrder, HistoryReset, Layout, MAX_TERMS, Mismatch, TermSource};
 use crate::interface::Interface;
 use crate::math;
+use core::ops::Range;
 
 /// One sample of all of a robot's sensors.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +66,14 @@ struct Source {
     size: usize,
 }
 
+impl Source {
+    fn read<'v>(&self, frame: &SensorFrame<'v>) -> Result<&'v [f32], ObservationFault> {
+        let (expected, found) = (self.offset.saturating_add(self.size), frame.values.len());
+        let missing = ObservationFault::Length { input: "sample", expected, found };
+        frame.values.get(self.offset..expected).ok_or(missing)
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Term {
     source: TermSource,
@@ -105,15 +114,12 @@ impl<S: AsRef<[f32]> + AsMut<[f32]>> ObservationBuilder<S> {
         contract.observation.iter().map(|term| term.history.samples_kept() * usize::from(term.size)).sum()
     }
 
-    /// Resolves the contract's names against the robot's. The contract must have passed [`Contract::validate`].
+    /// Resolves the contract's names against the robot's. The contract must have passed [`Contract::validate`]. With a
+    /// `storage` that is shorter than [`Self::storage_len`], no observation can be made.
     ///
     /// # Errors
     /// A sensor that the robot lacks.
-    ///
-    /// # Panics
-    /// If `storage` is shorter than [`Self::storage_len`]: an error of the program, not of a file.
     pub fn new<'a>(contract: &Contract<'a>, robot: &Interface<'a>, storage: S) -> Result<Self, Mismatch<'a>> {
-        assert!(storage.as_ref().len() >= Self::storage_len(contract), "storage is shorter than storage_len");
         let mut terms = heapless::Vec::new();
         let mut ring = 0;
         for term in &contract.observation {
@@ -206,32 +212,32 @@ impl<S: AsRef<[f32]> + AsMut<[f32]>> ObservationBuilder<S> {
     ) -> Result<(), ObservationFault> {
         self.check(frame, command, previous_action, observation)?;
         let time_s = self.samples as f64 * self.policy_period_s;
-        let storage = self.storage.as_mut();
+        let (samples, storage) = (self.samples, self.storage.as_mut());
+        let needed = self.terms.iter().map(|term| term.kept.saturating_mul(term.size)).sum();
+        let too_short = ObservationFault::Length { input: "history", expected: needed, found: storage.len() };
         for term in &self.terms {
-            let slot = (self.samples % term.kept as u64) as usize;
-            let start = term.ring + slot * term.size;
-            let sample = &mut storage[start..start + term.size];
+            let sample = storage.get_mut(term.place(samples)).ok_or(too_short)?;
             term.compute(frame, command, previous_action, time_s, sample)?;
         }
-        if self.samples == 0 {
+        if samples == 0 {
             for term in &self.terms {
-                term.fill_past(storage);
+                term.fill_past(storage).ok_or(too_short)?;
             }
         }
-        let mut offset = 0;
+        let mut rest = observation;
         let times = self.terms.first().map_or(0, |term| term.length);
         match self.layout {
             Layout::TermMajor => {
                 for term in &self.terms {
                     for position in 0..term.length {
-                        offset = term.write(storage, self.samples, position, observation, offset);
+                        rest = term.write(storage, samples, position, rest).ok_or(too_short)?;
                     }
                 }
             }
             Layout::TimeMajor => {
                 for position in 0..times {
                     for term in &self.terms {
-                        offset = term.write(storage, self.samples, position, observation, offset);
+                        rest = term.write(storage, samples, position, rest).ok_or(too_short)?;
                     }
                 }
             }
@@ -267,7 +273,7 @@ impl<S: AsRef<[f32]> + AsMut<[f32]>> ObservationBuilder<S> {
         }
         for term in &self.terms {
             for source in &term.sensors {
-                let age_us = frame.ages_us[source.sensor];
+                let age_us = frame.ages_us.get(source.sensor).copied().unwrap_or(u32::MAX);
                 if age_us > term.max_age_us {
                     return Err(ObservationFault::Stale {
                         sensor: source.sensor,
@@ -290,92 +296,113 @@ impl Term {
         time_s: f64,
         sample: &mut [f32],
     ) -> Result<(), ObservationFault> {
-        let sensor = |index: usize| {
-            let source: Source = self.sensors[index];
-            &frame.values[source.offset..source.offset + source.size]
-        };
         match self.source {
             TermSource::Sensor => {
-                let values = (0..self.sensors.len()).flat_map(sensor);
-                sample.iter_mut().zip(values).for_each(|(slot, value)| *slot = *value);
+                let mut slots = sample.iter_mut();
+                for source in &self.sensors {
+                    // In this order, since the shorter of the two must be asked first to take no slot too many.
+                    source.read(frame)?.iter().zip(slots.by_ref()).for_each(|(value, slot)| *slot = *value);
+                }
+                Ok(())
             }
             TermSource::CosSin => {
-                let values = (0..self.sensors.len()).flat_map(sensor);
-                for (pair, angle) in sample.chunks_exact_mut(2).zip(values) {
-                    pair[0] = math::cos(*angle);
-                    pair[1] = math::sin(*angle);
+                let mut pairs = sample.as_chunks_mut::<2>().0.iter_mut();
+                for source in &self.sensors {
+                    for (angle, pair) in source.read(frame)?.iter().zip(pairs.by_ref()) {
+                        *pair = [math::cos(*angle), math::sin(*angle)];
+                    }
                 }
+                Ok(())
             }
             TermSource::ProjectedGravity => {
-                sample.copy_from_slice(&rotate_to_body(self.quaternion(frame, 0)?, [0.0, 0.0, -1.0]));
+                put(sample, &rotate_to_body(self.quaternion(frame, 0)?, [0.0, 0.0, -1.0]))
             }
             TermSource::RotateToBody => {
-                let vector = sensor(0);
-                sample.copy_from_slice(&rotate_to_body(
-                    self.quaternion(frame, 1)?,
-                    [vector[0], vector[1], vector[2]],
-                ));
+                let vector = self.sensor::<3>(frame, 0)?;
+                put(sample, &rotate_to_body(self.quaternion(frame, 1)?, vector))
             }
             TermSource::CommandErrorInBody => {
-                let position = sensor(0);
-                let goal = &command[self.command_offset..self.command_offset + 3];
+                let position = self.sensor::<3>(frame, 0)?;
+                let goal = self.command(command, 3)?.first_chunk().copied().unwrap_or(position);
                 let error = [goal[0] - position[0], goal[1] - position[1], goal[2] - position[2]];
-                sample.copy_from_slice(&rotate_to_body(self.quaternion(frame, 1)?, error));
+                put(sample, &rotate_to_body(self.quaternion(frame, 1)?, error))
             }
-            TermSource::Command => {
-                sample.copy_from_slice(&command[self.command_offset..self.command_offset + self.size]);
-            }
-            TermSource::PreviousAction => sample.copy_from_slice(previous_action),
+            TermSource::Command => put(sample, self.command(command, self.size)?),
+            TermSource::PreviousAction => put(sample, previous_action),
             TermSource::RotationMatrix => {
-                sample.copy_from_slice(rotation_matrix(self.quaternion(frame, 0)?).as_flattened());
+                put(sample, rotation_matrix(self.quaternion(frame, 0)?).as_flattened())
             }
-            TermSource::Phase { period_s } => sample.copy_from_slice(&phase(time_s, period_s)),
+            TermSource::Phase { period_s } => put(sample, &phase(time_s, period_s)),
         }
-        Ok(())
+    }
+
+    /// The first values of a sensor of this term.
+    fn sensor<const SIZE: usize>(
+        &self,
+        frame: &SensorFrame,
+        index: usize,
+    ) -> Result<[f32; SIZE], ObservationFault> {
+        let values = self.sensors.get(index).map_or(Ok(&[][..]), |source| source.read(frame))?;
+        let missing = ObservationFault::Length { input: "sensor", expected: SIZE, found: values.len() };
+        values.first_chunk().copied().ok_or(missing)
+    }
+
+    /// This term's values of the command.
+    fn command<'c>(&self, command: &'c [f32], size: usize) -> Result<&'c [f32], ObservationFault> {
+        let end = self.command_offset.saturating_add(size);
+        let missing = ObservationFault::Length { input: "command", expected: end, found: command.len() };
+        command.get(self.command_offset..end).ok_or(missing)
     }
 
     fn quaternion(&self, frame: &SensorFrame, index: usize) -> Result<[f32; 4], ObservationFault> {
-        let offset = self.sensors[index].offset;
-        let values = &frame.values[offset..offset + 4];
+        let values = self.sensor::<4>(frame, index)?;
         let squared_length = values.iter().fold(0.0, |sum, value| sum + value * value);
         if squared_length > 0.5 && squared_length < 2.0 {
-            Ok([values[0], values[1], values[2], values[3]])
+            Ok(values)
         } else {
-            Err(ObservationFault::NotUnit { index: offset })
+            Err(ObservationFault::NotUnit {
+                index: self.sensors.get(index).map_or(0, |source| source.offset),
+            })
         }
     }
 
-    /// After the first sample of an episode: what stands in for the past.
-    fn fill_past(&self, storage: &mut [f32]) {
-        let ring = &mut storage[self.ring..self.ring + self.kept * self.size];
-        let (first, past) = ring.split_at_mut(self.size);
-        for sample in past.chunks_exact_mut(self.size) {
+    /// Where the sample lies that is written as number `sample` since the reset.
+    fn place(&self, sample: u64) -> Range<usize> {
+        let slot = sample.checked_rem(self.kept as u64).unwrap_or(0) as usize;
+        let start = self.ring.saturating_add(slot.saturating_mul(self.size));
+        start..start.saturating_add(self.size)
+    }
+
+    /// After the first sample of an episode: what stands in for the past. `None` where the storage is too short.
+    fn fill_past(&self, storage: &mut [f32]) -> Option<()> {
+        let ring = self.ring..self.ring.saturating_add(self.kept.saturating_mul(self.size));
+        let (first, past) = storage.get_mut(ring)?.split_at_mut_checked(self.size)?;
+        for sample in past.chunks_exact_mut(self.size.max(1)) {
             match self.reset {
-                HistoryReset::RepeatFirst => sample.copy_from_slice(first),
+                HistoryReset::RepeatFirst => put(sample, first).ok()?,
                 HistoryReset::Zero => sample.fill(0.0),
             }
         }
+        Some(())
     }
 
-    /// Writes the history's sample at `position` and returns the offset behind it.
-    fn write(
+    /// Writes the history's sample at `position` and returns what lies behind it. `None` where the storage is too short.
+    fn write<'o>(
         &self,
         storage: &[f32],
         newest: u64,
         position: usize,
-        observation: &mut [f32],
-        offset: usize,
-    ) -> usize {
-        let back = match self.order {
+        observation: &'o mut [f32],
+    ) -> Option<&'o mut [f32]> {
+        let periods = match self.order {
             HistoryOrder::NewestFirst => position,
-            HistoryOrder::OldestFirst => self.length - 1 - position,
-        } * self.stride;
+            HistoryOrder::OldestFirst => self.length.checked_sub(position)?.checked_sub(1)?,
+        };
         // Adding the ring's length keeps the difference positive in the first periods.
-        let slot = ((newest + (self.kept - back) as u64) % self.kept as u64) as usize;
-        let start = self.ring + slot * self.size;
-        let end = offset + self.size;
-        observation[offset..end].copy_from_slice(&storage[start..start + self.size]);
-        end
+        let back = self.kept.checked_sub(periods.checked_mul(self.stride)?)?;
+        let (values, rest) = observation.split_at_mut_checked(self.size)?;
+        put(values, storage.get(self.place(newest.saturating_add(back as u64)))?).ok()?;
+        Some(rest)
     }
 }
 
@@ -390,6 +417,16 @@ fn phase(time_s: f64, period_s: f32) -> [f32; 2] {
 pub fn rotation_matrix(q: [f32; 4]) -> [[f32; 3]; 3] {
     // Its rows are the world's axes seen from the body.
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(|axis| rotate_to_body(q, axis))
+}
+
+/// Copies a term's values to their place.
+fn put(place: &mut [f32], values: &[f32]) -> Result<(), ObservationFault> {
+    let (expected, found) = (place.len(), values.len());
+    if expected != found {
+        return Err(ObservationFault::Length { input: "term", expected, found });
+    }
+    place.copy_from_slice(values);
+    Ok(())
 }
 
 /// Turns a world vector into the body frame: `R(q)ᵀ v`, with `q` = `[w, x, y, z]` of any length but 0.

@@ -49,11 +49,13 @@ pub fn encode<'f, M: Serialize>(
     let length = postcard::to_slice(message, &mut payload[..LARGEST_PAYLOAD - CRC_BYTES])
         .map_err(|_| FrameError::TooLong)?
         .len();
-    let checksum = CRC_32C.checksum(&payload[..length]);
-    payload[length..length + CRC_BYTES].copy_from_slice(&checksum.to_le_bytes());
-    let encoded = cobs::try_encode(&payload[..length + CRC_BYTES], frame).map_err(|_| FrameError::TooLong)?;
-    frame[encoded] = 0;
-    Ok(&frame[..=encoded])
+    let (message, after) = payload.split_at_mut_checked(length).ok_or(FrameError::TooLong)?;
+    let checksum = CRC_32C.checksum(message);
+    *after.first_chunk_mut().ok_or(FrameError::TooLong)? = checksum.to_le_bytes();
+    let checked = payload.get(..length + CRC_BYTES).ok_or(FrameError::TooLong)?;
+    let encoded = cobs::try_encode(checked, frame).map_err(|_| FrameError::TooLong)?;
+    *frame.get_mut(encoded).ok_or(FrameError::TooLong)? = 0;
+    frame.get(..=encoded).ok_or(FrameError::TooLong)
 }
 
 /// Collects a stream's bytes into frames.
@@ -84,7 +86,8 @@ impl Decoder {
     /// are taken.
     pub fn feed<'b, M: DeserializeOwned>(&mut self, mut bytes: &'b [u8]) -> (Option<M>, &'b [u8]) {
         while let Some(end) = bytes.iter().position(|byte| *byte == 0) {
-            let (piece, rest) = (&bytes[..end], &bytes[end + 1..]);
+            let (piece, rest) = bytes.split_at_checked(end).unwrap_or_default();
+            let rest = rest.split_first().map_or(&[][..], |(_, rest)| rest);
             self.append(piece);
             let message = self.finish();
             bytes = rest;
@@ -97,12 +100,13 @@ impl Decoder {
     }
 
     fn append(&mut self, piece: &[u8]) {
-        let end = self.length + piece.len();
-        if end > LARGEST_FRAME {
-            self.skipping = true;
-        } else {
-            self.buffer[self.length..end].copy_from_slice(piece);
-            self.length = end;
+        let end = self.length.saturating_add(piece.len());
+        match self.buffer.get_mut(self.length..end) {
+            Some(place) if place.len() == piece.len() => {
+                place.copy_from_slice(piece);
+                self.length = end;
+            }
+            _ => self.skipping = true,
         }
     }
 
@@ -114,7 +118,8 @@ impl Decoder {
             // Two zeros in a row: a sender's way to begin anew.
             return None;
         }
-        let message = if skipping { Err(FrameError::TooLong) } else { decode(&mut self.buffer[..length]) };
+        let frame = self.buffer.get_mut(..length).filter(|_| !skipping);
+        let message = frame.map_or(Err(FrameError::TooLong), decode);
         self.damaged += u64::from(message.is_err());
         message.ok()
     }
@@ -125,12 +130,38 @@ impl Decoder {
 /// # Errors
 /// Damaged, or of another protocol.
 pub fn decode<M: DeserializeOwned>(frame: &mut [u8]) -> Result<M, FrameError> {
-    let length = cobs::decode_in_place(frame).map_err(|_| FrameError::Cobs)?;
-    let (message, checksum) = frame[..length].split_last_chunk::<CRC_BYTES>().ok_or(FrameError::Checksum)?;
+    let length = unstuff(frame).ok_or(FrameError::Cobs)?;
+    let decoded = frame.get(..length).ok_or(FrameError::Cobs)?;
+    let (message, checksum) = decoded.split_last_chunk::<CRC_BYTES>().ok_or(FrameError::Checksum)?;
     if CRC_32C.checksum(message) != u32::from_le_bytes(*checksum) {
         return Err(FrameError::Checksum);
     }
     payload(message)
+}
+
+/// Undoes COBS in place and says how many bytes are left; `None` for what is no COBS. Our own because that of the crate that
+/// encodes is compiled with a panic in it.
+fn unstuff(frame: &mut [u8]) -> Option<usize> {
+    let (mut read, mut written) = (0, 0);
+    while let Some(code) = frame.get(read).copied() {
+        let block = read..read.saturating_add(usize::from(code));
+        // A block is its code and the bytes up to the zero for which it stands, none of which is one.
+        let bytes = frame.get(block.clone())?;
+        if bytes.contains(&0) || bytes.is_empty() {
+            return None;
+        }
+        read = block.end;
+        for from in block.skip(1) {
+            let byte = *frame.get(from)?;
+            *frame.get_mut(written)? = byte;
+            written += 1;
+        }
+        if code != u8::MAX && read < frame.len() {
+            *frame.get_mut(written)? = 0;
+            written += 1;
+        }
+    }
+    Some(written)
 }
 
 /// The message of a frame's payload, without its checksum.
@@ -192,6 +223,17 @@ mod tests {
                 rest = behind;
             }
             prop_assert!(decoder.damaged() > 0);
+        }
+
+        #[test]
+        fn cobs_is_undone_as_the_crate_that_encodes_undoes_it(
+            bytes in prop::collection::vec(prop_oneof![1..4_u8, 1..=255_u8, Just(255)], 1..700),
+        ) {
+            let (mut ours, mut theirs) = (bytes.clone(), bytes);
+            let expected = cobs::decode_in_place(&mut theirs).ok();
+            prop_assert_eq!(unstuff(&mut ours), expected);
+            let length = expected.unwrap_or(0);
+            prop_assert_eq!(&ours[..length], &theirs[..length]);
         }
 
         #[test]

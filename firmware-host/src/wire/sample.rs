@@ -42,10 +42,18 @@ pub fn split<'s>(
             status,
             part: part as u8,
             parts: count as u8,
-            ages_us: ages_us.iter().copied().take(MAX_SENSORS).collect(),
-            values: values.iter().copied().collect(),
+            ages_us: first_of(ages_us),
+            values: first_of(values),
         }
     })
+}
+
+/// As many values as fit.
+fn first_of<T: Copy, const CAPACITY: usize>(values: &[T]) -> heapless::Vec<T, CAPACITY> {
+    let mut first = heapless::Vec::new();
+    // Ends at the first that does not fit; collecting would panic there.
+    let _ = values.iter().try_for_each(|value| first.push(*value));
+    first
 }
 
 /// Puts samples together.

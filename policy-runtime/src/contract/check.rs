@@ -189,8 +189,8 @@ impl<'a> Contract<'a> {
                 return Err(error(field, expected, found));
             }
         }
-        let first = &self.observation[0].history;
-        if self.layout == Layout::TimeMajor && term.history != *first {
+        let first = self.observation.first().map_or(term.history, |first| first.history);
+        if self.layout == Layout::TimeMajor && term.history != first {
             return Err(error(
                 "history.length (time_major)",
                 first.length.into(),
@@ -244,9 +244,9 @@ fn check_command<'a>(command: &CommandTerm<'a>) -> Result<(), ContractError<'a>>
             return Err(ContractError::Length { field, expected: command.size().max(1), found: list.len() });
         }
     }
-    for (index, safe) in command.safe_value.iter().enumerate() {
-        check_range(command.name, command.minimum[index], command.maximum[index])?;
-        if !(command.minimum[index] <= *safe && *safe <= command.maximum[index]) {
+    for ((safe, minimum), maximum) in command.safe_value.iter().zip(&command.minimum).zip(&command.maximum) {
+        check_range(command.name, *minimum, *maximum)?;
+        if !(*minimum <= *safe && *safe <= *maximum) {
             return Err(ContractError::Limit { name: command.name, field: "safe_value", found: *safe });
         }
     }

@@ -39,8 +39,11 @@ pub use port::{Element, MAX_PORTS, Port, Role};
 
 use crate::contract::Contract;
 use crate::golden::GoldenPairs;
+<<<<<<< HEAD
 use core::fmt::Write as _;
 use core::ops::Range;
+=======
+>>>>>>> mcu
 use header::{HEADER_BYTES, Header};
 use operation::{Operation, RECORD_BYTES, Record};
 use port::PORT_BYTES;
@@ -411,16 +414,27 @@ fn check_work(what: &'static str, found: u64, limit: u64) -> Result<(), ImageErr
     if found <= limit { Ok(()) } else { Err(ImageError::Work { what, found, limit }) }
 }
 
+/// Without the standard library the reason is left out: numbers as text would take more flash than an executor.
 fn refuse(reason: &dyn core::fmt::Display) -> ImageError {
     let mut text = heapless::String::new();
-    // What does not fit is cut.
-    let _ = write!(Cut(&mut text), "{reason}");
+    #[cfg(feature = "std")]
+    {
+        use core::fmt::Write as _;
+        // What does not fit is cut.
+        let _ = write!(Cut(&mut text), "{reason}");
+    }
+    #[cfg(not(feature = "std"))]
+    {
+        let _ = (reason, text.push_str("`sinew inspect` says why"));
+    }
     ImageError::Contract { reason: text }
 }
 
 /// Writes as many characters as fit.
+#[cfg(feature = "std")]
 struct Cut<'s, const LENGTH: usize>(&'s mut heapless::String<LENGTH>);
 
+#[cfg(feature = "std")]
 impl<const LENGTH: usize> core::fmt::Write for Cut<'_, LENGTH> {
     fn write_str(&mut self, text: &str) -> core::fmt::Result {
         text.chars().try_for_each(|character| self.0.push(character).map_err(|_| core::fmt::Error))

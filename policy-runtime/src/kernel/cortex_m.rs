@@ -1,4 +1,4 @@
-//! Cortex-M with a floating-point unit: dense layers and tanh, instruction by instruction.
+//! Cortex-M4F and its kin (`thumbv7em-none-eabihf`): dense layers and tanh, instruction by instruction.
 //!
 //! Such a core computes one value at a time, so its time is the number of its instructions. What a compiler makes of
 //! [`super::scalar`] spends more than half of them on loads, constants and branches, and at the small sizes that
@@ -40,7 +40,23 @@ pub(super) fn dense(input: &[f32], panels: &[f32], output: &mut [f32]) {
 /// Panels of eight and of four.
 #[inline(never)]
 fn narrow_panels(input: &[f32], panels: &[f32], output: &mut [f32]) {
-    scalar::dense(input, panels, output);
+    let rows = input.len() + 1;
+    let (eights, fours) = output.as_chunks_mut::<8>();
+    let Some((eight, four)) = panels.split_at_checked(8 * eights.len() * rows) else { return };
+    narrow(input, eight.as_chunks().0, eights);
+    narrow(input, four.as_chunks().0, fours.as_chunks_mut::<4>().0);
+}
+
+/// `panels` holds for each output its row of biases and, for each input, a row of weights.
+#[inline(always)]
+fn narrow<const WIDTH: usize>(input: &[f32], panels: &[[f32; WIDTH]], output: &mut [[f32; WIDTH]]) {
+    for (sums, panel) in output.iter_mut().zip(panels.chunks_exact(input.len() + 1)) {
+        let Some((bias, weights)) = panel.split_first() else { return };
+        *sums = *bias;
+        for (x, row) in input.iter().zip(weights) {
+            sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += *x * *weight);
+        }
+    }
 }
 
 /// Loads weights into registers, multiplies each with an input, and adds the products to their sums: of each triple of

@@ -7,7 +7,7 @@
 //!
 //! A set can be had only from a machine that has it, which is what makes entering such a function sound.
 
-#[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+#[cfg(cortex_m4f)]
 use super::cortex_m;
 use super::{Function, scalar};
 
@@ -45,7 +45,7 @@ pub(crate) trait Work {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Portable;
 
-#[cfg(not(all(target_arch = "arm", target_abi = "eabihf", target_os = "none")))]
+#[cfg(not(cortex_m4f))]
 impl Vectors for Portable {
     #[inline(always)]
     fn dense(self, input: &[f32], panels: &[f32], output: &mut [f32]) {
@@ -58,7 +58,7 @@ impl Vectors for Portable {
     }
 }
 
-#[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+#[cfg(cortex_m4f)]
 impl Vectors for Portable {
     #[inline(always)]
     fn dense(self, input: &[f32], panels: &[f32], output: &mut [f32]) {

@@ -13,7 +13,7 @@ mod avx512;
 mod binary;
 #[cfg(all(test, feature = "std"))]
 mod conformance;
-#[cfg(all(target_arch = "arm", target_abi = "eabihf", target_os = "none"))]
+#[cfg(cortex_m4f)]
 mod cortex_m;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod dense;

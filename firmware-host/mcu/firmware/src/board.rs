@@ -2,8 +2,8 @@
 
 /// A board's peripherals, as the programs use them.
 pub trait Board {
-    /// One tick of [`Self::ticks`], ns.
-    const TICK_NS: u32;
+    /// How often [`Self::ticks`] counts in a second.
+    const TICKS_PER_S: u32;
     /// The largest number that [`Self::ticks`] reaches before it begins anew at 0: all ones in binary.
     const LARGEST_TICK: u32;
 

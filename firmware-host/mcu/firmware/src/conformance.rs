@@ -93,19 +93,15 @@ const SWEEP_STRIDE: usize = 9973;
 pub fn sweep_tanh(board: &mut impl Board, image: &'static [u8], scratch: &mut [f32]) -> bool {
     let differing = count_differing_tanh(image, scratch);
     text(board, "tanh: ");
-    match differing {
-        Ok((numbers, differing)) => {
-            decimal(board, differing);
-            text(board, " of ");
-            decimal(board, numbers);
-            text(board, " differ\n");
-            differing == 0
-        }
-        Err(_) => {
-            text(board, "could not be run\n");
-            false
-        }
+    if let Ok((numbers, differing)) = differing {
+        decimal(board, differing);
+        text(board, " of ");
+        decimal(board, numbers);
+        text(board, " differ\n");
+        return differing == 0;
     }
+    text(board, "could not be run\n");
+    false
 }
 
 fn count_differing_tanh(image: &'static [u8], scratch: &mut [f32]) -> Result<(u32, u32), Failure> {

@@ -20,8 +20,7 @@ pub fn decimal(board: &mut impl Board, mut value: u32) {
             break;
         }
     }
-    let (_, digits) = digits.split_at(digits.len() - used);
-    board.write(digits);
+    board.write(digits.get(digits.len().saturating_sub(used)..).unwrap_or_default());
 }
 
 /// Writes a number's 32 bits in base 16.

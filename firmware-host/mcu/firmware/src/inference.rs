@@ -53,7 +53,8 @@ fn measure<B: Board>(board: &mut B, image: &'static [u8], scratch: &mut [f32]) -
     executor.verify_golden().map_err(|_| Failure::Golden)?;
     let mut observation = [0.0; 16];
     let observation = observation.get_mut(..image.input_size()).ok_or(Failure::Size)?;
-    let repeats = 2 * B::TICK_NS;
+    let instructions_per_tick = 1e9 / B::TICKS_PER_S as f32;
+    let repeats = (2.0 * instructions_per_tick) as u32;
     let (mut fewest, mut most) = (u32::MAX, 0);
     let mut state = 1;
     for _ in 0..INPUTS {
@@ -69,7 +70,8 @@ fn measure<B: Board>(board: &mut B, image: &'static [u8], scratch: &mut [f32]) -
     }
     let cost = image.cost();
     report(board, "multiply-adds", cost.multiply_adds as u32);
-    report(board, "instructions", ((fewest + most) / 2 * B::TICK_NS + repeats / 2) / repeats);
+    let instructions = 0.5 * (fewest + most) as f32 * instructions_per_tick / repeats as f32;
+    report(board, "instructions", (instructions + 0.5) as u32);
     report(board, "ticks between inputs", most - fewest);
     report(board, "weight bytes", cost.weight_bytes as u32);
     report(board, "image bytes", image.as_bytes().len() as u32);

@@ -3,7 +3,8 @@
 //! - [`board`]: what a board must offer;
 //! - [`console`]: text without the cost of formatting;
 //! - [`conformance`]: real exports, whose bits a workstation compares;
-//! - [`inference`]: what one inference costs.
+//! - [`inference`]: what one inference costs;
+//! - [`control`]: decode, tick, encode, without a panic anywhere.
 //!
 //! Nothing here touches a register: a board's crate holds `main`, lends its memory and its peripherals, and calls one of
 //! these.
@@ -13,4 +14,5 @@
 pub mod board;
 pub mod conformance;
 pub mod console;
+pub mod control;
 pub mod inference;

@@ -11,10 +11,12 @@ use sinew_firmware::conformance::{self, Model, Suite};
 /// As many values as the largest model needs.
 const SCRATCH: usize = 16 * 1024;
 
+#[allow(clippy::unreadable_literal, reason = "written by a program")]
 static SUITE: Suite = include!(concat!(env!("SINEW_MICROCONTROLLER_MODELS"), "/models.rs"));
 static TANH: &[u8] =
     sinew_policy_runtime::include_image!(concat!(env!("SINEW_MICROCONTROLLER_MODELS"), "/tanh.img"));
 
+#[allow(clippy::large_stack_arrays, reason = "a variable, which never lies on the stack")]
 #[entry]
 fn main() -> ! {
     let scratch = cortex_m::singleton!(: [f32; SCRATCH] = [0.0; SCRATCH]);

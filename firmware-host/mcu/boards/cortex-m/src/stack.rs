@@ -22,9 +22,9 @@ pub struct Paint {
 }
 
 impl Paint {
-    /// Paints below the caller's frame.
+    /// Paints below the caller's frame. To be called once, at the start.
     #[inline(never)]
-    pub(crate) fn apply() -> Self {
+    pub fn apply() -> Self {
         let end = cortex_m::register::msp::read() as usize;
         let variables = addr_of!(__sheap) as usize;
         let lowest = variables.max(end.saturating_sub(PAINTED));
@@ -37,7 +37,7 @@ impl Paint {
     }
 
     /// From the stack's beginning to the lowest word that has lost its paint, bytes.
-    pub(crate) fn used(&self) -> usize {
+    pub fn used(&self) -> usize {
         let start = addr_of!(_stack_start) as usize;
         let mut address = self.lowest;
         // SAFETY: aligned memory between the variables and the stack's beginning.
@@ -49,6 +49,6 @@ impl Paint {
 }
 
 /// Bytes of all variables.
-pub(crate) fn static_bytes() -> usize {
+pub fn static_bytes() -> usize {
     addr_of!(__sheap) as usize - addr_of!(__sdata) as usize
 }

@@ -3,8 +3,6 @@
 use cortex_m::peripheral::SYST;
 use cortex_m::peripheral::syst::SystClkSource;
 
-/// The core runs at 25 MHz.
-pub const TICK_NS: u32 = 40;
 /// The timer has 24 bits.
 pub const LARGEST_TICK: u32 = 0x00ff_ffff;
 
