@@ -33,17 +33,17 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// What `sinew-host run` says when it refuses.
-    fn refusal(&self, arguments: &[&str]) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_sinew-host")).args(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(2));
-        String::from_utf8(output.stderr).unwrap()
-    }
-
     fn load(&self, key: &str) -> Result<AlignedImage, String> {
         load_policy(&self.path("policy.img"), Some(&self.path(key)))
             .map_err(|error| error.to_string().replace(&format!("{}/", self.0.display()), ""))
     }
+}
+
+/// What `sinew-host` says when it refuses.
+fn refusal(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_sinew-host")).args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    String::from_utf8(output.stderr).unwrap()
 }
 
 impl Drop for Folder {
@@ -122,11 +122,11 @@ fn commands_that_require_a_signature_exit_with_code_2_before_anything_runs() {
     std::fs::write(folder.path("robot.toml"), robot).unwrap();
     let (policy, robot, other) = (text("policy.img"), text("robot.toml"), text("other.pub"));
     let run = ["run", &policy, "--robot", &robot, "--link", "pty:/none", "--require-signature", &other];
-    assert!(folder.refusal(&run).contains("the signature does not fit"));
+    assert!(refusal(&run).contains("the signature does not fit"));
     std::fs::remove_file(folder.path("policy.img.sig")).unwrap();
-    assert!(folder.refusal(&run).contains("a signed policy was required"));
+    assert!(refusal(&run).contains("a signed policy was required"));
     if cfg!(feature = "sim") {
         let hil = ["hil", &policy, "--task", "pendulum", "--require-signature", &other];
-        assert!(folder.refusal(&hil).contains("a signed policy was required"));
+        assert!(refusal(&hil).contains("a signed policy was required"));
     }
 }

@@ -117,10 +117,15 @@ maximum = 1.0
 
 const INPUTS: usize = 15;
 
-/// A linear policy with the given rows `[input, output]`.
-fn linear(weights: &[(usize, usize, f32)]) -> ModelProto {
+/// Input, output and weight of a connection.
+type Weight = (usize, usize, f32);
+
+/// A linear policy with the given connections.
+fn linear(weights: &[Weight]) -> ModelProto {
     let mut matrix = vec![0.0; INPUTS * 2];
-    weights.iter().for_each(|(input, output, weight)| matrix[input * 2 + output] = *weight);
+    for (input, output, weight) in weights {
+        matrix[input * 2 + output] = *weight;
+    }
     let product = node("MatMul", &["obs", "w"], "out");
     let mut model = model(17, vec![product], vec![floats("w", &[INPUTS as i64, 2], &matrix)]);
     model.graph.as_mut().unwrap().input[0] = value("obs", &[-1, INPUTS as i64]);
@@ -180,18 +185,18 @@ const SAMPLE: [f32; 7] = [4.0, 8.0, 12.0, 0.75, -0.25, 3.0, 5.0];
 fn a_deploy_yaml_and_a_toml_make_the_observation_that_isaac_lab_made() {
     // Input: ang_vel of two samples, the oldest first (0..6), commands (6..9), positions hip, knee (9, 10), velocities (11, 12),
     // last action (13, 14).
-    let hip = |weights: &[(usize, usize, f32)]| {
+    let hip = |weights: &[Weight]| {
         let folder = Folder::new("deploy", &linear(weights), TOML, DEPLOY);
         commands(&folder.load().unwrap(), &[SAMPLE, [0.0; 7]], &[0.5, 0.125, -0.25])
     };
     // Output 0 is the hip, motor 1: 0.25 + 0.5 output. Every other output is 0: the knee stays at its offset -0.5.
-    let cases: [(&[(usize, usize, f32)], f32); 6] = [
+    let cases: [(&[Weight], f32); 6] = [
         // ang_vel z of the oldest sample, which repeats the first: 12 · 0.25 = 3, of weight 0.25.
         (&[(2, 0, 0.25)], 0.25 + 0.5 * 0.75),
         (&[(5, 0, 0.25)], 0.25 + 0.5 * 0.75),
         (&[(7, 0, 1.0)], 0.25 + 0.5 * 0.125),
         // The hip's position -0.25 less its default 0.25 is -0.5, scaled by 2.
-        (&[(9, 0, 1.0)], 0.25 + 0.5 * -1.0),
+        (&[(9, 0, 1.0)], 0.25 - 0.5 * 1.0),
         // The knee's 0.75 less -0.5 is 1.25, clipped to 1, then scaled by 2; of weight 0.5.
         (&[(10, 0, 0.5)], 0.25 + 0.5 * 1.0),
         // The hip's velocity 5, scaled by 0.5, of weight 0.25.

@@ -101,7 +101,7 @@ pub enum OnnxError {
     },
     /// A foreign policy's contract cannot be made.
     #[error(transparent)]
-    Foreign(#[from] foreign::ForeignError),
+    Foreign(Box<foreign::ForeignError>),
     /// The contract and the graph do not fit.
     #[error("the contract's {what} has {expected} values, the graph's has {found}")]
     Size {
@@ -121,6 +121,12 @@ pub enum OnnxError {
     /// The golden pairs do not hold.
     #[error(transparent)]
     Golden(#[from] GoldenError),
+}
+
+impl From<foreign::ForeignError> for OnnxError {
+    fn from(error: foreign::ForeignError) -> Self {
+        Self::Foreign(Box::new(error))
+    }
 }
 
 /// Reads, verifies and lowers a policy.

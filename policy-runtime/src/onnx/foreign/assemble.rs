@@ -4,36 +4,20 @@
 
 use super::ForeignError;
 use super::adapter::Steps;
-use super::document::{ActionEntry, CommandEntry, Document, Numbers, TermEntry};
-use super::import::{Import, Joint, JointImport, Meaning, TermImport};
-use crate::contract::{
-    CommandTerm, Contract, History, HistoryReset, Interpolation, Layout, ObservationTerm, Periods,
-    Provenance, SCHEMA_VERSION, TermSource,
-};
-use crate::interface::{Actuator, ActuatorMode, Frame, Interface, Sensor, Unit};
-
-/// Of a term without sensors, whose age nothing looks at.
-const NO_AGE_S: f32 = 1.0;
-const SENSORLESS: &str = "a tool's file does not know the robot's sensors; name those that this term reads";
-const UNAGED: &str = "the largest age of its sensors, in seconds, at which a policy may still act on them";
-
-/// A term, and what happens to each value of one sample of it.
-struct Term<'d> {
-    term: ObservationTerm<'d>,
-    order: Vec<usize>,
-    subtract: Vec<f32>,
-    clip: [f32; 2],
-    multiply: Vec<f32>,
-}
+use super::document::{ActionEntry, CommandEntry, Document};
+use super::import::{Import, Joint, JointImport};
+use super::terms::Term;
+use crate::contract::{CommandTerm, Contract, Interpolation, Layout, Periods, Provenance, SCHEMA_VERSION};
+use crate::interface::{Actuator, ActuatorMode, Interface, Sensor};
 
 /// Both together; see the [module](self).
 pub(super) struct Parts<'d> {
     file: &'d str,
-    document: &'d Document,
-    import: &'d Import,
-    terms: Vec<Term<'d>>,
+    pub(super) document: &'d Document,
+    pub(super) import: &'d Import,
+    pub(super) terms: Vec<Term<'d>>,
     /// For each output of the policy, the position of the robot's action.
-    outputs: Vec<usize>,
+    pub(super) outputs: Vec<usize>,
     pub(super) observation_steps: Steps,
     pub(super) action_steps: Steps,
 }
@@ -55,11 +39,11 @@ impl<'d> Parts<'d> {
         Ok(parts)
     }
 
-    fn missing(&self, what: String, hint: &'static str) -> ForeignError {
+    pub(super) fn missing(&self, what: String, hint: &'static str) -> ForeignError {
         ForeignError::Missing { file: self.file.to_owned(), what, hint }
     }
 
-    fn contradiction(
+    pub(super) fn contradiction(
         &self,
         what: &str,
         expected: &dyn std::fmt::Display,
@@ -75,7 +59,7 @@ impl<'d> Parts<'d> {
     }
 
     /// What either says; an error where they differ.
-    fn agreed<T: Copy + PartialEq + std::fmt::Display>(
+    pub(super) fn agreed<T: Copy + PartialEq + std::fmt::Display>(
         &self,
         what: &str,
         written: Option<T>,
@@ -129,236 +113,6 @@ impl<'d> Parts<'d> {
         Ok(outputs)
     }
 
-    fn terms(&self) -> Result<Vec<Term<'d>>, ForeignError> {
-        let entries = &self.document.observation;
-        if self.import.terms.is_empty() {
-            return entries.iter().map(|entry| self.term(&entry.name, Some(entry), None)).collect();
-        }
-        if let Some(entry) =
-            entries.iter().find(|entry| self.import.terms.iter().all(|term| term.name != entry.name))
-        {
-            let known: Vec<&str> = self.import.terms.iter().map(|term| &term.name[..]).collect();
-            let expected = format!("one of {}'s: {}", self.import.origin, known.join(", "));
-            return Err(self.contradiction("observation", &expected, &format!("{:?}", entry.name)));
-        }
-        let entry = |name: &str| entries.iter().find(|entry| entry.name == name);
-        self.import.terms.iter().map(|term| self.term(&term.name, entry(&term.name), Some(term))).collect()
-    }
-
-    fn term(
-        &self,
-        name: &'d str,
-        entry: Option<&'d TermEntry>,
-        import: Option<&TermImport>,
-    ) -> Result<Term<'d>, ForeignError> {
-        let field = |field: &str| format!("observation {name:?}: {field}");
-        let meaning = import.map_or(Meaning::Unknown, |term| term.meaning);
-        let source = match (entry.and_then(|entry| entry.source), meaning) {
-            (Some(source), _) | (None, Meaning::Source(source)) => source,
-            (None, Meaning::RelativePosition | Meaning::JointVelocity) => TermSource::Sensor,
-            (None, Meaning::Unknown) => {
-                let hint = "how the term is computed: sensor, projected_gravity, command and so on";
-                return Err(self.missing(field("source"), hint));
-            }
-        };
-        let senses =
-            !matches!(source, TermSource::Command | TermSource::PreviousAction | TermSource::Phase { .. });
-        let names = entry.map_or(&[][..], |entry| &entry.sensors);
-        if senses && names.is_empty() {
-            return Err(self.missing(field("sensors"), SENSORLESS));
-        }
-        let sensors = names.iter().map(|name| self.sensor(name)).collect::<Result<Vec<_>, _>>()?;
-        let command = self.command(source, entry, &field("command"))?;
-        let sensed: u16 = sensors.iter().map(|sensor| sensor.size).sum();
-        let (size, unit, frame) = self.shape(source, sensed, sensors.first(), command);
-        let age = match entry.and_then(|entry| entry.max_age_s) {
-            Some(age) => age,
-            None if senses => return Err(self.missing(field("max_age_s"), UNAGED)),
-            None => NO_AGE_S,
-        };
-        let length = import.map_or(1, |term| term.history_length);
-        let history =
-            entry.and_then(|entry| entry.history).map_or(History { length, ..History::NONE }, |history| {
-                History {
-                    length: history.length,
-                    stride: history.stride,
-                    order: history.order,
-                    reset: history.reset,
-                }
-            });
-        if import.is_some_and(|term| term.history_length > 1) {
-            self.agreed(&field("history.length"), Some(history.length), Some(length))?;
-        }
-        let term = ObservationTerm {
-            name,
-            source,
-            sensors: self.list(names.iter().map(|name| &name[..]), &field("sensors"))?,
-            command: command.map(|command| &command.name[..]),
-            size,
-            unit: entry.and_then(|entry| entry.unit).unwrap_or(unit),
-            frame: entry.and_then(|entry| entry.frame).unwrap_or(frame),
-            history,
-            max_age_s: age,
-        };
-        self.steps(term, entry, import, meaning)
-    }
-
-    fn sensor(&self, name: &str) -> Result<Sensor<'d>, ForeignError> {
-        let entry = self.document.sensors.iter().find(|sensor| sensor.name == name);
-        let entry = entry.ok_or_else(|| {
-            self.missing(format!("sensor {name:?}"), "an entry in [[sensors]] with its size, unit and frame")
-        })?;
-        Ok(Sensor { name: &entry.name, size: entry.size, unit: entry.unit, frame: entry.frame })
-    }
-
-    fn command(
-        &self,
-        source: TermSource,
-        entry: Option<&TermEntry>,
-        field: &str,
-    ) -> Result<Option<&'d CommandEntry>, ForeignError> {
-        if !matches!(source, TermSource::Command | TermSource::CommandErrorInBody) {
-            return Ok(None);
-        }
-        let commands = &self.document.commands;
-        let hint = "an entry in [[commands]] with its unit, frame, safe_value and max_age_s, and the term's command if there \
-                    are several";
-        let found = match (entry.and_then(|entry| entry.command.as_ref()), &commands[..]) {
-            (Some(name), _) => commands.iter().find(|command| command.name == *name),
-            (None, [only]) => Some(only),
-            _ => None,
-        };
-        found.map(Some).ok_or_else(|| self.missing(field.to_owned(), hint))
-    }
-
-    /// Size, unit and frame of a term.
-    fn shape(
-        &self,
-        source: TermSource,
-        sensed: u16,
-        first: Option<&Sensor>,
-        command: Option<&CommandEntry>,
-    ) -> (u16, Unit, Frame) {
-        let (unit, frame) =
-            first.map_or((Unit::Dimensionless, Frame::Body), |first| (first.unit, first.frame));
-        match source {
-            TermSource::Sensor => (sensed, unit, frame),
-            TermSource::CosSin => (sensed.saturating_mul(2), Unit::Dimensionless, frame),
-            TermSource::ProjectedGravity => (3, Unit::Dimensionless, Frame::Body),
-            TermSource::RotateToBody | TermSource::CommandErrorInBody => (3, unit, Frame::Body),
-            TermSource::RotationMatrix => (9, Unit::Dimensionless, Frame::BodyToWorld),
-            TermSource::Phase { .. } => (2, Unit::Dimensionless, Frame::Body),
-            TermSource::Command => command.map_or((0, unit, frame), |command| {
-                (command.safe_value.len() as u16, command.unit, command.frame)
-            }),
-            TermSource::PreviousAction => {
-                (self.document.actions.len() as u16, Unit::Dimensionless, Frame::Joint)
-            }
-        }
-    }
-
-    /// What happens to the values of a term.
-    fn steps(
-        &self,
-        term: ObservationTerm<'d>,
-        entry: Option<&TermEntry>,
-        import: Option<&TermImport>,
-        meaning: Meaning,
-    ) -> Result<Term<'d>, ForeignError> {
-        let size = usize::from(term.size);
-        let name = term.name;
-        let field = |field: &str| format!("observation {name:?}: {field}");
-        let each = |numbers: Option<&Numbers>, what: &str| match numbers {
-            None => Ok(None),
-            Some(Numbers::One(number)) => Ok(Some(vec![*number; size])),
-            Some(Numbers::Each(numbers)) if numbers.len() == size => Ok(Some(numbers.clone())),
-            Some(Numbers::Each(numbers)) => {
-                Err(self.contradiction(&field(what), &format!("{size} numbers"), &numbers.len()))
-            }
-        };
-        let of_joints = matches!(meaning, Meaning::RelativePosition | Meaning::JointVelocity);
-        if of_joints && size != self.outputs.len() {
-            let expected = format!("{}, one for each action", self.outputs.len());
-            return Err(self.contradiction(&field("number of sensor values"), &expected, &size));
-        }
-        let order = match entry.and_then(|entry| entry.order.clone()) {
-            Some(order) => order,
-            None if of_joints => self.outputs.clone(),
-            None => (0..size).collect(),
-        };
-        let mut sorted = order.clone();
-        sorted.sort_unstable();
-        if !sorted.iter().copied().eq(0..size) {
-            return Err(self.contradiction(
-                &field("order"),
-                &format!("0 to {} once each", size.saturating_sub(1)),
-                &format!("{order:?}"),
-            ));
-        }
-        let defaults = || self.import.joints.iter().map(|joint| joint.default).collect();
-        let subtract = match each(entry.and_then(|entry| entry.relative_to.as_ref()), "relative_to")? {
-            Some(values) => values,
-            None if meaning == Meaning::RelativePosition => defaults(),
-            None => vec![0.0; size],
-        };
-        let imported = import.map(|term| &term.scale[..]).filter(|scale| !scale.is_empty());
-        let multiply = match (each(entry.and_then(|entry| entry.scale.as_ref()), "scale")?, imported) {
-            (Some(values), _) => values,
-            (None, Some(scale)) if scale.len() == size => scale.to_vec(),
-            (None, Some(scale)) => {
-                let expected = format!("{}, as {} scales", scale.len(), self.import.origin);
-                return Err(self.contradiction(&field("number of values"), &expected, &size));
-            }
-            (None, None) => vec![1.0; size],
-        };
-        let clip = entry.and_then(|entry| entry.clip).or_else(|| import.and_then(|term| term.clip));
-        let [low, high] = clip.unwrap_or([f32::MIN, f32::MAX]);
-        if !(low <= high) {
-            return Err(self.contradiction(
-                &field("clip"),
-                &"a minimum and a maximum",
-                &format!("{low} {high}"),
-            ));
-        }
-        let from_zero = subtract.iter().all(|value| *value == 0.0) && low <= 0.0 && high >= 0.0;
-        if term.history.length > 1 && term.history.reset == HistoryReset::Zero && !from_zero {
-            let expected = "repeat_first: zeros that stand in for the past would be shifted or clipped too";
-            return Err(self.contradiction(&field("history.reset"), &expected, &"zero"));
-        }
-        Ok(Term { term, order, subtract, clip: [low, high], multiply })
-    }
-
-    /// The same for the whole input, sample by sample.
-    fn observation_steps(&self) -> Result<Steps, ForeignError> {
-        let mut steps = Steps::default();
-        let mut start = 0;
-        let mut sample = |term: &Term| {
-            let size = usize::from(term.term.size);
-            steps.order.extend(term.order.iter().map(|position| (start + position) as i64));
-            steps.subtract.extend(&term.subtract);
-            steps.low.extend(std::iter::repeat_n(term.clip[0], size));
-            steps.high.extend(std::iter::repeat_n(term.clip[1], size));
-            steps.multiply.extend(&term.multiply);
-            start += size;
-        };
-        match self.layout() {
-            Layout::TermMajor => {
-                for term in &self.terms {
-                    (0..term.term.history.length).for_each(|_| sample(term));
-                }
-            }
-            Layout::TimeMajor => {
-                let samples = self.terms.first().map_or(0, |term| term.term.history.length);
-                (0..samples).for_each(|_| self.terms.iter().for_each(&mut sample));
-            }
-        }
-        if steps.order.len() > crate::onnx::graph::MAX_WIDTH {
-            let found = steps.order.len();
-            return Err(self.contradiction("observation", &"at most 2^20 values", &found));
-        }
-        Ok(steps)
-    }
-
     fn action_steps(&self) -> Result<Steps, ForeignError> {
         let mut steps = Steps::default();
         for (output, action) in self.outputs.iter().enumerate() {
@@ -383,7 +137,7 @@ impl<'d> Parts<'d> {
         Ok(steps)
     }
 
-    fn layout(&self) -> Layout {
+    pub(super) fn layout(&self) -> Layout {
         self.document.layout.unwrap_or(Layout::TermMajor)
     }
 
@@ -400,7 +154,7 @@ impl<'d> Parts<'d> {
         let all = document.sensors.iter().map(|sensor| self.sensor(&sensor.name));
         let all = all.collect::<Result<Vec<_>, _>>()?;
         let is_read =
-            |sensor: &&Sensor| self.terms.iter().any(|term| term.term.sensors.contains(&sensor.name));
+            |sensor: &&Sensor| self.terms.iter().any(|term| term.contract.sensors.contains(&sensor.name));
         let mut actuators = vec![None; document.actions.len()];
         let mut default_pose = Vec::new();
         for (output, action) in self.outputs.iter().enumerate() {
@@ -421,7 +175,7 @@ impl<'d> Parts<'d> {
             periods: Periods { servo_period_s, loop_period_s, policy_period_s },
             interpolation: Interpolation::Hold,
             sensors: self.list(all.iter().filter(is_read).copied(), "sensors")?,
-            observation: self.list(self.terms.iter().map(|term| term.term.clone()), "observation")?,
+            observation: self.list(self.terms.iter().map(|term| term.contract.clone()), "observation")?,
             layout: self.layout(),
             commands: self.list(commands.collect::<Result<Vec<_>, _>>()?, "commands")?,
             actions: self.list(self.outputs.iter().map(|action| actuators[*action]), "actions")?,
@@ -486,7 +240,7 @@ impl<'d> Parts<'d> {
     }
 
     /// As many as a contract holds.
-    fn list<T, const CAPACITY: usize>(
+    pub(super) fn list<T, const CAPACITY: usize>(
         &self,
         values: impl IntoIterator<Item = T>,
         what: &str,

@@ -1,4 +1,4 @@
-//! `deploy.yaml`: what unitree_rl_lab's `export_deploy_cfg` writes of an Isaac Lab environment.
+//! `deploy.yaml`: what `unitree_rl_lab`'s `export_deploy_cfg` writes of an Isaac Lab environment.
 //!
 //! It holds `joint_ids_map` (for each of the policy's joints the motor), `step_dt`, `stiffness` and `damping` by motor,
 //! `default_joint_pos` by the policy's joints, `commands.base_velocity.ranges`, `actions.JointPositionAction` (`scale`, `offset`,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
     pub(super) task: String,
-    /// A deploy.yaml of Isaac Lab's unitree_rl_lab, in the model's folder or below it.
+    /// A deploy.yaml of Isaac Lab's `unitree_rl_lab`, in the model's folder or below it.
     pub(super) deploy: Option<String>,
     /// Whether the model's metadata is mjlab's.
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! Contracts for policies of other tools: a TOML beside the model, and what Isaac Lab's and mjlab's own files say already.
 //!
 //! [`load`] reads the document, completes it from `deploy.yaml` or the model's metadata, puts offsets, clips and scales into the
-//! graph ([`adapter`]), and lowers the result as any other. What neither file says is refused with the name of what is missing;
+//! graph, and lowers the result as any other. What neither file says is refused with the name of what is missing;
 //! nothing is guessed, least of all a limit.
 
 mod adapter;
@@ -10,6 +10,7 @@ mod deploy;
 mod document;
 mod import;
 mod mjlab;
+mod terms;
 
 use super::golden;
 use super::{OnnxError, check_sizes, decode, external, lower, prove};
