@@ -1,25 +1,30 @@
 //! A trained actor: the part of a learner that ships.
 //!
 //! The graph that is exported takes raw observations in SI units, normalizes them, runs the network, squashes, and
-//! scales to actuator commands in SI units, so nothing that the robot needs is left behind in the trainer.
+//! scales to actuator commands in SI units; what it remembers comes and goes as a second input and output. So nothing that the robot needs is left behind in the trainer.
 
 mod import;
 
 pub use import::ImportError;
 
 use crate::network::activation::Activation;
+use crate::network::gru::GruParameters;
 use crate::network::mlp::LayerParameters;
 use crate::normalizer::{CLIP, Normalizer};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::contract::Provenance;
 use sinew_policy_runtime::image::AlignedImage;
 use sinew_policy_runtime::onnx;
-use sinew_policy_runtime::onnx::write::{DenseLayer, Head, NormalizerConstants, PolicyGraph, Squash};
+use sinew_policy_runtime::onnx::write::{
+    DenseLayer, GatedMemory, Head, NormalizerConstants, PolicyGraph, Squash,
+};
 use sinew_sim::Task;
 
 /// A trained actor with everything that export needs beside the task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainedActor {
+    /// What the first layer reads, where the actor remembers.
+    memory: Option<ActorMemory>,
     layers: Vec<ActorLayer>,
     normalizer: Option<ObservationStatistics>,
     head: ActorHead,
@@ -51,6 +56,22 @@ struct ActorLayer {
 impl ActorLayer {
     fn dense(&self) -> DenseLayer<'_> {
         DenseLayer { weights: &self.weights, bias: &self.bias, activation: self.activation.map(Into::into) }
+    }
+}
+
+/// A gated recurrent unit, laid out as [`GruParameters`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct ActorMemory {
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+    state_weights: Vec<f32>,
+    state_bias: Vec<f32>,
+}
+
+impl ActorMemory {
+    fn gated(&self) -> GatedMemory<'_> {
+        let Self { weights, bias, state_weights, state_bias } = self;
+        GatedMemory { weights, bias, state_weights, state_bias }
     }
 }
 
@@ -125,6 +146,7 @@ impl TrainedActor {
             }
         };
         Self {
+            memory: None,
             layers: layers.iter().enumerate().map(layer).collect(),
             normalizer: normalizer.map(|normalizer| ObservationStatistics {
                 mean: normalizer.mean().to_vec(),
@@ -135,6 +157,26 @@ impl TrainedActor {
             steps: origin.steps,
             seed: origin.seed,
         }
+    }
+
+    /// The same actor, its first layer reading a memory of the observations.
+    #[must_use]
+    pub fn with_memory(self, memory: GruParameters<'_>) -> Self {
+        let memory = ActorMemory {
+            weights: memory.weights.to_vec(),
+            bias: memory.bias.to_vec(),
+            state_weights: memory.state_weights.to_vec(),
+            state_bias: memory.state_bias.to_vec(),
+        };
+        Self { memory: Some(memory), ..self }
+    }
+
+    /// The memory's parameters, one part after the other; empty without one.
+    pub(crate) fn memory(&self) -> Vec<f32> {
+        self.memory.as_ref().map_or_else(Vec::new, |memory| {
+            let ActorMemory { weights, bias, state_weights, state_bias } = memory;
+            [&weights[..], bias, state_weights, state_bias].concat()
+        })
     }
 
     /// Inputs and outputs of each layer, input side first.
@@ -177,7 +219,10 @@ impl TrainedActor {
             head: Head { squash, scale: task.head_scale(), offset: task.head_offset() },
             contract: &contract,
         };
-        Ok(onnx::write::write(&graph)?)
+        Ok(match &self.memory {
+            Some(memory) => onnx::write::write_with_memory(&graph, &memory.gated())?,
+            None => onnx::write::write(&graph)?,
+        })
     }
 
     /// The runtime's image of the exported policy.

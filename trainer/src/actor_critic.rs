@@ -4,11 +4,12 @@
 use crate::action_space::ActionSpace;
 use crate::advantage::{explained_variance, generalized_advantage, normalize, value_targets};
 use crate::minibatch::{Order, join};
-use crate::network::mlp::Workspace;
+use crate::network::sequence::SequenceWorkspace;
 use crate::normalizer::Rescaling;
 use crate::random::Stream;
 use crate::rollout::{Rollout, RolloutShape};
 use crate::stochastic_actor::{ActorShape, Choice, StochasticActor};
+use crate::training::StateError;
 use crate::value_function::ValueFunction;
 
 /// An actor and a critic that share nothing but the layout of their hidden layers.
@@ -20,8 +21,10 @@ pub struct ActorCritic {
     pub actor: StochasticActor,
     /// Judges.
     pub critic: ValueFunction,
-    acting: Workspace,
-    valuing: Workspace,
+    acting: SequenceWorkspace,
+    valuing: SequenceWorkspace,
+    /// What actor and critic remember, `[environments, memory]`.
+    states: [Vec<f32>; 2],
     /// Observations and privileged values side by side, `[environments, observation + privileged]`.
     joined: Vec<f32>,
     /// The parameters of its own that the actor's distribution had when the rollout was made.
@@ -59,13 +62,15 @@ impl ActorCritic {
     pub fn new(actor: &ActorShape<'_>, shape: RolloutShape, space: &ActionSpace, seed: u64) -> Self {
         let (hidden, activation) = (actor.hidden, actor.activation);
         let mut stream = Stream::new(seed, "actor");
-        let actor = StochasticActor::new(actor, shape.observation_size, space, &mut stream);
+        let actor = StochasticActor::new(actor, shape, space, &mut stream);
         let mut stream = Stream::new(seed, "critic");
-        let critic = ValueFunction::new(shape.critic_size(), hidden, activation, &mut stream);
+        let critic =
+            ValueFunction::new([shape.critic_size(), shape.memory_size()], hidden, activation, &mut stream);
         Self {
             shape,
             acting: actor.workspace(shape.environments),
             valuing: critic.workspace(shape.environments),
+            states: [0, 1].map(|_| vec![0.0; shape.environments * shape.memory_size()]),
             joined: vec![0.0; shape.environments * shape.critic_size()],
             behaviour: actor.own().to_vec(),
             actor,
@@ -73,15 +78,48 @@ impl ActorCritic {
         }
     }
 
+    /// What actor and critic remember, `[environments, memory]`.
+    pub fn states(&self) -> [&[f32]; 2] {
+        self.states.each_ref().map(Vec::as_slice)
+    }
+
+    /// Makes what the last [`Self::act`] and [`Self::values`] left in memory what is remembered. Values of states that are only
+    /// looked at, such as an episode's last, are not followed by it.
+    pub fn remember(&mut self) {
+        for (states, workspace) in self.states.iter_mut().zip([&self.acting, &self.valuing]) {
+            states.copy_from_slice(workspace.last_states());
+        }
+    }
+
+    /// An environment's episode is over: nothing of it is remembered.
+    pub fn forget(&mut self, environment: usize) {
+        let size = self.shape.memory_size();
+        for states in &mut self.states {
+            states[environment * size..(environment + 1) * size].fill(0.0);
+        }
+    }
+
+    /// Goes on with what was remembered.
+    ///
+    /// # Errors
+    /// Memories of another size.
+    pub fn restore_states(&mut self, saved: [Vec<f32>; 2]) -> Result<(), StateError> {
+        for (states, saved) in self.states.iter_mut().zip(saved) {
+            StateError::check_length("what actor and critic remember", states.len(), saved.len())?;
+            *states = saved;
+        }
+        Ok(())
+    }
+
     /// Draws choices for `observations [environments, observation]`, normalized.
     pub fn act(&mut self, observations: &[f32], noise: &mut Stream, choice: &mut Choice<'_>) {
-        self.actor.act(observations, &mut self.acting, noise, choice);
+        self.actor.act(observations, &self.states[0], &mut self.acting, noise, choice);
     }
 
     /// What `observations [environments, observation]` with `privileged [environments, privileged]` are worth, `[environments]`.
     pub fn values(&mut self, observations: &[f32], privileged: &[f32], values: &mut [f32]) {
         if self.shape.privileged_size == 0 {
-            self.critic.values(observations, &mut self.valuing, values);
+            self.critic.values(observations, &self.states[1], &mut self.valuing, values);
             return;
         }
         let observations = observations.chunks_exact(self.shape.observation_size);
@@ -90,7 +128,7 @@ impl ActorCritic {
         for (joined, (observation, privileged)) in joined.zip(rows) {
             join(joined, observation, privileged);
         }
-        self.critic.values(&self.joined, &mut self.valuing, values);
+        self.critic.values(&self.joined, &self.states[1], &mut self.valuing, values);
     }
 
     /// Keeps acting and valuing alike while the normalization of what actor and critic see changes.
@@ -135,6 +173,7 @@ impl Estimates {
 pub(crate) mod example {
     use super::*;
     use crate::end::End;
+    use crate::rollout::MemoryShape;
 
     pub(crate) const SHAPE: RolloutShape = RolloutShape {
         steps: 150,
@@ -143,18 +182,23 @@ pub(crate) mod example {
         privileged_size: 2,
         sample_size: 2,
         output_size: 2,
+        memory: None,
     };
 
-    /// Both spaces, for tests that hold for either.
-    pub(crate) fn spaces() -> [ActionSpace; 2] {
+    pub(crate) const MEMORY: MemoryShape = MemoryShape { size: 5, sequence_steps: 6 };
+
+    /// Fresh networks for both action spaces, without memory and with: for tests that hold for all.
+    pub(crate) fn all_networks() -> Vec<ActorCritic> {
         let table = vec![vec![-1.0, 0.5], vec![0.0, 0.0], vec![1.0, -0.5]];
-        [ActionSpace::Continuous(2), ActionSpace::Discrete(table)]
+        let spaces = [ActionSpace::Continuous(2), ActionSpace::Discrete(table)];
+        let both = |space| [None, Some(MEMORY)].map(|memory| networks(&space, memory));
+        spaces.into_iter().flat_map(both).collect()
     }
 
     /// Fresh networks for a rollout of choices in a space.
-    pub(crate) fn networks(space: &ActionSpace) -> ActorCritic {
-        let rollouts =
-            RolloutShape { sample_size: space.choice_size(), output_size: space.output_size(), ..SHAPE };
+    fn networks(space: &ActionSpace, memory: Option<MemoryShape>) -> ActorCritic {
+        let (sample_size, output_size) = (space.choice_size(), space.output_size());
+        let rollouts = RolloutShape { sample_size, output_size, memory, ..SHAPE };
         let shape = ActorShape {
             hidden: &[8, 8],
             activation: crate::network::activation::Activation::Tanh,
@@ -176,6 +220,7 @@ pub(crate) mod example {
         let mut actions = [0.0; 8];
         for step in 0..SHAPE.steps {
             let rows = 4 * step..4 * (step + 1);
+            rollout.keep_states(step, networks.states());
             let observations = &rollout.observations[3 * rows.start..3 * rows.end];
             let mut choice = Choice {
                 samples: &mut rollout.samples[sample_size * rows.start..sample_size * rows.end],
@@ -185,11 +230,12 @@ pub(crate) mod example {
             };
             networks.act(observations, &mut stream, &mut choice);
             let privileged = &rollout.privileged[2 * rows.start..2 * rows.end];
-            networks.values(observations, privileged, &mut rollout.values[rows]);
-        }
-        for (row, end) in rollout.ends.iter_mut().enumerate() {
-            let kinds = [End::Terminated, End::Truncated, End::Faulted];
-            *end = if row % 37 == 5 { kinds[row % 3] } else { End::None };
+            networks.values(observations, privileged, &mut rollout.values[rows.clone()]);
+            networks.remember();
+            for row in rows.filter(|row| row % 37 == 5) {
+                rollout.ends[row] = [End::Terminated, End::Truncated, End::Faulted][row % 3];
+                networks.forget(row % 4);
+            }
         }
         rollout
     }
@@ -199,6 +245,41 @@ pub(crate) mod example {
         let mut stream = Stream::new(8, "disturbance");
         for value in networks.actor.parameters_mut() {
             *value += 0.1 * stream.normal();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::example::{all_networks, rollout};
+    use crate::actor_critic::{Estimates, Estimation};
+    use crate::gradient_shard::minibatch;
+
+    #[test]
+    fn what_is_learned_from_gives_the_outputs_that_were_acted_on() {
+        for mut networks in all_networks() {
+            let rollout = rollout(&mut networks);
+            let mut estimates = Estimates::new(networks.shape);
+            let estimation =
+                Estimation { gamma: 0.9, lambda: 0.9, normalize_advantages: true, normalize_values: false };
+            networks.estimate(&rollout, estimation, &mut estimates);
+            let mut shards = minibatch(&networks, networks.shape.sequences());
+            assert!(shards.len() > 1);
+            for shard in &mut shards {
+                shard.gather(&rollout, &estimates, 0);
+                networks.actor.evaluate(&shard.rows, &networks.behaviour, &mut shard.actor);
+                networks.critic.evaluate(&shard.rows, &mut shard.critic);
+                let pairs = [
+                    (shard.actor.outputs(), &shard.rows.outputs),
+                    (&shard.actor.log_probs, &shard.rows.log_probs),
+                    (shard.critic.workspace.output(), &shard.rows.values),
+                ];
+                for (found, expected) in
+                    pairs.iter().flat_map(|(found, expected)| found.iter().zip(*expected))
+                {
+                    assert!((found - expected).abs() < 1e-5, "{:?}: {found} {expected}", networks.shape);
+                }
+            }
         }
     }
 }

@@ -81,6 +81,7 @@ mod tests {
             privileged_size: 0,
             sample_size: 1,
             output_size: 1,
+            memory: None,
         });
         rollout.rewards = vec![1.0, 2.0, 3.0];
         rollout.values = vec![4.0, 8.0, 12.0, 16.0];

@@ -108,7 +108,9 @@ impl<'p> ChoiceDistribution<'p> {
             // The entropy is the sum of the logarithms, and a constant.
             Self::Gaussian(_) => {
                 let by_log_deviation = weight * rows as f32;
-                by_own.iter_mut().for_each(|gradient| *gradient += by_log_deviation);
+                for gradient in by_own {
+                    *gradient += by_log_deviation;
+                }
             }
             Self::Categorical(categorical) => {
                 if weight != 0.0 {

@@ -4,6 +4,7 @@
 //! policies evaluated with the same seed face the same 1st, 2nd, … episode.
 
 use crate::actor::ExportError;
+use crate::memories::Memories;
 use crate::report::undefined;
 use crate::statistics::{mean_interval, share_interval};
 use serde::{Deserialize, Serialize};
@@ -127,17 +128,24 @@ pub fn evaluate_image(
     let mut executor = Executor::new(view, scratch)?;
     let mut environments = VecEnv::new(task, randomization, episodes, seed, threads)?;
     environments.widen_ranges()?;
+    let mut memories = Memories::new(&view, episodes);
     let mut actions = vec![0.0; episodes * task.action_size()];
     let mut finished: Vec<Option<EpisodeSummary>> = vec![None; episodes];
     environments.reset()?;
     while finished.iter().any(Option::is_none) {
         let observations = environments.observations().chunks_exact(task.observation_size());
-        for (observation, action) in observations.zip(actions.chunks_exact_mut(task.action_size())) {
+        let rows = observations.zip(actions.chunks_exact_mut(task.action_size())).enumerate();
+        for (environment, (observation, action)) in rows {
+            memories.recall(environment, &mut executor)?;
             let inference = executor.infer(observation)?;
             normalized_action(task, inference.action, action);
+            memories.keep(environment, &mut executor);
         }
         environments.step(&actions)?;
-        for (slot, summary) in finished.iter_mut().zip(environments.finished()) {
+        for (environment, (slot, summary)) in finished.iter_mut().zip(environments.finished()).enumerate() {
+            if summary.is_some() {
+                memories.forget(environment);
+            }
             if slot.is_none() {
                 slot.clone_from(summary);
             }

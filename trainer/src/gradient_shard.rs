@@ -38,16 +38,17 @@ pub struct Losses {
     pub clipped: f32,
 }
 
-/// The shards of a minibatch of `rows` rows.
-pub fn minibatch(networks: &ActorCritic, rows: usize) -> Vec<Shard> {
+/// The shards of a minibatch of so many sequences, which without memory are rows.
+pub fn minibatch(networks: &ActorCritic, sequences: usize) -> Vec<Shard> {
+    let steps = networks.shape.sequence_steps();
     let shard = |span: Range<usize>| Shard {
         rows: Rows::new(networks.shape, span.len()),
-        actor: networks.actor.pass(span.len()),
-        critic: networks.critic.pass(span.len()),
+        actor: networks.actor.pass(steps, span.len()),
+        critic: networks.critic.pass(steps, span.len()),
         losses: Losses::default(),
         span,
     };
-    shards(rows).map(shard).collect()
+    shards(sequences, steps).map(shard).collect()
 }
 
 /// Adds the shards' gradients to the first's, and their losses up, in order.
@@ -63,7 +64,7 @@ pub fn add_up(shards: &mut [Shard]) -> Losses {
 }
 
 impl Shard {
-    /// Gathers this shard's rows of the minibatch that begins at position `first` of the order.
+    /// Gathers this shard's rows of the minibatch that begins at the order's sequence `first`.
     pub fn gather(&mut self, rollout: &Rollout, estimates: &Estimates, first: usize) {
         let span = first + self.span.start..first + self.span.end;
         let judged = [&estimates.advantages[..], &estimates.targets[..]];
@@ -96,10 +97,11 @@ impl Shard {
         let Self { rows, critic: pass, losses, .. } = self;
         critic.to_outputs(&mut rows.values);
         critic.to_outputs(&mut rows.targets);
-        critic.evaluate(rows.critic_inputs(), pass);
+        critic.evaluate(rows, pass);
         let (outputs, gradient) = pass.workspace.output_and_gradient_mut();
+        rows.excuse(outputs);
         losses.value = loss(gradient, outputs, rows);
-        critic.backward(rows.critic_inputs(), pass);
+        critic.backward(rows, pass);
     }
 }
 
@@ -122,7 +124,7 @@ pub fn add(sum: &mut [f32], values: &[f32]) {
 mod tests {
     use super::*;
     use crate::actor_critic::Estimation;
-    use crate::actor_critic::example::{SHAPE, disturb, networks, rollout, spaces};
+    use crate::actor_critic::example::{SHAPE, all_networks, disturb, rollout};
     use crate::algorithm::reinforce::policy_gradient_loss;
     use crate::natural_gradient::surrogate_gain;
     use crate::value_regression::value_loss;
@@ -169,17 +171,15 @@ mod tests {
         let ratio: PolicyLoss = |by_log_prob, log_probs, rows, scale| {
             -surrogate_gain(by_log_prob, [log_probs, &rows.log_probs], &rows.advantages, scale)
         };
-        for (loss, space) in
-            [plain, ratio].into_iter().zip(spaces()).chain([ratio, plain].into_iter().zip(spaces()))
-        {
-            let mut networks = networks(&space);
+        let losses = [plain, ratio, ratio, plain, plain, ratio, ratio, plain];
+        for (loss, mut networks) in losses.into_iter().zip(all_networks().into_iter().chain(all_networks())) {
             let rollout = rollout(&mut networks);
-            let mut estimates = Estimates::new(SHAPE);
+            let mut estimates = Estimates::new(networks.shape);
             let estimation =
                 Estimation { gamma: 0.9, lambda: 0.9, normalize_advantages: true, normalize_values: true };
             networks.estimate(&rollout, estimation, &mut estimates);
             disturb(&mut networks);
-            let mut shards = minibatch(&networks, SHAPE.rows());
+            let mut shards = minibatch(&networks, networks.shape.sequences());
             both(&networks, &rollout, &estimates, &mut shards, loss);
             let gradients = [shards[0].actor.gradient.clone(), shards[0].critic.gradient.clone()];
             let step = 2e-3;

@@ -15,6 +15,14 @@
 //! The same binary, configuration, seed and instruction set give the same policy file for any number of threads:
 //! randomness comes from one [`random`] stream for each purpose, and [`parallel`] work never shares state.
 
+#[cfg(test)]
+use sinew_firmware_host::allocation::CountingAllocator;
+
+/// Counts, so that tests can tell what allocates.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
 pub mod action_space;
 pub mod actor;
 pub mod actor_critic;
@@ -31,6 +39,7 @@ pub mod evaluation;
 pub mod exploration;
 pub mod gradient_shard;
 pub mod inference;
+mod memories;
 pub mod metrics;
 pub mod minibatch;
 pub mod natural_gradient;

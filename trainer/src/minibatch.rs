@@ -1,8 +1,13 @@
 //! Rows of a rollout, gathered for one update, and the order in which updates take them.
 //!
+//! What is taken are whole sequences, which without memory are single rows. Those of one update lie side by side, step by step,
+//! so that a network runs one step of all of them at a time.
+//!
 //! A minibatch is cut into fixed shards that threads work on side by side. How many there are follows from its size alone,
 //! and their gradients are added in order, so the result is the same for any number of threads.
 
+use crate::end::End;
+use crate::network::gru::Past;
 use crate::random::Stream;
 use crate::rollout::{Rollout, RolloutShape};
 use std::ops::Range;
@@ -13,44 +18,54 @@ const SHARD_ROWS: usize = 256;
 /// Shards at most: each costs one pass over the parameters when gradients are added.
 const MOST_SHARDS: usize = 8;
 
-/// The shards of `rows` rows.
-pub fn shards(rows: usize) -> impl Iterator<Item = Range<usize>> {
-    let count = rows.div_ceil(SHARD_ROWS).clamp(1, MOST_SHARDS);
-    (0..count).map(move |shard| rows * shard / count..rows * (shard + 1) / count)
+/// The shards of `sequences` sequences of `steps` steps.
+pub fn shards(sequences: usize, steps: usize) -> impl Iterator<Item = Range<usize>> {
+    let most = MOST_SHARDS.min(sequences.max(1));
+    let count = (sequences * steps).div_ceil(SHARD_ROWS).clamp(1, most);
+    (0..count).map(move |shard| sequences * shard / count..sequences * (shard + 1) / count)
 }
 
-/// The rows of a rollout that are experience, in the order in which they are taken.
+/// The rows of a rollout that are experience, and the order in which its sequences are taken.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
     rows: Vec<usize>,
+    /// The first row of each.
+    sequences: Vec<usize>,
 }
 
 impl Order {
     /// Room for a rollout's rows.
     pub fn new(shape: RolloutShape) -> Self {
-        Self { rows: Vec::with_capacity(shape.rows()) }
+        Self { rows: Vec::with_capacity(shape.rows()), sequences: Vec::with_capacity(shape.sequences()) }
     }
 
-    /// Takes a rollout's rows, in their order.
+    /// Takes a rollout's rows and sequences, in their order. Without memory rows that are no experience are left out; in
+    /// sequences they stand where they stood, and nothing is learned from them.
     pub fn take(&mut self, rollout: &Rollout) {
         rollout.experience(&mut self.rows);
-    }
-
-    /// Shuffles them (Fisher and Yates).
-    pub fn shuffle(&mut self, stream: &mut Stream) {
-        for last in (1..self.rows.len()).rev() {
-            self.rows.swap(last, stream.index(last + 1));
+        if rollout.shape.memory.is_some() {
+            rollout.sequence_starts(&mut self.sequences);
+        } else {
+            self.sequences.clear();
+            self.sequences.extend_from_slice(&self.rows);
         }
     }
 
-    /// The rows.
+    /// Shuffles the sequences (Fisher and Yates).
+    pub fn shuffle(&mut self, stream: &mut Stream) {
+        for last in (1..self.sequences.len()).rev() {
+            self.sequences.swap(last, stream.index(last + 1));
+        }
+    }
+
+    /// The rows that are experience, as the rollout has them.
     pub fn rows(&self) -> &[usize] {
         &self.rows
     }
 
-    /// `span` of the rows, which start again after the last: faults leave a few less than a rollout holds.
+    /// First rows of `span` of the sequences, which start again after the last: faults leave a few less than a rollout holds.
     fn span(&self, span: Range<usize>) -> impl Iterator<Item = usize> {
-        span.map(|position| self.rows[position % self.rows.len()])
+        span.map(|position| self.sequences[position % self.sequences.len()])
     }
 }
 
@@ -74,11 +89,28 @@ pub struct Rows {
     pub advantages: Vec<f32>,
     /// What the critic should have said, `[rows]`.
     pub targets: Vec<f32>,
+    /// The actor's and the critic's states before the sequences, `[sequences, memory]`.
+    states: [Vec<f32>; 2],
+    /// Which rows begin an episode within their sequence, `[rows]`; empty without memory.
+    begins: Vec<bool>,
+    /// Those that are no experience, which are among them where there is memory.
+    faulted: Vec<usize>,
+}
+
+/// Whose states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The actor's.
+    Actor,
+    /// The critic's.
+    Critic,
 }
 
 impl Rows {
-    /// Room for `count` rows.
-    pub fn new(shape: RolloutShape, count: usize) -> Self {
+    /// Room for so many sequences.
+    pub fn new(shape: RolloutShape, sequences: usize) -> Self {
+        let count = sequences * shape.sequence_steps();
+        let remembered = if shape.memory.is_some() { count } else { 0 };
         let joined = if shape.privileged_size > 0 { count * shape.critic_size() } else { 0 };
         Self {
             shape,
@@ -90,6 +122,9 @@ impl Rows {
             values: vec![0.0; count],
             advantages: vec![0.0; count],
             targets: vec![0.0; count],
+            states: [0, 1].map(|_| vec![0.0; sequences * shape.memory_size()]),
+            begins: vec![false; remembered],
+            faulted: Vec::with_capacity(remembered),
         }
     }
 
@@ -103,7 +138,21 @@ impl Rows {
         if self.joined.is_empty() { &self.observations } else { &self.joined }
     }
 
-    /// Gathers `span` of `order` from a rollout with its advantages and targets.
+    /// What came before the rows.
+    pub fn past(&self, whose: Whose) -> Past<'_> {
+        Past { states: &self.states[whose as usize], begins: &self.begins }
+    }
+
+    /// Makes the critic's `outputs [rows]` those that it had and should have, for rows that are no experience: whatever the loss,
+    /// they add nothing to it.
+    pub fn excuse(&mut self, outputs: &[f32]) {
+        for row in &self.faulted {
+            self.values[*row] = outputs[*row];
+            self.targets[*row] = outputs[*row];
+        }
+    }
+
+    /// Gathers `span` of the order's sequences from a rollout with its advantages and targets.
     pub fn gather(
         &mut self,
         rollout: &Rollout,
@@ -111,22 +160,44 @@ impl Rows {
         order: &Order,
         span: Range<usize>,
     ) {
-        let RolloutShape { observation_size, privileged_size, sample_size, output_size, .. } = self.shape;
-        for (index, row) in order.span(span).enumerate() {
-            copy_row(&mut self.observations, index, &rollout.observations, row, observation_size);
-            copy_row(&mut self.samples, index, &rollout.samples, row, sample_size);
-            copy_row(&mut self.outputs, index, &rollout.outputs, row, output_size);
-            self.log_probs[index] = rollout.log_probs[row];
-            self.values[index] = rollout.values[row];
-            self.advantages[index] = advantages[row];
-            self.targets[index] = targets[row];
-            if privileged_size > 0 {
-                let privileged = &rollout.privileged[row * privileged_size..(row + 1) * privileged_size];
-                let width = observation_size + privileged_size;
-                let joined = &mut self.joined[index * width..(index + 1) * width];
-                let observation = &rollout.observations[row * observation_size..(row + 1) * observation_size];
-                join(joined, observation, privileged);
+        let steps = self.shape.sequence_steps();
+        let sequences = self.count() / steps;
+        self.faulted.clear();
+        for (sequence, first) in order.span(span).enumerate() {
+            for step in 0..steps {
+                let row = first + step * self.shape.environments;
+                let index = step * sequences + sequence;
+                self.gather_row(rollout, index, row);
+                self.advantages[index] = advantages[row];
+                self.targets[index] = targets[row];
+                if let Some(begins) = self.begins.get_mut(index) {
+                    *begins = step > 0 && rollout.begins(row);
+                    if rollout.ends[row] == End::Faulted {
+                        self.faulted.push(index);
+                    }
+                }
             }
+            let (from, width) = (rollout.sequence(first), self.shape.memory_size());
+            for (states, kept) in self.states.iter_mut().zip(&rollout.states) {
+                copy_row(states, sequence, kept, from, width);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn gather_row(&mut self, rollout: &Rollout, index: usize, row: usize) {
+        let RolloutShape { observation_size, privileged_size, sample_size, output_size, .. } = self.shape;
+        copy_row(&mut self.observations, index, &rollout.observations, row, observation_size);
+        copy_row(&mut self.samples, index, &rollout.samples, row, sample_size);
+        copy_row(&mut self.outputs, index, &rollout.outputs, row, output_size);
+        self.log_probs[index] = rollout.log_probs[row];
+        self.values[index] = rollout.values[row];
+        if privileged_size > 0 {
+            let privileged = &rollout.privileged[row * privileged_size..(row + 1) * privileged_size];
+            let width = observation_size + privileged_size;
+            let joined = &mut self.joined[index * width..(index + 1) * width];
+            let observation = &rollout.observations[row * observation_size..(row + 1) * observation_size];
+            join(joined, observation, privileged);
         }
     }
 }
@@ -150,7 +221,7 @@ fn copy_row(to: &mut [f32], index: usize, from: &[f32], row: usize, width: usize
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::end::End;
+    use crate::rollout::MemoryShape;
 
     const SHAPE: RolloutShape = RolloutShape {
         steps: 5,
@@ -159,17 +230,19 @@ mod tests {
         privileged_size: 2,
         sample_size: 1,
         output_size: 1,
+        memory: None,
     };
 
     #[test]
     fn shards_cover_every_row_once_and_follow_from_the_number_of_rows() {
         for rows in [1, 64, 257, 1000, 5000] {
-            let covered: Vec<usize> = shards(rows).flatten().collect();
+            let covered: Vec<usize> = shards(rows, 1).flatten().collect();
             assert_eq!(covered, (0..rows).collect::<Vec<_>>());
         }
-        assert_eq!(shards(64).count(), 1);
-        assert_eq!(shards(1024).count(), 4);
-        assert_eq!(shards(100_000).count(), 8);
+        assert_eq!(shards(64, 1).count(), 1);
+        assert_eq!(shards(1024, 1).count(), 4);
+        assert_eq!(shards(100_000, 1).count(), 8);
+        assert_eq!(shards(4, 300).collect::<Vec<_>>(), [0..1, 1..2, 2..3, 3..4]);
     }
 
     #[test]
@@ -197,5 +270,36 @@ mod tests {
         rows.gather(&rollout, [&[0.0; 5], &[0.0; 5]], &order, 2..4);
         assert_eq!(rows.observations, [2.0, 3.0]);
         assert_eq!(rows.critic_inputs(), [2.0, 14.0, 15.0, 3.0, 16.0, 17.0]);
+    }
+
+    #[test]
+    fn sequences_lie_side_by_side_with_the_states_before_them() {
+        let memory = MemoryShape { size: 2, sequence_steps: 3 };
+        let shape =
+            RolloutShape { steps: 6, environments: 2, privileged_size: 0, memory: Some(memory), ..SHAPE };
+        let mut rollout = Rollout::new(shape);
+        rollout.observations = (0..12).map(|row| row as f32).collect();
+        for step in 0..6 {
+            let states: Vec<f32> = (0..4).map(|value| (10 * step + value) as f32).collect();
+            rollout.keep_states(step, [&states, &[0.5; 4]]);
+        }
+        rollout.ends[2] = End::Terminated;
+        rollout.ends[6] = End::Faulted;
+        let mut order = Order::new(shape);
+        order.take(&rollout);
+        assert_eq!(order.sequences, [0, 1, 6, 7]);
+        let mut rows = Rows::new(shape, 2);
+        rows.gather(&rollout, [&[0.0; 12], &[7.0; 12]], &order, 0..2);
+        assert_eq!(rows.observations, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        let past = rows.past(Whose::Actor);
+        assert_eq!(past.states, [0.0, 1.0, 2.0, 3.0]);
+        assert_eq!(past.begins, [false, false, false, false, true, false]);
+        rows.gather(&rollout, [&[0.0; 12], &[7.0; 12]], &order, 2..4);
+        assert_eq!(rows.observations, [6.0, 7.0, 8.0, 9.0, 10.0, 11.0]);
+        assert_eq!(rows.past(Whose::Actor).states, [30.0, 31.0, 32.0, 33.0]);
+        assert_eq!(rows.past(Whose::Critic).states, [0.5; 4]);
+        assert_eq!(rows.past(Whose::Actor).begins, [false, false, true, false, false, false]);
+        rows.excuse(&[9.0; 6]);
+        assert_eq!((&rows.targets[..], rows.values[0]), (&[9.0, 7.0, 7.0, 7.0, 7.0, 7.0][..], 9.0));
     }
 }

@@ -116,7 +116,7 @@ impl NaturalGradient {
         let vector = || vec![0.0; networks.actor.parameters().len()];
         Self {
             descent,
-            shards: minibatch(networks, rows),
+            shards: minibatch(networks, networks.shape.sequences()),
             scale: 1.0 / rows as f32,
             gradient: vector(),
             direction: vector(),
@@ -187,7 +187,7 @@ impl NaturalGradient {
 mod tests {
     use super::*;
     use crate::actor_critic::Estimation;
-    use crate::actor_critic::example::{SHAPE, disturb, networks, rollout, spaces};
+    use crate::actor_critic::example::{SHAPE, all_networks, disturb, rollout};
     use crate::random::Stream;
 
     #[test]
@@ -216,21 +216,19 @@ mod tests {
 
     #[test]
     fn fisher_products_agree_with_finite_differences_of_the_divergences_gradient() {
-        for space in spaces() {
-            fisher_products_agree(networks(&space));
-        }
+        all_networks().into_iter().for_each(fisher_products_agree);
     }
 
     fn fisher_products_agree(mut networks: ActorCritic) {
         let rollout = rollout(&mut networks);
-        let mut estimates = Estimates::new(SHAPE);
+        let mut estimates = Estimates::new(networks.shape);
         let estimation =
             Estimation { gamma: 0.9, lambda: 0.9, normalize_advantages: true, normalize_values: false };
         networks.estimate(&rollout, estimation, &mut estimates);
         let mut stream = Stream::new(3, "fisher test");
         let origin = networks.actor.parameters().to_vec();
         let direction: Vec<f32> = origin.iter().map(|_| stream.normal()).collect();
-        let mut shards = minibatch(&networks, SHAPE.rows());
+        let mut shards = minibatch(&networks, networks.shape.sequences());
         let scale = 1.0 / SHAPE.rows() as f32;
         let mut gradient = |step: f32| {
             let parameters = networks.actor.parameters_mut().iter_mut();
@@ -266,16 +264,14 @@ mod tests {
 
     #[test]
     fn a_step_of_the_natural_gradient_comes_to_the_divergence_that_was_asked_for() {
-        for space in spaces() {
-            a_step_comes_to_its_divergence(networks(&space));
-        }
+        all_networks().into_iter().for_each(a_step_comes_to_its_divergence);
     }
 
     fn a_step_comes_to_its_divergence(mut networks: ActorCritic) {
         // Fresh outputs hardly depend on the hidden layers, along which a step would then leave the quadratic's range.
         disturb(&mut networks);
         let rollout = rollout(&mut networks);
-        let mut estimates = Estimates::new(SHAPE);
+        let mut estimates = Estimates::new(networks.shape);
         let estimation =
             Estimation { gamma: 0.9, lambda: 0.9, normalize_advantages: true, normalize_values: false };
         networks.estimate(&rollout, estimation, &mut estimates);

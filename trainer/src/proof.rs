@@ -1,11 +1,11 @@
 //! Proves an exported policy: [`prove`] runs its golden pairs through the runtime and through an independent engine.
 //!
-//! The runtime must give every pair bit for bit. The engine, which shares no arithmetic with it, must agree within
+//! A recurrent policy's pairs are steps of one sequence, each with the state that it begins with. The runtime must give every pair bit for bit. The engine, which shares no arithmetic with it, must agree within
 //! [`TOLERANCE`]: a mistake in export and lowering alike would pass the first test and fail the second.
 
 use sinew_policy_runtime::executor::{Executor, ExecutorError, InferenceFault};
 use sinew_policy_runtime::golden::GoldenError;
-use sinew_policy_runtime::image::ImageError;
+use sinew_policy_runtime::image::{Image, ImageError, Port, Role};
 use sinew_policy_runtime::onnx::{self, OnnxError};
 use std::io::Cursor;
 use std::time::Instant;
@@ -86,12 +86,18 @@ pub fn prove(policy: &[u8]) -> Result<Proof, ProofError> {
     let mut executor = Executor::new(image, vec![0.0; image.scratch_len()])?;
     // Loading has done this already, on this very thread; a proof does not lean on another module's promise.
     executor.verify_golden()?;
-    let reference = reference(policy, image.input_size())?;
+    let reference = reference(policy, &image)?;
     let mut reference_error = 0.0;
     for (pair, (input, _)) in image.golden().iter().enumerate() {
         let expected = reference(input)?;
-        let inference = executor.infer(input).map_err(|fault| ProofError::Inference { pair, fault })?;
-        reference_error = worse(reference_error, largest_difference(inference.action, &expected));
+        run(&mut executor, input).map_err(|fault| ProofError::Inference { pair, fault })?;
+        if expected.len() != image.outputs().len() {
+            reference_error = f64::NAN;
+        }
+        for (position, expected) in expected.iter().enumerate() {
+            let found = executor.output(position);
+            reference_error = worse(reference_error, largest_difference(found, expected));
+        }
     }
     Ok(Proof {
         bytes: policy.len() as u64,
@@ -103,25 +109,54 @@ pub fn prove(policy: &[u8]) -> Result<Proof, ProofError> {
     })
 }
 
-/// The engine, as a function from an observation to the first output.
+/// Runs one golden pair's inputs, which lie one after the other, states included.
+fn run(executor: &mut Executor<'_, Vec<f32>>, input: &[f32]) -> Result<(), InferenceFault> {
+    let (image, mut rest) = (*executor.image(), input);
+    for (position, port) in image.inputs().enumerate() {
+        let (values, after) = rest.split_at(port.size.min(rest.len()));
+        executor.set_input(position, values)?;
+        rest = after;
+    }
+    executor.run()
+}
+
+/// What every output gave.
+type Outputs = Vec<Vec<f32>>;
+
+/// The engine, as a function from a golden pair's inputs to all outputs.
 fn reference(
     policy: &[u8],
-    size: usize,
-) -> Result<impl Fn(&[f32]) -> Result<Vec<f32>, ProofError>, ProofError> {
+    image: &Image<'_>,
+) -> Result<impl Fn(&[f32]) -> Result<Outputs, ProofError>, ProofError> {
     let refused = |error: TractError| ProofError::Reference { reason: error.to_string() };
-    let plan = tract_onnx::onnx()
-        .model_for_read(&mut Cursor::new(policy))
-        .and_then(|model| model.with_input_fact(0, f32::fact([1, size]).into()))
-        .and_then(InferenceModelExt::into_optimized)
-        .and_then(IntoRunnable::into_runnable)
-        .map_err(refused)?;
-    Ok(move |observation: &[f32]| {
-        let input = Tensor::from_shape(&[1, size], observation).map_err(refused)?;
-        let outputs = plan.run(tvec!(input.into())).map_err(refused)?;
-        let output =
-            outputs.first().ok_or_else(|| ProofError::Reference { reason: "no output".to_owned() })?;
-        Ok(output.try_as_plain_ram().and_then(|values| values.as_slice::<f32>()).map_err(refused)?.to_vec())
+    let shapes: Vec<Vec<usize>> = image.inputs().map(|port| shape(&port)).collect();
+    let mut model = tract_onnx::onnx().model_for_read(&mut Cursor::new(policy)).map_err(refused)?;
+    for (position, shape) in shapes.iter().enumerate() {
+        model = model.with_input_fact(position, f32::fact(shape).into()).map_err(refused)?;
+    }
+    let plan = model.into_optimized().and_then(IntoRunnable::into_runnable).map_err(refused)?;
+    Ok(move |input: &[f32]| {
+        let (mut inputs, mut rest) = (tvec!(), input);
+        for shape in &shapes {
+            let (values, after) = rest.split_at(shape.iter().product::<usize>().min(rest.len()));
+            inputs.push(Tensor::from_shape(shape, values).map_err(refused)?.into());
+            rest = after;
+        }
+        let outputs = plan.run(inputs).map_err(refused)?;
+        let values = |output: &Tensor| {
+            Ok(output
+                .try_as_plain_ram()
+                .and_then(|values| values.as_slice::<f32>())
+                .map_err(refused)?
+                .to_vec())
+        };
+        outputs.iter().map(|output| values(output)).collect()
     })
+}
+
+/// As export writes it: rows of observations, and states of one direction.
+fn shape(port: &Port<'_>) -> Vec<usize> {
+    if port.role == Role::State { vec![1, 1, port.size] } else { vec![1, port.size] }
 }
 
 /// NaN where the lengths differ, so that a missing value never counts as equal.
@@ -141,7 +176,9 @@ fn worse(largest: f64, difference: f64) -> f64 {
 }
 
 fn median_inference_us<S: AsMut<[f32]>>(executor: &mut Executor<'_, S>) -> f64 {
-    let inputs: Vec<&[f32]> = executor.image().golden().iter().map(|(input, _)| input).collect();
+    let size = executor.image().input_size();
+    // What is remembered, if anything, comes behind the observation and carries over by itself.
+    let inputs: Vec<&[f32]> = executor.image().golden().iter().map(|(input, _)| &input[..size]).collect();
     let mut times: Vec<f64> = inputs
         .into_iter()
         .cycle()

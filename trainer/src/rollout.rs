@@ -21,12 +21,38 @@ pub struct RolloutShape {
     pub sample_size: usize,
     /// Outputs of the actor's network.
     pub output_size: usize,
+    /// What actor and critic remember; nothing where rows stand for themselves.
+    pub memory: Option<MemoryShape>,
+}
+
+/// How much actor and critic remember, and through how many steps they learn to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryShape {
+    /// Values of each one's state.
+    pub size: usize,
+    /// Steps of a sequence, of which a rollout has a whole number: derivatives flow back as far as its first.
+    pub sequence_steps: usize,
 }
 
 impl RolloutShape {
     /// Steps of all environments.
     pub fn rows(&self) -> usize {
         self.steps * self.environments
+    }
+
+    /// Values of a state; 0 without memory.
+    pub fn memory_size(&self) -> usize {
+        self.memory.map_or(0, |memory| memory.size)
+    }
+
+    /// Steps of a sequence; without memory each step is one.
+    pub fn sequence_steps(&self) -> usize {
+        self.memory.map_or(1, |memory| memory.sequence_steps)
+    }
+
+    /// Sequences of all environments.
+    pub fn sequences(&self) -> usize {
+        self.rows() / self.sequence_steps()
     }
 
     /// Values that the critic sees.
@@ -58,6 +84,8 @@ pub struct Rollout {
     pub final_values: Vec<f32>,
     /// `[rows]`.
     pub ends: Vec<End>,
+    /// The actor's and the critic's states before each sequence, `[sequences, memory]`, in the order of the sequences' first rows.
+    pub states: [Vec<f32>; 2],
 }
 
 impl Rollout {
@@ -74,8 +102,39 @@ impl Rollout {
             values: vec![0.0; rows + shape.environments],
             final_values: vec![0.0; rows],
             ends: vec![End::None; rows],
+            states: [0, 1].map(|_| vec![0.0; shape.sequences() * shape.memory_size()]),
             shape,
         }
+    }
+
+    /// Keeps the actor's and the critic's states `[environments, memory]` before a step, where a sequence begins with it.
+    pub fn keep_states(&mut self, step: usize, states: [&[f32]; 2]) {
+        if step.is_multiple_of(self.shape.sequence_steps()) {
+            let first = step / self.shape.sequence_steps();
+            for (kept, states) in self.states.iter_mut().zip(states) {
+                kept[first * states.len()..(first + 1) * states.len()].copy_from_slice(states);
+            }
+        }
+    }
+
+    /// The first row of each sequence into `rows`.
+    pub fn sequence_starts(&self, rows: &mut Vec<usize>) {
+        let RolloutShape { steps, environments, .. } = self.shape;
+        rows.clear();
+        for step in (0..steps).step_by(self.shape.sequence_steps()) {
+            rows.extend(step * environments..(step + 1) * environments);
+        }
+    }
+
+    /// The number of the sequence that begins with a row.
+    pub fn sequence(&self, first: usize) -> usize {
+        let environments = self.shape.environments;
+        first / environments / self.shape.sequence_steps() * environments + first % environments
+    }
+
+    /// Whether a row begins an episode that an earlier row of the rollout did not belong to.
+    pub fn begins(&self, row: usize) -> bool {
+        row >= self.shape.environments && self.ends[row - self.shape.environments] != End::None
     }
 
     /// The rows that are experience, in order, into `rows`.

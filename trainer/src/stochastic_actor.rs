@@ -7,11 +7,13 @@
 use crate::action_space::ActionSpace;
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::choice_distribution::ChoiceDistribution;
-use crate::minibatch::Rows;
+use crate::minibatch::{Rows, Whose};
 use crate::network::activation::Activation;
-use crate::network::mlp::{Mlp, Workspace};
+use crate::network::gru::Past;
+use crate::network::sequence::{SequenceNetwork, SequenceWorkspace};
 use crate::normalizer::{Normalizer, Rescaling};
 use crate::random::Stream;
+use crate::rollout::RolloutShape;
 use sinew_policy_runtime::math;
 use sinew_policy_runtime::onnx::write::Squash;
 
@@ -34,7 +36,7 @@ pub struct ActorShape<'c> {
 /// An actor that explores by its own randomness.
 #[derive(Clone, Debug)]
 pub struct StochasticActor {
-    network: Mlp,
+    network: SequenceNetwork,
     /// The network's, then the distribution's own.
     parameters: Vec<f32>,
     space: ActionSpace,
@@ -57,7 +59,7 @@ pub struct Choice<'r> {
 /// The actor's pass over some rows of a rollout, and its gradient.
 #[derive(Clone, Debug)]
 pub struct ActorPass {
-    workspace: Workspace,
+    workspace: SequenceWorkspace,
     /// Of the rollout's samples under the present parameters, `[rows]`.
     pub log_probs: Vec<f32>,
     /// `KL(behaviour || present)`, `[rows]`.
@@ -79,12 +81,14 @@ impl StochasticActor {
     /// A fresh actor.
     pub fn new(
         shape: &ActorShape<'_>,
-        observation_size: usize,
+        rollouts: RolloutShape,
         space: &ActionSpace,
         stream: &mut Stream,
     ) -> Self {
-        let network = Mlp::new(observation_size, shape.hidden, space.output_size(), shape.activation);
-        let mut parameters = network.orthogonal_parameters(stream, LAST_GAIN);
+        let (inputs, memory) = (rollouts.observation_size, rollouts.memory_size());
+        let outputs = space.output_size();
+        let network = SequenceNetwork::new(inputs, memory, shape.hidden, outputs, shape.activation);
+        let mut parameters = network.initial_parameters(stream, LAST_GAIN);
         if let ActionSpace::Continuous(size) = space {
             parameters.resize(parameters.len() + size, math::ln(shape.initial_deviation));
         }
@@ -144,14 +148,15 @@ impl StochasticActor {
     }
 
     /// Buffers for acting on `rows` observations.
-    pub fn workspace(&self, rows: usize) -> Workspace {
-        self.network.workspace(rows)
+    pub fn workspace(&self, rows: usize) -> SequenceWorkspace {
+        self.network.workspace(1, rows)
     }
 
-    /// Buffers for learning from `rows` rows.
-    pub fn pass(&self, rows: usize) -> ActorPass {
+    /// Buffers for learning from `sequences` sequences of `steps` steps.
+    pub fn pass(&self, steps: usize, sequences: usize) -> ActorPass {
+        let rows = steps * sequences;
         ActorPass {
-            workspace: self.network.workspace(rows),
+            workspace: self.network.workspace(steps, sequences),
             log_probs: vec![0.0; rows],
             divergences: vec![0.0; rows],
             by_log_prob: vec![0.0; rows],
@@ -159,15 +164,17 @@ impl StochasticActor {
         }
     }
 
-    /// Draws a choice for each of `observations [environments, observation]`.
+    /// Draws a choice for each of `observations [environments, observation]`, with `states [environments, memory]` in memory.
     pub fn act(
         &self,
         observations: &[f32],
-        workspace: &mut Workspace,
+        states: &[f32],
+        workspace: &mut SequenceWorkspace,
         noise: &mut Stream,
         choice: &mut Choice<'_>,
     ) {
-        let outputs = self.network.forward(&self.parameters, observations, workspace);
+        let past = Past { states, begins: &[] };
+        let outputs = self.network.forward(&self.parameters, observations, past, workspace);
         choice.outputs.copy_from_slice(outputs);
         self.distribution(outputs).sample(noise, choice.samples, choice.log_probs);
         self.space.actions(choice.samples, choice.actions);
@@ -176,7 +183,8 @@ impl StochasticActor {
     /// Log-probabilities of `rows`' samples, and divergences from the actor that drew them, whose own parameters were
     /// `behaviour`.
     pub fn evaluate(&self, rows: &Rows, behaviour: &[f32], pass: &mut ActorPass) {
-        let outputs = self.network.forward(&self.parameters, &rows.observations, &mut pass.workspace);
+        let past = rows.past(Whose::Actor);
+        let outputs = self.network.forward(&self.parameters, &rows.observations, past, &mut pass.workspace);
         let distribution = self.distribution(outputs);
         distribution.log_probs(&rows.samples, &mut pass.log_probs);
         distribution.divergences_from([&rows.outputs, behaviour], &mut pass.divergences);
@@ -202,8 +210,9 @@ impl StochasticActor {
             distribution.add_divergence_gradient(old, by_divergence, [by_outputs, by_own]);
         }
         distribution.add_entropy_gradient(by_entropy, rows.count(), [by_outputs, by_own]);
+        let past = rows.past(Whose::Actor);
         let parameters = &self.parameters;
-        self.network.backward(parameters, &rows.observations, workspace, Some(network_gradient), None);
+        self.network.backward(parameters, &rows.observations, past, workspace, network_gradient);
     }
 
     /// `scale · rows · F v` into `pass.gradient`: the Fisher information times `direction`, as the Hessian of `KL(self || ·)`.
@@ -213,21 +222,26 @@ impl StochasticActor {
         let ActorPass { workspace, gradient, .. } = pass;
         let (along, along_own) = direction.split_at(self.first_own());
         let (network_gradient, by_own) = gradient.split_at_mut(self.first_own());
-        self.network.tangent(&self.parameters, along, &rows.observations, workspace);
+        let past = rows.past(Whose::Actor);
+        self.network.tangent(&self.parameters, along, &rows.observations, past, workspace);
         let (outputs, moved) = workspace.output_and_gradient_mut();
         self.distribution(outputs).multiply_fisher(scale, moved, along_own, by_own);
         let parameters = &self.parameters;
-        self.network.backward(parameters, &rows.observations, workspace, Some(network_gradient), None);
+        self.network.backward(parameters, &rows.observations, past, workspace, network_gradient);
     }
 
     /// The part that ships: the means, clipped to what the actuators can do, or the likeliest row of the table.
     pub fn trained(&self, normalizer: Option<&Normalizer>, origin: ActorOrigin) -> TrainedActor {
         let layers = self.network.layer_parameters(&self.parameters);
-        match &self.space {
+        let actor = match &self.space {
             ActionSpace::Continuous(size) => {
                 TrainedActor::new(&layers, normalizer, *size, Squash::Clip, origin)
             }
             ActionSpace::Discrete(rows) => TrainedActor::choosing(&layers, normalizer, rows, origin),
+        };
+        match self.network.memory(&self.parameters) {
+            Some(memory) => actor.with_memory(memory),
+            None => actor,
         }
     }
 }

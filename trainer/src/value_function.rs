@@ -3,8 +3,10 @@
 //! Where targets are normalized, the network's outputs have mean 0 and deviation 1 over all targets seen, and when those
 //! statistics move, the last layer is rescaled so that no value changes (van Hasselt et al. 2016, arXiv 1602.07714).
 
+use crate::minibatch::{Rows, Whose};
 use crate::network::activation::Activation;
-use crate::network::mlp::{Mlp, Workspace};
+use crate::network::gru::Past;
+use crate::network::sequence::{SequenceNetwork, SequenceWorkspace};
 use crate::normalizer::Rescaling;
 use crate::optimizer::{Adam, clip_norm};
 use crate::random::Stream;
@@ -17,7 +19,7 @@ const SMALLEST_DEVIATION: f64 = 1e-2;
 /// A value function and its optimizer.
 #[derive(Clone, Debug)]
 pub struct ValueFunction {
-    network: Mlp,
+    network: SequenceNetwork,
     parameters: Vec<f32>,
     adam: Adam,
     scale: ValueScale,
@@ -43,48 +45,64 @@ struct ValueScale {
 #[derive(Clone, Debug)]
 pub struct ValuePass {
     /// Its output is not rescaled.
-    pub workspace: Workspace,
+    pub workspace: SequenceWorkspace,
     /// The loss's derivative by the parameters.
     pub gradient: Vec<f32>,
 }
 
 impl ValueFunction {
-    /// A fresh value function of `inputs` values.
-    pub fn new(inputs: usize, hidden: &[usize], activation: Activation, stream: &mut Stream) -> Self {
-        let network = Mlp::new(inputs, hidden, 1, activation);
-        let parameters = network.orthogonal_parameters(stream, 1.0);
+    /// A fresh value function of `inputs` values, with a memory of so many unless that is 0.
+    pub fn new(
+        [inputs, memory]: [usize; 2],
+        hidden: &[usize],
+        activation: Activation,
+        stream: &mut Stream,
+    ) -> Self {
+        let network = SequenceNetwork::new(inputs, memory, hidden, 1, activation);
+        let parameters = network.initial_parameters(stream, 1.0);
         let scale = ValueScale { count: 0.0, mean: 0.0, squares: 0.0, deviation: 1.0 };
         Self { adam: Adam::new(parameters.len()), parameters, network, scale }
     }
 
-    /// Buffers for `rows` rows.
-    pub fn pass(&self, rows: usize) -> ValuePass {
-        ValuePass { workspace: self.network.workspace(rows), gradient: vec![0.0; self.parameters.len()] }
+    /// Buffers for learning from `sequences` sequences of `steps` steps.
+    pub fn pass(&self, steps: usize, sequences: usize) -> ValuePass {
+        ValuePass {
+            workspace: self.network.workspace(steps, sequences),
+            gradient: vec![0.0; self.parameters.len()],
+        }
     }
 
     /// Buffers for valuing `rows` rows.
-    pub fn workspace(&self, rows: usize) -> Workspace {
-        self.network.workspace(rows)
+    pub fn workspace(&self, rows: usize) -> SequenceWorkspace {
+        self.network.workspace(1, rows)
     }
 
-    /// Values of `inputs [rows, inputs]`.
-    pub fn values(&self, inputs: &[f32], workspace: &mut Workspace, values: &mut [f32]) {
+    /// Values of `inputs [rows, inputs]`, with `states [rows, memory]` in memory.
+    pub fn values(
+        &self,
+        inputs: &[f32],
+        states: &[f32],
+        workspace: &mut SequenceWorkspace,
+        values: &mut [f32],
+    ) {
         let (mean, deviation) = (self.scale.mean as f32, self.scale.deviation as f32);
-        let outputs = self.network.forward(&self.parameters, inputs, workspace);
+        let past = Past { states, begins: &[] };
+        let outputs = self.network.forward(&self.parameters, inputs, past, workspace);
         for (value, output) in values.iter_mut().zip(outputs) {
             *value = mean + deviation * output;
         }
     }
 
-    /// Outputs of `inputs [rows, inputs]` in the pass's workspace.
-    pub fn evaluate(&self, inputs: &[f32], pass: &mut ValuePass) {
-        self.network.forward(&self.parameters, inputs, &mut pass.workspace);
+    /// Outputs of the rows in the pass's workspace.
+    pub fn evaluate(&self, rows: &Rows, pass: &mut ValuePass) {
+        let past = rows.past(Whose::Critic);
+        self.network.forward(&self.parameters, rows.critic_inputs(), past, &mut pass.workspace);
     }
 
     /// The gradient of a loss whose derivative by the outputs is in the pass's workspace. Follows [`Self::evaluate`].
-    pub fn backward(&self, inputs: &[f32], pass: &mut ValuePass) {
-        let ValuePass { workspace, gradient } = pass;
-        self.network.backward(&self.parameters, inputs, workspace, Some(gradient), None);
+    pub fn backward(&self, rows: &Rows, pass: &mut ValuePass) {
+        let (ValuePass { workspace, gradient }, past) = (pass, rows.past(Whose::Critic));
+        self.network.backward(&self.parameters, rows.critic_inputs(), past, workspace, gradient);
     }
 
     /// Keeps all values while the normalization of the inputs from `first` on changes.
@@ -122,12 +140,7 @@ impl ValueFunction {
         let ratio = before.deviation / scale.deviation;
         let shift = (before.mean - scale.mean) / scale.deviation;
         // The last layer has one output: its weights and its bias are the last parameters.
-        let Some(inputs) =
-            self.network.layer_parameters(&self.parameters).last().map(|layer| layer.weights.len())
-        else {
-            return;
-        };
-        let first = self.parameters.len() - 1 - inputs;
+        let first = self.parameters.len() - 1 - self.network.last_inputs();
         for parameter in &mut self.parameters[first..] {
             *parameter = (f64::from(*parameter) * ratio) as f32;
         }
@@ -170,15 +183,15 @@ mod tests {
     #[test]
     fn rescaling_changes_no_value_and_gives_targets_mean_0_and_deviation_1() {
         let mut stream = Stream::new(5, "value test");
-        let mut function = ValueFunction::new(2, &[8], Activation::Tanh, &mut stream);
+        let mut function = ValueFunction::new([2, 0], &[8], Activation::Tanh, &mut stream);
         let inputs = [0.3, -0.4, 1.0, 0.2];
-        let mut workspace = function.network.workspace(2);
+        let mut workspace = function.workspace(2);
         let (mut before, mut after) = ([0.0; 2], [0.0; 2]);
         let mut targets = [-300.0, -100.0, 1e9, 5.0, 7.0];
         function.rescale(&targets, &[3, 4]);
-        function.values(&inputs, &mut workspace, &mut before);
+        function.values(&inputs, &[], &mut workspace, &mut before);
         function.rescale(&targets, &[0, 1]);
-        function.values(&inputs, &mut workspace, &mut after);
+        function.values(&inputs, &[], &mut workspace, &mut after);
         for (before, after) in before.iter().zip(&after) {
             assert!((before - after).abs() < 1e-4, "{before} {after}");
         }

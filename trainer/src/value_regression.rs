@@ -24,7 +24,9 @@ pub struct Regression {
 #[derive(Clone, Debug)]
 pub struct ValueRegression {
     regression: Regression,
-    /// Rows of a minibatch.
+    /// Sequences of a minibatch, which without memory are rows.
+    sequences: usize,
+    /// Their rows.
     rows: usize,
     shards: Vec<Shard>,
     shuffling: Stream,
@@ -44,9 +46,10 @@ pub fn value_loss(gradient: &mut [f32], values: &[f32], targets: &[f32], scale: 
 impl ValueRegression {
     /// Buffers for fitting.
     pub fn new(regression: Regression, networks: &ActorCritic, seed: u64) -> Self {
-        let rows = (networks.shape.rows() / regression.minibatches).max(1);
+        let sequences = (networks.shape.sequences() / regression.minibatches).max(1);
         let shuffling = Stream::new(seed, "critic's minibatches");
-        Self { regression, rows, shards: minibatch(networks, rows), shuffling }
+        let rows = sequences * networks.shape.sequence_steps();
+        Self { regression, sequences, rows, shards: minibatch(networks, sequences), shuffling }
     }
 
     /// The order in which rows were shuffled so far, for a checkpoint.
@@ -75,7 +78,7 @@ impl ValueRegression {
             estimates.order.shuffle(&mut self.shuffling);
             loss = 0.0;
             for minibatch in 0..minibatches {
-                let (critic, first) = (&networks.critic, minibatch * self.rows);
+                let (critic, first) = (&networks.critic, minibatch * self.sequences);
                 workers.for_each(&mut self.shards, |shard| {
                     shard.gather(rollout, estimates, first);
                     shard.differentiate_critic(critic, |gradient, values, rows| {

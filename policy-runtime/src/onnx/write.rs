@@ -2,7 +2,11 @@
 //!
 //! [`write()`] takes a [`PolicyGraph`] and gives the bytes of `policy.onnx`. Everything between the raw observation and the
 //! actuators' units is in the graph, so a robot needs nothing of the trainer beside the file. Equal graphs give equal
-//! bytes.
+//! bytes. [`write_with_memory()`] puts a memory in front of the layers.
+
+mod memory;
+
+pub use memory::{GatedMemory, write_with_memory};
 
 use super::canonical;
 use super::golden::{self, Scale};
@@ -116,8 +120,12 @@ pub enum WriteError {
 /// Slices that do not fit each other or the contract, an invalid contract, numbers that are not finite, or a network that
 /// overflows on observations within the normalizer's clip.
 pub fn write(graph: &PolicyGraph) -> Result<Vec<u8>, WriteError> {
-    check(graph)?;
-    let mut model = model(graph);
+    write_graph(graph, None)
+}
+
+fn write_graph(graph: &PolicyGraph, memory: Option<&GatedMemory>) -> Result<Vec<u8>, WriteError> {
+    check(graph, memory)?;
+    let mut model = model(graph, memory);
     let program = lower::lower(&model, false)?;
     check_sizes(graph.contract, &program)?;
     let scale = graph.normalizer.map(|normalizer| Scale {
@@ -132,7 +140,7 @@ pub fn write(graph: &PolicyGraph) -> Result<Vec<u8>, WriteError> {
     Ok(model.encode_to_vec())
 }
 
-fn check(graph: &PolicyGraph) -> Result<(), WriteError> {
+fn check(graph: &PolicyGraph, memory: Option<&GatedMemory>) -> Result<(), WriteError> {
     let length = |what: String, expected: usize, found: usize| {
         if expected == found { Ok(()) } else { Err(WriteError::Length { what, expected, found }) }
     };
@@ -147,7 +155,8 @@ fn check(graph: &PolicyGraph) -> Result<(), WriteError> {
             }
         }
     }
-    let mut width = input_size;
+    memory.map_or(Ok(()), |memory| memory.check(input_size))?;
+    let mut width = memory.map_or(input_size, GatedMemory::size);
     for (index, layer) in graph.layers.iter().enumerate() {
         length(format!("layer {index} weights"), width * layer.bias.len(), layer.weights.len())?;
         width = layer.bias.len();
@@ -161,7 +170,7 @@ fn check(graph: &PolicyGraph) -> Result<(), WriteError> {
     length("head offset".into(), action_size, graph.head.offset.len())
 }
 
-fn model(graph: &PolicyGraph) -> ModelProto {
+fn model(graph: &PolicyGraph, memory: Option<&GatedMemory>) -> ModelProto {
     let mut builder = Builder::default();
     let observation_size = graph.contract.observation_size();
     let action_size = graph.contract.action_size();
@@ -170,6 +179,9 @@ fn model(graph: &PolicyGraph) -> ModelProto {
         last = builder.with_constant("Sub", last, "normalizer.mean", normalizer.mean);
         last = builder.with_constant("Div", last, "normalizer.deviation", normalizer.deviation);
         last = builder.clip("normalizer.clip", last, -normalizer.clip, normalizer.clip);
+    }
+    if let Some(memory) = memory {
+        last = memory.build(&mut builder, last);
     }
     for (index, layer) in graph.layers.iter().enumerate() {
         let name = format!("layer{index}");
@@ -190,6 +202,11 @@ fn model(graph: &PolicyGraph) -> ModelProto {
     if graph.contract.uses_previous_action() {
         output.push(value_info(RAW_ACTION, action_size));
     }
+    let mut input = vec![value_info(INPUT, observation_size)];
+    if let Some(memory) = memory {
+        input.push(memory.value_info(memory::STATE_IN));
+        output.push(memory.value_info(memory::STATE_OUT));
+    }
     ModelProto {
         ir_version: IR_VERSION,
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPERATOR_SET }],
@@ -199,7 +216,7 @@ fn model(graph: &PolicyGraph) -> ModelProto {
             name: "policy".to_owned(),
             node: builder.nodes,
             initializer: builder.initializers,
-            input: vec![value_info(INPUT, observation_size)],
+            input,
             output,
             ..GraphProto::default()
         }),

@@ -1,7 +1,7 @@
 //! The tasks and robot models that are part of the program.
 
 /// Names of the built-in tasks.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "pendulum",
     "cart-pole",
     "arm-reach",
@@ -12,6 +12,7 @@ pub(crate) const NAMES: [&str; 12] = [
     "quadrotor",
     "quadrotor-waypoints",
     "pendulum-v1",
+    "pendulum-v1-position",
     "cartpole-v1",
     "acrobot-v1",
 ];
@@ -29,6 +30,7 @@ pub(crate) fn task(name: &str) -> Option<&'static str> {
         "quadrotor" => Some(include_str!("../../tasks/quadrotor.toml")),
         "quadrotor-waypoints" => Some(include_str!("../../tasks/quadrotor_waypoints.toml")),
         "pendulum-v1" => Some(include_str!("../../tasks/pendulum-v1.toml")),
+        "pendulum-v1-position" => Some(include_str!("../../tasks/pendulum-v1-position.toml")),
         "cartpole-v1" => Some(include_str!("../../tasks/cartpole-v1.toml")),
         "acrobot-v1" => Some(include_str!("../../tasks/acrobot-v1.toml")),
         _ => None,

@@ -3,7 +3,7 @@
 //! Export names its initializers, and what is read here are those names; the file is verified by the runtime first. A file
 //! from elsewhere has other names and is refused.
 
-use super::{ActorHead, ActorLayer, ObservationStatistics, TrainedActor};
+use super::{ActorHead, ActorLayer, ActorMemory, ObservationStatistics, TrainedActor};
 use prost::Message;
 use sinew_policy_runtime::onnx::{self, OnnxError};
 use tract_onnx::pb::{GraphProto, ModelProto};
@@ -65,6 +65,7 @@ impl TrainedActor {
         let mean = values(&graph, "normalizer.mean");
         let normalizer = mean.zip(values(&graph, "normalizer.deviation"));
         Ok(Self {
+            memory: memory(&graph),
             layers,
             normalizer: normalizer.map(|(mean, deviation)| ObservationStatistics { mean, deviation }),
             head,
@@ -73,6 +74,20 @@ impl TrainedActor {
             seed: 0,
         })
     }
+}
+
+/// The memory, where there is one. ONNX keeps its weights transposed, and both biases in one; the file has been run, so they fit.
+fn memory(graph: &GraphProto) -> Option<ActorMemory> {
+    let (weights, state_weights) = (values(graph, "memory.weights")?, values(graph, "memory.state_weights")?);
+    let mut bias = values(graph, "memory.bias")?;
+    let state_bias = bias.split_off(bias.len() / 2);
+    let gates = bias.len().max(1);
+    let transposed = |values: Vec<f32>| {
+        let width = values.len() / gates;
+        (0..values.len()).map(|place| values[place % gates * width + place / gates]).collect()
+    };
+    let (weights, state_weights) = (transposed(weights), transposed(state_weights));
+    Some(ActorMemory { weights, bias, state_weights, state_bias })
 }
 
 /// The numbers of an initializer of f32; absent where there is none.

@@ -99,7 +99,7 @@ impl A2c {
             config: config.clone(),
             actor_adam: Adam::new(networks.actor.parameters().len()),
             estimates: Estimates::new(shape),
-            shards: minibatch(&networks, shape.rows()),
+            shards: minibatch(&networks, shape.sequences()),
             networks,
             metrics: A2cMetrics::default(),
         }

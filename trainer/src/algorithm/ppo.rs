@@ -140,7 +140,7 @@ pub struct Ppo {
     penalty: f32,
     shuffling: Stream,
     estimates: Estimates,
-    /// Rows of a minibatch.
+    /// Sequences of a minibatch, which without memory are rows.
     minibatch: usize,
     shards: Vec<Shard>,
     metrics: PpoMetrics,
@@ -248,7 +248,7 @@ impl Ppo {
     /// Fresh networks for a task's sizes; the same seed gives the same ones.
     pub fn new(config: &PpoConfig, shape: RolloutShape, space: &ActionSpace, seed: u64) -> Self {
         let networks = ActorCritic::new(&config.actor_shape(), shape, space, seed);
-        let rows = (shape.rows() / config.minibatches).max(1);
+        let sequences = (shape.sequences() / config.minibatches).max(1);
         Self {
             config: config.clone(),
             actor_adam: Adam::new(networks.actor.parameters().len()),
@@ -256,8 +256,8 @@ impl Ppo {
             penalty: config.initial_kl_penalty,
             shuffling: Stream::new(seed, "minibatches"),
             estimates: Estimates::new(shape),
-            minibatch: rows,
-            shards: minibatch(&networks, rows),
+            minibatch: sequences,
+            shards: minibatch(&networks, sequences),
             networks,
             metrics: PpoMetrics::default(),
         }
@@ -272,7 +272,8 @@ impl Ppo {
     fn differentiate(&mut self, rollout: &Rollout, minibatch: usize, workers: &Workers) -> Losses {
         let Self { config, networks, estimates, .. } = self;
         let ActorCritic { actor, critic, behaviour, .. } = networks;
-        let (first, scale) = (minibatch * self.minibatch, 1.0 / self.minibatch as f32);
+        let rows = self.minibatch * networks.shape.sequence_steps();
+        let (first, scale) = (minibatch * self.minibatch, 1.0 / rows as f32);
         let by_entropy = -scale * config.entropy_coefficient;
         let by_divergence = match config.surrogate {
             Surrogate::Clip => 0.0,
@@ -403,7 +404,7 @@ impl OnPolicy for Ppo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actor_critic::example::{SHAPE, disturb, rollout};
+    use crate::actor_critic::example::{MEMORY, SHAPE, disturb, rollout};
     use crate::end::End;
 
     #[test]
@@ -453,6 +454,11 @@ mod tests {
         Ppo::new(config, SHAPE, &ActionSpace::Continuous(2), 9)
     }
 
+    /// The same that remembers.
+    fn remembering(config: &PpoConfig) -> Ppo {
+        Ppo::new(config, RolloutShape { memory: Some(MEMORY), ..SHAPE }, &ActionSpace::Continuous(2), 9)
+    }
+
     fn config(surrogate: Surrogate) -> PpoConfig {
         PpoConfig {
             steps_per_environment: SHAPE.steps,
@@ -475,14 +481,16 @@ mod tests {
 
     #[test]
     fn updates_are_the_same_for_any_number_of_threads() {
-        let states = [1, 2, 3].map(|threads| {
-            let mut ppo = learner(&config(Surrogate::Clip));
-            assert!(ppo.shards.len() > 1);
-            let rollout = rollout(&mut ppo.networks);
-            ppo.update(&rollout, 1.0, &Workers::new(threads));
-            whole_state(&mut ppo)
-        });
-        assert!(states[0] == states[1] && states[0] == states[2]);
+        for fresh in [learner, remembering] {
+            let states = [1, 2, 3].map(|threads| {
+                let mut ppo = fresh(&config(Surrogate::Clip));
+                assert!(ppo.shards.len() > 1);
+                let rollout = rollout(&mut ppo.networks);
+                ppo.update(&rollout, 1.0, &Workers::new(threads));
+                whole_state(&mut ppo)
+            });
+            assert!(states[0] == states[1] && states[0] == states[2]);
+        }
     }
 
     #[test]
@@ -508,8 +516,10 @@ mod tests {
     #[test]
     fn gradients_agree_with_finite_differences() {
         let workers = Workers::new(1);
-        for surrogate in [Surrogate::Clip, Surrogate::KlPenalty] {
-            let mut ppo = learner(&config(surrogate));
+        let cases = [Surrogate::Clip, Surrogate::KlPenalty].map(|surrogate| (surrogate, config(surrogate)));
+        let cases =
+            cases.iter().flat_map(|case| [learner, remembering].map(|fresh| (case.0, fresh(&case.1))));
+        for (surrogate, mut ppo) in cases {
             let rollout = rollout(&mut ppo.networks);
             ppo.networks.estimate(&rollout, ppo.estimation(), &mut ppo.estimates);
             disturb(&mut ppo.networks);

@@ -188,7 +188,7 @@ impl Reinforce {
             actor_adam: Adam::new(networks.actor.parameters().len()),
             estimates: Estimates::new(shape),
             regression: ValueRegression::new(regression, &networks, seed),
-            shards: minibatch(&networks, shape.rows()),
+            shards: minibatch(&networks, shape.sequences()),
             complete: Vec::with_capacity(shape.rows()),
             ages: vec![0; shape.rows()],
             first_ages: vec![0; shape.environments],
@@ -321,6 +321,7 @@ mod tests {
             privileged_size: 0,
             sample_size: 1,
             output_size: 1,
+            memory: None,
         });
         rollout.rewards.fill(1.0);
         rollout.ends.copy_from_slice(ends);

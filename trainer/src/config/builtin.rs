@@ -15,6 +15,7 @@ const FILES: &[(&str, Algorithm, &str)] = &[
     ("quadrotor", Algorithm::Sac, include_str!("../../configs/quadrotor-sac.toml")),
     ("quadrotor-waypoints", Algorithm::Sac, include_str!("../../configs/quadrotor_waypoints-sac.toml")),
     ("pendulum-v1", Algorithm::Ppo, include_str!("../../configs/pendulum-v1-ppo.toml")),
+    ("pendulum-v1-position", Algorithm::Ppo, include_str!("../../configs/pendulum-v1-position-ppo.toml")),
     ("pendulum", Algorithm::Ppo, include_str!("../../configs/pendulum-ppo.toml")),
     ("cart-pole", Algorithm::Ppo, include_str!("../../configs/cart_pole-ppo.toml")),
     ("quadrotor", Algorithm::Ppo, include_str!("../../configs/quadrotor-ppo.toml")),

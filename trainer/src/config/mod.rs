@@ -14,6 +14,7 @@ pub(crate) mod settings;
 
 pub use algorithms::{Algorithm, AlgorithmConfig};
 pub use builtin::tuned;
+pub use on_policy::Recurrence;
 pub use run::RunConfig;
 pub use settings::{Auto, NumberOrAuto};
 

@@ -1,5 +1,17 @@
 //! The settings that every algorithm has which learns from rollouts, so that a key means the same under each of them.
 
+use serde::{Deserialize, Serialize};
+
+/// What actor and critic remember of an episode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recurrence {
+    /// Nothing: what they see is all that matters.
+    None,
+    /// What a gated recurrent unit learns to keep.
+    Gru,
+}
+
 /// Declares an on-policy algorithm's settings: the shared ones, then its own. `in` names its section, `with` its default of
 /// `steps_per_environment`.
 macro_rules! on_policy_settings {
@@ -23,6 +35,14 @@ macro_rules! on_policy_settings {
                 hidden: Vec<usize> = vec![64, 64],
                 /// Non-linearity between layers.
                 activation: $crate::network::activation::Activation = $crate::network::activation::Activation::Tanh,
+                /// `"none"`, or `"gru"`: actor and critic each remember, by a gated recurrent unit in front of the hidden layers, what
+                /// one observation does not show, such as velocities, delays or the robot's own properties.
+                recurrent: $crate::config::Recurrence = $crate::config::Recurrence::None,
+                /// Values that each remembers. More remember more and take longer.
+                recurrent_size: usize = 64,
+                /// Steps through which derivatives flow back, where something is remembered; `steps_per_environment` is a multiple of
+                /// it. More learn to remember for longer, and make fewer and longer sequences to shuffle.
+                sequence_length: usize = 16,
                 /// Deviation of each normalized action at the start; the actuators' range is 2 wide. Larger explores more at
                 /// first.
                 initial_deviation: f32 = 1.0,
@@ -45,6 +65,12 @@ macro_rules! on_policy_settings {
                 )?;
                 share(concat!($section, ".final_learning_rate_share"), self.final_learning_rate_share)?;
                 widths(concat!($section, ".hidden"), &self.hidden)?;
+                at_least_one(concat!($section, ".recurrent_size"), self.recurrent_size as u64)?;
+                at_least_one(concat!($section, ".sequence_length"), self.sequence_length as u64)?;
+                let whole = self.recurrent == $crate::config::Recurrence::None
+                    || self.steps_per_environment.is_multiple_of(self.sequence_length);
+                let expected = concat!("a divisor of ", $section, ".steps_per_environment");
+                require(whole, concat!($section, ".sequence_length"), self.sequence_length, expected)?;
                 let [lowest, highest] = self.deviation_bounds;
                 let ordered = lowest > 0.0 && lowest <= highest && highest.is_finite();
                 let (key, found) =
@@ -61,6 +87,15 @@ macro_rules! on_policy_settings {
                     final_learning_rate_share: self.final_learning_rate_share,
                     normalize_observations: self.normalize_observations,
                 }
+            }
+
+            /// What actor and critic remember.
+            pub(crate) fn memory(&self) -> Option<$crate::rollout::MemoryShape> {
+                let shape = $crate::rollout::MemoryShape {
+                    size: self.recurrent_size,
+                    sequence_steps: self.sequence_length,
+                };
+                (self.recurrent == $crate::config::Recurrence::Gru).then_some(shape)
             }
 
             /// The networks that it asks for.

@@ -143,6 +143,11 @@ impl Mlp {
         Self { regularization, ..self }
     }
 
+    /// Values that the last layer reads.
+    pub fn last_inputs(&self) -> usize {
+        self.layers.last().map_or(0, |layer| layer.inputs)
+    }
+
     /// How many parameters the network has.
     pub fn parameter_count(&self) -> usize {
         self.layers.iter().map(Layer::parameter_count).sum()

@@ -1,10 +1,12 @@
 //! Neural networks with hand-written backward passes on preallocated buffers.
 //!
-//! The main type is [`mlp::Mlp`]. A network is a shape; its parameters are one flat slice, so that the optimizer, target
+//! The main types are [`mlp::Mlp`] and, for actors and critics that may remember, [`sequence::SequenceNetwork`]. A network is a shape; its parameters are one flat slice, so that the optimizer, target
 //! averaging and checkpoints each are one loop over one slice and no tensor type is needed.
 
 pub mod activation;
+pub mod gru;
 pub mod matrix;
 pub mod mlp;
 mod orthogonal;
 pub mod regularizer;
+pub mod sequence;

@@ -67,7 +67,7 @@ fn take_statistics<T>(
     }
 }
 
-/// Copies an actor's layers into the network called `actor`. Its parameters are each layer's weights `[inputs, outputs]` and
+/// Copies an actor's layers into the network called `actor`. Its parameters are the memory's, where there is one, then each layer's weights `[inputs, outputs]` and
 /// bias; the last layer may have more outputs than ship, or a deviation for each action behind it.
 fn take_actor(learning: &mut dyn Loop, actor: &TrainedActor) -> Result<(), StateError> {
     let present = learning.actor();
@@ -89,7 +89,10 @@ fn take_actor(learning: &mut dyn Loop, actor: &TrainedActor) -> Result<(), State
         return Err(StateError::Part { what: "the actor".to_owned(), expected, found });
     };
     let total = network.parameters.len();
-    let mut rest = &mut *network.parameters;
+    let (memory, own_memory) = (actor.memory(), present.memory());
+    StateError::check_length("the actor's memory", own_memory.len(), memory.len())?;
+    let (remembering, mut rest) = network.parameters.split_at_mut(memory.len());
+    remembering.copy_from_slice(&memory);
     for (index, [inputs, outputs]) in own.iter().enumerate() {
         let exact = (inputs + 1) * outputs;
         let widest = rest.len() / (inputs + 1);

@@ -38,7 +38,7 @@ use crate::config::{AlgorithmConfig, RunConfig, TrainingConfig};
 use crate::normalizer::Normalizer;
 use crate::replay::Replay;
 use crate::report::undefined;
-use crate::rollout::RolloutShape;
+use crate::rollout::{MemoryShape, RolloutShape};
 use episodes::Episodes;
 use off_policy::OffPolicyLoop;
 use on_policy::OnPolicyLoop;
@@ -212,7 +212,7 @@ fn learner<'r>(task: &Task, config: &'r TrainingConfig) -> Result<Box<dyn Loop +
     let run = &config.training;
     let around = |privileged| Surroundings::new(task, run.environments, privileged);
     let (space, seed) = (ActionSpace::of(task), run.seed);
-    let rollouts = |steps| rollout_shape(task, run, &space, steps);
+    let rollouts = |steps, memory| rollout_shape(task, run, &space, steps, memory);
     Ok(match &config.algorithm {
         AlgorithmConfig::Sac(sac) => {
             let learner = Sac::new(sac, around(sac.privileged_critic), seed);
@@ -232,23 +232,23 @@ fn learner<'r>(task: &Task, config: &'r TrainingConfig) -> Result<Box<dyn Loop +
             Box::new(OffPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Ppo(ppo) => {
-            let learner = Ppo::new(ppo, rollouts(ppo.steps_per_environment), &space, seed);
+            let learner = Ppo::new(ppo, rollouts(ppo.steps_per_environment, ppo.memory()), &space, seed);
             Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::A2c(a2c) => {
-            let learner = A2c::new(a2c, rollouts(a2c.steps_per_environment), &space, seed);
+            let learner = A2c::new(a2c, rollouts(a2c.steps_per_environment, a2c.memory()), &space, seed);
             Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Trpo(trpo) => {
-            let learner = Trpo::new(trpo, rollouts(trpo.steps_per_environment), &space, seed);
+            let learner = Trpo::new(trpo, rollouts(trpo.steps_per_environment, trpo.memory()), &space, seed);
             Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Npg(npg) => {
-            let learner = Npg::new(npg, rollouts(npg.steps_per_environment), &space, seed);
+            let learner = Npg::new(npg, rollouts(npg.steps_per_environment, npg.memory()), &space, seed);
             Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Reinforce(reinforce) => {
-            let shape = rollouts(reinforce.steps_per_environment);
+            let shape = rollouts(reinforce.steps_per_environment, reinforce.memory());
             let learner = Reinforce::new(reinforce, shape, &space, seed);
             Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
@@ -256,7 +256,13 @@ fn learner<'r>(task: &Task, config: &'r TrainingConfig) -> Result<Box<dyn Loop +
 }
 
 /// What an on-policy algorithm collects between two rounds of learning.
-fn rollout_shape(task: &Task, run: &RunConfig, space: &ActionSpace, steps: usize) -> RolloutShape {
+fn rollout_shape(
+    task: &Task,
+    run: &RunConfig,
+    space: &ActionSpace,
+    steps: usize,
+    memory: Option<MemoryShape>,
+) -> RolloutShape {
     RolloutShape {
         steps,
         environments: run.environments,
@@ -264,5 +270,6 @@ fn rollout_shape(task: &Task, run: &RunConfig, space: &ActionSpace, steps: usize
         privileged_size: task.privileged_size(),
         sample_size: space.choice_size(),
         output_size: space.output_size(),
+        memory,
     }
 }

@@ -5,6 +5,9 @@
 //! networks' first layers change with them so that no action and no value does: a policy that balances on a knife's edge would
 //! fall over each time.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::actor_critic::ActorCritic;
@@ -90,6 +93,8 @@ struct OnPolicyState<S> {
     learner: S,
     critic: ValueState,
     privileged: Normalizer,
+    /// What actor and critic remember.
+    states: [Vec<f32>; 2],
     exploration: Stream,
     entropy: f32,
     steps: u64,
@@ -130,6 +135,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
         self.refresh();
         for step in 0..self.rollout.shape.steps {
             self.observe(step);
+            self.rollout.keep_states(step, self.learner.networks().states());
             self.choose(step);
             self.environments.step(&self.actions)?;
             let rows = step * count..(step + 1) * count;
@@ -204,6 +210,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
             &privileged[of(shape.privileged_size)],
             &mut values[rows],
         );
+        self.learner.networks_mut().remember();
     }
 
     /// How the step ended episodes, and what the states are worth in which time ran out.
@@ -222,6 +229,10 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
             self.normalize_next();
             let values = &mut self.rollout.final_values[first..first + self.run.environments];
             self.learner.networks_mut().values(&self.next[0], &self.next[1], values);
+        }
+        let ends = self.rollout.ends[first..first + self.run.environments].iter().enumerate();
+        for (environment, _) in ends.filter(|(_, end)| **end != End::None) {
+            self.learner.networks_mut().forget(environment);
         }
     }
 
@@ -311,6 +322,7 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
             learner: self.learner.state(),
             critic: self.learner.networks().critic.state(),
             privileged: self.privileged.clone(),
+            states: self.learner.networks().states().map(<[f32]>::to_vec),
             exploration: self.exploration.clone(),
             entropy: self.entropy,
             steps: self.steps,
@@ -322,6 +334,7 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
         self.learner.restore(state.learner)?;
         self.learner.networks_mut().critic.restore(state.critic)?;
         self.privileged.restore("the privileged values' statistics", state.privileged)?;
+        self.learner.networks_mut().restore_states(state.states)?;
         self.exploration = state.exploration;
         self.entropy = state.entropy;
         self.steps = state.steps;

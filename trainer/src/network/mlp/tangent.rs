@@ -6,13 +6,15 @@ use crate::network::matrix::{add_product, product};
 impl Mlp {
     /// `J · direction [batch, outputs]`: the output's derivative along `direction`, laid out as the parameters.
     ///
-    /// Follows a [`Self::forward`] with the same parameters and input. The result, with every layer's own, lies where a
+    /// `moved_input` is the input's own derivative along it, where the input moves too. Follows a [`Self::forward`] with the same
+    /// parameters and input. The result, with every layer's own, lies where a
     /// backward pass keeps its derivatives: in [`Workspace::output_gradient_mut`].
     pub fn tangent<'w>(
         &self,
         parameters: &[f32],
         direction: &[f32],
         input: &[f32],
+        moved_input: Option<&[f32]>,
         workspace: &'w mut Workspace,
     ) -> &'w mut [f32] {
         let last = self.layers.len() - 1;
@@ -22,7 +24,8 @@ impl Mlp {
             let moved = &mut rest[0];
             let shape = [workspace.batch, layer.inputs, layer.outputs];
             product(moved, x, layer.weights(direction), shape);
-            if let Some(moved_input) = before.last() {
+            let moved_input = if index == 0 { moved_input } else { before.last().map(Vec::as_slice) };
+            if let Some(moved_input) = moved_input {
                 add_product(moved, moved_input, layer.weights(parameters), shape);
             }
             for row in moved.chunks_exact_mut(layer.outputs) {
@@ -59,7 +62,7 @@ mod tests {
             };
             let (above, below) = (at(step), at(-step));
             network.forward(&parameters, &input, &mut workspace);
-            let tangent = network.tangent(&parameters, &direction, &input, &mut workspace);
+            let tangent = network.tangent(&parameters, &direction, &input, None, &mut workspace);
             for ((above, below), found) in above.iter().zip(&below).zip(tangent) {
                 let numeric = (above - below) / (2.0 * step);
                 assert!((numeric - *found).abs() < 5e-3, "{activation:?}: {numeric} {found}");

@@ -1,9 +1,10 @@
 use super::*;
 use crate::algorithm::ddpg::{Ddpg, DdpgConfig};
-use crate::algorithm::dqn::{Dqn, DqnConfig};
+use crate::algorithm::dqn::{DiscreteExploration, Dqn, DqnConfig};
 use crate::algorithm::sac::{Sac, SacConfig};
 use crate::algorithm::td3::{Td3, Td3Config};
 use crate::exploration::NoiseKind;
+use sinew_firmware_host::allocation::count;
 
 /// A built-in task with some of its text replaced.
 fn altered(name: &str, replacements: &[(&str, &str)]) -> Task {
@@ -186,4 +187,48 @@ fn prioritized_n_step_runs_are_the_same_for_any_number_of_threads() {
         (weights, whole(&mut training.learner))
     };
     assert!(state_with(1) == state_with(2));
+}
+
+/// Steps the loop past its first updates, and counts what the next ones allocate.
+fn allocates_nothing<L: OffPolicy>(task: &Task, learner: L) {
+    let run = run();
+    let mut training = OffPolicyLoop::new(task, &run, learner).unwrap();
+    // So that the ring has wrapped, and an episode has ended.
+    (0..300).for_each(|_| training.advance().unwrap());
+    let (mut collecting, mut learning) = (0, 0);
+    for _ in 0..100 {
+        let before = count();
+        training.collect().unwrap();
+        let between = count();
+        training.learn().unwrap();
+        collecting += between - before;
+        learning += count() - between;
+    }
+    assert_eq!((collecting, learning), (0, 0), "{}", L::NAME);
+}
+
+#[test]
+fn neither_a_step_nor_an_update_allocates() {
+    let task = Task::load("pendulum-v1").unwrap();
+    allocates_nothing(&task, sac(&SacConfig::default(), &task));
+    let prioritized = SacConfig { priority_exponent: 0.6, n_step: 3, ..SacConfig::default() };
+    allocates_nothing(&task, sac(&prioritized, &task));
+    let droq = SacConfig { critic_dropout: 0.1, critic_layer_norm: true, ..SacConfig::default() };
+    allocates_nothing(&task, sac(&droq, &task));
+    let tqc = SacConfig { critic_quantiles: 9, dropped_quantiles: 2, ..SacConfig::default() };
+    allocates_nothing(&task, sac(&tqc, &task));
+    allocates_nothing(&task, td3(&task));
+    allocates_nothing(&task, ddpg(&task));
+    let task = Task::load("cartpole-v1").unwrap();
+    allocates_nothing(&task, dqn(&task));
+    let boltzmann = DqnConfig {
+        hidden: vec![8],
+        batch_size: 64,
+        start_steps: 50,
+        dueling: true,
+        exploration: DiscreteExploration::Boltzmann,
+        ..DqnConfig::default()
+    };
+    let surroundings = Surroundings::new(&task, 1, false);
+    allocates_nothing(&task, Dqn::new(&boltzmann, task.discrete_actions().unwrap(), surroundings, 3));
 }
