@@ -39,11 +39,7 @@ pub use port::{Element, MAX_PORTS, Port, Role};
 
 use crate::contract::Contract;
 use crate::golden::GoldenPairs;
-<<<<<<< HEAD
-use core::fmt::Write as _;
 use core::ops::Range;
-=======
->>>>>>> mcu
 use header::{HEADER_BYTES, Header};
 use operation::{Operation, RECORD_BYTES, Record};
 use port::PORT_BYTES;
