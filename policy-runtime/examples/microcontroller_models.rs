@@ -85,9 +85,11 @@ fn models(folder: &Path) -> Result<String, Box<dyn Error>> {
         let image = load_policy(stored.join(format!("{name}.onnx")))?;
         let path = folder.join(format!("{name}.img"));
         fs::write(&path, image.as_bytes())?;
+        let path = path.display().to_string();
         let fed = match entry["states"].as_array() {
             Some(states) if !states.is_empty() => {
-                format!("include_bytes!({:?})", stored.join(format!("{name}.expected")))
+                let expected = stored.join(format!("{name}.expected")).display().to_string();
+                format!("include_bytes!({expected:?})")
             }
             _ => "&[]".to_owned(),
         };

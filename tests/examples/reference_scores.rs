@@ -35,7 +35,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         groups.entry(group).or_default().push(score);
     }
     let optimum = mean(&optimal_returns(&pendulum_starts()?));
-    println!("| task | algorithm | steps | returns of the exported policies, by seed | mean | behind | worst | last evaluations, mean | rl-zoo |");
+    println!(
+        "| task | algorithm | steps | returns of the exported policies, by seed | mean | behind | worst | last evaluations, mean | rl-zoo |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|");
     for ((task, algorithm, steps), mut scores) in groups {
         scores.sort_by_key(|score| score.seed);
@@ -70,7 +72,8 @@ fn score(run: &Path) -> Result<(Group, Score), Box<dyn Error>> {
 
 /// The start states of the evaluation's episodes on `pendulum-v1`: angle in rad, speed in rad/s.
 fn pendulum_starts() -> Result<Vec<(f64, f64)>, Box<dyn Error>> {
-    let mut environments = VecEnv::new(&Task::load("pendulum-v1")?, Randomization::Nominal, EPISODES, SEED, 1)?;
+    let mut environments =
+        VecEnv::new(&Task::load("pendulum-v1")?, Randomization::Nominal, EPISODES, SEED, 1)?;
     environments.reset()?;
     let start = |index| {
         let joint = environments.env(index)?.truth().joints.first().copied()?;

@@ -73,12 +73,7 @@ impl Work for Rest<'_> {
 }
 
 #[inline(always)]
-fn rest<V: Vectors>(
-    vectors: V,
-    operation: &Operation,
-    weights: &[f32],
-    scratch: &mut [f32],
-) -> Option<bool> {
+fn rest<V: Vectors>(vectors: V, operation: &Operation, weights: &[f32], scratch: &mut [f32]) -> Option<bool> {
     if !operation.is_built() {
         return None;
     }

@@ -163,7 +163,11 @@ impl Check<'_> {
             self.equations(equations.mechanism())?;
         }
         if dynamics.model.is_none() && dynamics.training_formulation.is_some() {
-            return self.fail("dynamics.training_formulation", "present", "none: equations have no joints to hold");
+            return self.fail(
+                "dynamics.training_formulation",
+                "present",
+                "none: equations have no joints to hold",
+            );
         }
         if dynamics.model.is_none() && !self.document.objects.is_empty() {
             return self.fail("objects", "present", "none: equations know of nothing else");

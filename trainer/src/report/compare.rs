@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn runs_of_very_different_lengths_share_a_logarithmic_axis() {
-        let line = |steps: f64| Curve { name: String::new(), points: vec![[1000.0, 0.0, 0.0], [steps, 0.0, 0.0]] };
+        let line =
+            |steps: f64| Curve { name: String::new(), points: vec![[1000.0, 0.0, 0.0], [steps, 0.0, 0.0]] };
         let alike = steps_axis(&[line(20_000.0), line(100_000.0)]).unwrap();
         assert!((alike.position(50_000.0) - 0.5).abs() < 1e-9);
         let apart = steps_axis(&[line(20_000.0), line(1_000_000.0)]).unwrap();
