@@ -184,9 +184,9 @@ pub fn remainder(x: f32, y: f32) -> f32 {
     if dividend < divisor {
         return x;
     }
-    // A whole number times a power of two; subnormal numbers share the power of the smallest normal one.
-    let parts = |bits: u32| match bits >> 23 {
-        0 => (bits, 1),
+    // A number of 24 bits times a power of two.
+    let parts = |bits: u32| match (bits >> 23).cast_signed() {
+        0 => (bits << (bits.leading_zeros() - 8), 9 - bits.leading_zeros().cast_signed()),
         exponent => (bits & 0x007f_ffff | 0x0080_0000, exponent),
     };
     let ((mut rest, from), (divisor, to)) = (parts(dividend), parts(divisor));
@@ -195,10 +195,19 @@ pub fn remainder(x: f32, y: f32) -> f32 {
         rest = reduced(rest) << 1;
     }
     rest = reduced(rest);
-    let shift = (rest.leading_zeros() - 8).min(to - 1);
-    let normal = rest << shift;
-    let exponent = if normal < 0x0080_0000 { 0 } else { to - shift };
-    f32::from_bits(exponent << 23 | normal & 0x007f_ffff).copysign(x)
+    if rest == 0 {
+        return 0.0_f32.copysign(x);
+    }
+    let normal = rest << (rest.leading_zeros() - 8);
+    let exponent = to + 8 - rest.leading_zeros().cast_signed();
+    let bits = if exponent >= 1 {
+        exponent.cast_unsigned() << 23 | normal & 0x007f_ffff
+    } else {
+        // A subnormal number, in units of the smallest: no bit is lost, since both numbers are multiples of it.
+        let shift = to - 1;
+        if shift >= 0 { rest << shift } else { rest >> -shift }
+    };
+    f32::from_bits(bits).copysign(x)
 }
 
 /// The largest whole number not above `x`.
@@ -380,7 +389,9 @@ mod tests {
         let mut state = 1_u32;
         let mut draw = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            f32::from_bits(state.rotate_left(13))
+            // One in five is subnormal or small.
+            let mask = if state.is_multiple_of(5) { 0x80ff_ffff } else { u32::MAX };
+            f32::from_bits(state.rotate_left(13) & mask)
         };
         let edges =
             [0.0, -0.0, f32::MIN_POSITIVE, f32::from_bits(1), f32::MAX, f32::INFINITY, f32::NAN, 1.0, 3.0];
