@@ -1,7 +1,7 @@
 //! What the natural policy gradient and trust region policy optimization share: everything but how far a step goes.
 //!
-//! [`Natural::aim`] judges a rollout and finds the direction, [`Natural::step`] goes a share of the way, [`Natural::standing`]
-//! says what that came to, and [`Natural::conclude`] fits the critic.
+//! `Natural::aim` judges a rollout and finds the direction, `Natural::step` goes a share of the way, `Natural::standing`
+//! says what that came to, and `Natural::conclude` fits the critic.
 
 use crate::action_space::ActionSpace;
 use crate::actor_critic::{ActorCritic, Estimates, Estimation};

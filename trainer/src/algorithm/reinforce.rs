@@ -102,8 +102,8 @@ pub struct Reinforce {
     ages: Vec<usize>,
     /// Of the first row of the rollout to come, `[environments]`.
     first_ages: Vec<usize>,
-    /// Of the returns of each age, and how many; grows with the longest episode.
-    sums: Vec<(f64, f64)>,
+    /// Complete rows by their age.
+    by_age: Vec<usize>,
     metrics: ReinforceMetrics,
 }
 
@@ -158,19 +158,13 @@ pub fn subtract_mean(returns: &mut [f32], rows: &[usize]) {
     }
 }
 
-/// Subtracts from the returns of `rows` the mean of those of the same age; `sums` is room for as many as there are ages.
-pub fn subtract_mean_of_age(returns: &mut [f32], rows: &[usize], ages: &[usize], sums: &mut Vec<(f64, f64)>) {
-    let oldest = rows.iter().map(|row| ages[*row]).max().unwrap_or(0);
-    sums.clear();
-    sums.resize(oldest + 1, (0.0, 0.0));
-    for row in rows {
-        let (sum, count) = &mut sums[ages[*row]];
-        *sum += f64::from(returns[*row]);
-        *count += 1.0;
-    }
-    for row in rows {
-        let (sum, count) = sums[ages[*row]];
-        returns[*row] -= (sum / count) as f32;
+/// Subtracts from the returns of `rows` the mean of those of the same age; `by_age` is room for as many rows.
+pub fn subtract_mean_of_age(returns: &mut [f32], rows: &[usize], ages: &[usize], by_age: &mut Vec<usize>) {
+    by_age.clear();
+    by_age.extend_from_slice(rows);
+    by_age.sort_unstable_by_key(|row| (ages[*row], *row));
+    for same in by_age.chunk_by(|left, right| ages[*left] == ages[*right]) {
+        subtract_mean(returns, same);
     }
 }
 
@@ -192,7 +186,7 @@ impl Reinforce {
             complete: Vec::with_capacity(shape.rows()),
             ages: vec![0; shape.rows()],
             first_ages: vec![0; shape.environments],
-            sums: Vec::new(),
+            by_age: Vec::with_capacity(shape.rows()),
             networks,
             metrics: ReinforceMetrics::default(),
         }
@@ -200,7 +194,7 @@ impl Reinforce {
 
     /// Advantages of the rollout; those of rows without one are 0.
     fn estimate(&mut self, rollout: &Rollout) {
-        let Self { config, networks, estimates, complete, ages, sums, .. } = self;
+        let Self { config, networks, estimates, complete, ages, by_age, .. } = self;
         let learned = config.baseline == Baseline::Learned;
         let estimation = Estimation {
             gamma: config.gamma,
@@ -219,7 +213,7 @@ impl Reinforce {
         match config.baseline {
             Baseline::None | Baseline::Learned => {}
             Baseline::Constant => subtract_mean(advantages, complete),
-            Baseline::TimeDependent => subtract_mean_of_age(advantages, complete, ages, sums),
+            Baseline::TimeDependent => subtract_mean_of_age(advantages, complete, ages, by_age),
         }
         if config.normalize_advantages {
             normalize(advantages, complete);
