@@ -51,7 +51,7 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) fn run(self) -> Outcome {
         let task = Task::load("quadrotor").map_err(unusable)?;
-        let mut config = TrainingConfig::for_task(task.name(), Algorithm::Sac).map_err(unusable)?;
+        let mut config = TrainingConfig::for_task(task.name(), Algorithm::Ppo).map_err(unusable)?;
         config.training.seed = self.seed;
         config.training.threads = self.threads;
         let run = match &self.out {

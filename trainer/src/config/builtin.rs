@@ -20,6 +20,7 @@ const FILES: &[(&str, Algorithm, &str)] = &[
     ("cart-pole", Algorithm::Ppo, include_str!("../../configs/cart_pole-ppo.toml")),
     ("quadrotor", Algorithm::Ppo, include_str!("../../configs/quadrotor-ppo.toml")),
     ("quadruped", Algorithm::Ppo, include_str!("../../configs/quadruped-ppo.toml")),
+    ("quadruped-rough", Algorithm::Ppo, include_str!("../../configs/quadruped_rough-ppo.toml")),
     ("pendulum-v1", Algorithm::A2c, include_str!("../../configs/pendulum-v1-a2c.toml")),
     ("pendulum", Algorithm::A2c, include_str!("../../configs/pendulum-a2c.toml")),
     ("pendulum-v1", Algorithm::Trpo, include_str!("../../configs/pendulum-v1-trpo.toml")),
