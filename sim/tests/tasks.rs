@@ -135,7 +135,7 @@ fn a_task_is_described_with_its_formulas_and_ranges() {
         "  rotor_front_left         RotorSpeed, 0 to 2272.63 RadianPerSecond, action x 756.73 + 1515.9, lag 0.0375 s",
         "       0.4 x 1 / (1 + (position_error / 0.1)²), state After the step",
         "ends where    angular_speed > 30, reward 0",
-        "success       position_error < 0.2 for the last 5 s",
+        "success       position_error (RMS) < 0.1 for the last 5 s",
         "  mass_scale                                           0.7 to 1.3               0.7 to 1.3",
         "  position bias                                              0.02                     0.02",
     ] {
