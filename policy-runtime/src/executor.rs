@@ -175,7 +175,9 @@ impl<'a, S: AsMut<[f32]>> Executor<'a, S> {
             Some(place) => {
                 let changed = InferenceFault::Changed { operation: 0 };
                 let scratch = self.scratch.as_mut().get_mut(place).ok_or(changed)?;
-                scratch.copy_from_slice(observation);
+                (scratch.len() == observation.len())
+                    .then(|| scratch.copy_from_slice(observation))
+                    .ok_or(changed)?;
             }
             None => self.write_inputs(observation, |role| role == Role::Observation)?,
         }

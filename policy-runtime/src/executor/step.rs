@@ -28,15 +28,15 @@ fn dense<V: Vectors>(vectors: V, layer: DenseRecord, weights: &[f32], scratch: &
     let length = inputs.checked_add(1)?.checked_mul(outputs)?;
     let panels = weights.get(place(start, length))?;
     let size = |count: usize| count.checked_mul(rows);
-    let (input, output) = apart(scratch, place(source, size(inputs)?), place(destination, size(outputs)?))?;
-    if rows == 1 {
-        // Without the divisions that rows need.
-        vectors.dense(input, panels, output);
-    } else {
-        for (input, output) in input.chunks_exact(inputs.max(1)).zip(output.chunks_exact_mut(outputs.max(1)))
-        {
-            vectors.dense(input, panels, output);
-        }
+    let (mut input, output) =
+        apart(scratch, place(source, size(inputs)?), place(destination, size(outputs)?))?;
+    let mut rest = &mut *output;
+    // Without the divisions of equal chunks, which take time and link a panic on firmware.
+    for _ in 0..rows {
+        let (row, inputs_left) = input.split_at_checked(inputs)?;
+        let (results, outputs_left) = rest.split_at_mut_checked(outputs)?;
+        vectors.dense(row, panels, results);
+        (input, rest) = (inputs_left, outputs_left);
     }
     vectors.enter(Apply(function, output))
 }

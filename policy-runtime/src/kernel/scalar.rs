@@ -171,10 +171,16 @@ pub fn select<'f>(values: &mut [f32], condition: &[f32], first: impl Iterator<It
 /// `second` has as many columns as `output`'s rows are long.
 #[inline(always)]
 pub fn product(first: &[f32], second: &[f32], output: &mut [f32], inner: usize, columns: usize) {
-    let rows = output.chunks_exact_mut(columns.max(1));
-    for (sums, factors) in rows.zip(first.chunks_exact(inner.max(1))) {
+    // Taken off the front: equal chunks would divide, which links a panic on firmware.
+    let mut factors_left = first;
+    for sums in output.chunks_exact_mut(columns.max(1)) {
+        let Some((factors, others)) = factors_left.split_at_checked(inner) else { return };
+        factors_left = others;
         sums.fill(0.0);
-        for (factor, row) in factors.iter().zip(second.chunks_exact(columns.max(1))) {
+        let mut rows_left = second;
+        for factor in factors {
+            let Some((row, others)) = rows_left.split_at_checked(columns) else { return };
+            rows_left = others;
             for (sum, value) in sums.iter_mut().zip(row) {
                 *sum += *factor * *value;
             }
