@@ -26,8 +26,12 @@ impl Task {
         let equations = || self.equations().map_or("", |equations| equations.mechanism().name);
         let source = dynamics.model.clone().unwrap_or_else(|| format!("the equations of {}", equations()));
         let formulation = if dynamics.model.is_some() {
-            let trained = dynamics.training_formulation.filter(|trained| *trained != dynamics.formulation);
-            let trained = trained.map_or_else(String::new, |trained| format!(" ({trained} in training)"));
+            let trained = self.simulated(Randomization::Training).inner.document.dynamics.formulation;
+            let trained = if trained == dynamics.formulation {
+                String::new()
+            } else {
+                format!(" ({trained} in training)")
+            };
             format!(", {}{trained}, {} solver iterations", dynamics.formulation, dynamics.solver_iterations)
         } else {
             String::new()
