@@ -47,6 +47,10 @@ pub(crate) struct Draws {
     phases: [f64; 2],
     sampling: BoundarySampling,
     variation: Variation,
+    /// What each of the task's numbers is between in training.
+    ranges_in_training: Vec<[f64; 2]>,
+    /// Where each stands there: [`Self::revealed`].
+    revealed: Vec<f64>,
 }
 
 /// All of [`Draws`] that its task does not say.
@@ -66,6 +70,8 @@ impl Draws {
         randomization: Randomization,
         rule: Option<AdaptationRule>,
     ) -> Self {
+        let ranges_in_training: Vec<_> =
+            terms.iter().flat_map(|term| std::iter::repeat_n(range_in_training(term), term.size())).collect();
         let of_level = |term: &Term| Some((term.clone(), term.distribution(randomization)?.clone()));
         let terms: Arc<[(Term, Distribution)]> = terms.iter().filter_map(of_level).collect();
         let size = terms.iter().map(|(term, _)| term.size()).sum();
@@ -82,6 +88,8 @@ impl Draws {
             sampling,
             variation: Variation::new(targets),
             terms,
+            revealed: vec![0.0; ranges_in_training.len()],
+            ranges_in_training,
         }
     }
 
@@ -112,6 +120,9 @@ impl Draws {
     /// At the start of the policy period that begins at physics step `now`: draws what is due.
     pub(crate) fn advance(&mut self, now: u64, stream: &mut Stream, physics_period_s: f64) -> Touched {
         let mut touched = Touched::default();
+        if self.due.iter().all(|due| now < *due) {
+            return touched;
+        }
         let mut rest = &mut self.values[..];
         for ((term, distribution), due) in self.terms.iter().zip(&mut self.due) {
             let (own, others) = rest.split_at_mut(term.size());
@@ -168,24 +179,10 @@ impl Draws {
         })
     }
 
-    /// Writes every number of the task's terms, from -1 at its lowest to 1 at its highest in training. What a nominal robot does
-    /// not draw, or what is always the same, is 0.
-    pub(crate) fn reveal(&self, terms: &[Term], values: &mut [f64]) {
-        values.fill(0.0);
-        if self.terms.is_empty() {
-            return;
-        }
-        let mut drawn = values.iter_mut().zip(&self.values);
-        for term in terms {
-            let ends = term.distribution(Randomization::Training).map(Distribution::ends);
-            let (low, high) = ends.unwrap_or_default();
-            // The components of a vector of that length lie on both sides.
-            let low = if directed(term) { -high } else { low };
-            for (slot, value) in drawn.by_ref().take(term.size()) {
-                let span = high - low;
-                *slot = if span > 0.0 { (2.0 * value - low - high) / span } else { 0.0 };
-            }
-        }
+    /// Every number of the task's terms, from -1 at its lowest to 1 at its highest in training. What a nominal robot does not
+    /// draw, or what is always the same, is 0.
+    pub(crate) fn revealed(&self) -> &[f64] {
+        &self.revealed
     }
 
     pub(crate) fn state(&self) -> DrawsState {
@@ -213,6 +210,11 @@ impl Draws {
 
     fn compose(&mut self) {
         self.variation.compose(self.terms.iter().map(|(term, _)| term), &self.values);
+        let drawn = self.values.iter().zip(&self.ranges_in_training);
+        for (revealed, (value, [low, high])) in self.revealed.iter_mut().zip(drawn) {
+            let span = high - low;
+            *revealed = if span > 0.0 { (2.0 * value - low - high) / span } else { 0.0 };
+        }
     }
 }
 
@@ -220,6 +222,14 @@ impl Draws {
 fn directed(term: &Term) -> bool {
     let vector = matches!(term.parameter.form().components, Components::Direction | Components::Horizontal);
     vector && term.operation != Operation::Scale
+}
+
+/// The lowest and the highest that a number of a term is in training.
+fn range_in_training(term: &Term) -> [f64; 2] {
+    let ends = term.distribution(Randomization::Training).map(Distribution::ends);
+    let (low, high) = ends.unwrap_or_default();
+    // The components of a vector of that length lie on both sides.
+    [if directed(term) { -high } else { low }, high]
 }
 
 /// Fills a term's numbers.

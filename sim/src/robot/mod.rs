@@ -220,6 +220,7 @@ impl SimulatedRobot {
     fn begin_period(&mut self) {
         let period_s = self.task.physics_period_s();
         let Some(model) = self.task.model() else { return };
+        self.world.begin_period(model);
         let touched = self.draws.advance(self.physics_steps, &mut self.stream, period_s);
         let variation = self.draws.variation();
         if !touched.is_empty() {
@@ -330,7 +331,7 @@ impl SimulatedRobot {
             rest = others;
         }
         if task.reveals_randomization() {
-            draws.reveal(task.terms(), rest);
+            rest.copy_from_slice(draws.revealed());
         }
         values.iter_mut().zip(&*revealed).for_each(|(slot, value)| *slot = *value as f32);
         Ok(())

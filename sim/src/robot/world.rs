@@ -56,9 +56,7 @@ pub(crate) struct World {
     scenery: Vec<ColliderHandle>,
     /// The task's objects, which rays meet too.
     objects: Vec<ColliderHandle>,
-    /// Whether forces are set without rapier's noticing: `force`.
-    hides_forces: bool,
-    /// Whether rapier's list of changed bodies counts in the step to come.
+    /// Whether rapier's list of changed bodies counts in the step to come: `force`.
     announced: bool,
 }
 
@@ -80,7 +78,6 @@ impl World {
             physics_period_s,
             scenery: model.scenery(),
             objects: model.objects.iter().map(|object| object.collider).collect(),
-            hides_forces: model.impulse_joints.is_empty(),
             announced: true,
         }
     }
@@ -196,6 +193,7 @@ impl World {
 
     /// Advances by one physics step; whether everything stayed finite. What did not, rapier puts back to where it was and stops.
     pub(crate) fn step(&mut self) -> bool {
+        self.hide_forces();
         self.physics.step();
         self.announced = false;
         let finite = self.physics.quarantine().is_empty();

@@ -5,7 +5,7 @@ use crate::robot::landmark::Site;
 use crate::robot::model::RobotModel;
 use crate::rotation;
 use crate::truth::{BaseState, ContactState, SiteState, Truth};
-use rapier3d::dynamics::RigidBodyHandle;
+use rapier3d::dynamics::{RigidBody, RigidBodyHandle};
 use rapier3d::geometry::{ColliderHandle, ContactManifold, ContactPair, NEW_CONTACT_BIT};
 use rapier3d::math::{Pose, Vector};
 
@@ -62,7 +62,7 @@ impl World {
     pub(super) fn motion(&self, handle: RigidBodyHandle, frame: Pose) -> BaseState {
         let body = &self.physics.bodies[handle];
         let pose = *body.position() * frame;
-        let (linear, angular) = self.velocity(handle);
+        let (linear, angular) = self.velocity(handle, body);
         let arm = pose.translation - body.center_of_mass();
         let orientation = quaternion(pose.rotation);
         BaseState {
@@ -77,13 +77,12 @@ impl World {
     ///
     /// A multibody's bodies keep the velocities that they had before the last solver iteration, so there the generalized
     /// velocities count, through the Jacobian at the present pose.
-    fn velocity(&self, handle: RigidBodyHandle) -> (Vector, Vector) {
+    fn velocity(&self, handle: RigidBodyHandle, body: &RigidBody) -> (Vector, Vector) {
         let joints = &self.physics.multibody_joints;
         let link = joints.rigid_body_link(handle);
         let Some((link, multibody)) =
             link.and_then(|link| Some((link, joints.get_multibody(link.multibody)?)))
         else {
-            let body = &self.physics.bodies[handle];
             return (body.linvel(), body.angvel());
         };
         let mut rates = [0.0; 6];
