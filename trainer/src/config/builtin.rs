@@ -12,6 +12,7 @@ const FILES: &[(&str, Algorithm, &str)] = &[
     ("cartpole-v1", Algorithm::Dqn, include_str!("../../configs/cartpole-v1-dqn.toml")),
     ("acrobot-v1", Algorithm::Dqn, include_str!("../../configs/acrobot-v1-dqn.toml")),
     ("cart-pole", Algorithm::Sac, include_str!("../../configs/cart_pole-sac.toml")),
+    ("arm-reach", Algorithm::Sac, include_str!("../../configs/arm_reach-sac.toml")),
     ("quadrotor", Algorithm::Sac, include_str!("../../configs/quadrotor-sac.toml")),
     ("quadrotor-waypoints", Algorithm::Sac, include_str!("../../configs/quadrotor_waypoints-sac.toml")),
     ("pendulum-v1", Algorithm::Ppo, include_str!("../../configs/pendulum-v1-ppo.toml")),

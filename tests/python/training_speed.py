@@ -1,0 +1,95 @@
+"""How fast Stable-Baselines3 and Sinew train, in turn on the same machine: the table of docs/training-speed.md.
+
+    training_speed.py SINEW UPDATE_PRODUCTS FOLDER
+
+SINEW and UPDATE_PRODUCTS are the built programs; runs are written below FOLDER. Prints Markdown. Nothing else may run meanwhile.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import gymnasium
+import numpy
+import stable_baselines3
+import torch
+
+# Algorithm, width of both hidden layers, batch, threads.
+CASES = [("sac", 64, 100, 1), ("td3", 64, 100, 1), ("ddpg", 64, 100, 1), ("sac", 256, 256, 1), ("sac", 256, 256, 2)]
+START_STEPS = 200
+TURNS = 3
+# Steps that are timed, of Sinew's after the start. The peer's are fewer: it is slower, and its rate is as steady.
+PEER_STEPS = {64: 2_000, 256: 500}
+STEPS = {64: 20_000, 256: 4_000}
+PPO_STEPS = 5_242_880
+
+
+def peer_seconds_per_step(algorithm, width, batch, threads):
+    """Environment steps with one update each, the environment's time included, the start's left out."""
+    torch.set_num_threads(threads)
+    noise = stable_baselines3.common.noise.NormalActionNoise(numpy.zeros(1), 0.1 * numpy.ones(1))
+    own = {} if algorithm == "sac" else {"action_noise": noise}
+    model = getattr(stable_baselines3, algorithm.upper())(
+        "MlpPolicy", gymnasium.make("Pendulum-v1"), batch_size=batch, learning_starts=START_STEPS, train_freq=1, gradient_steps=1,
+        policy_kwargs={"net_arch": [width, width]}, device="cpu", seed=0, **own)
+    model.learn(START_STEPS + 50)
+    steps = PEER_STEPS[width]
+    start = time.perf_counter()
+    model.learn(steps, reset_num_timesteps=False)
+    return (time.perf_counter() - start) / steps
+
+
+def train(sinew, folder, algorithm, steps, threads, settings, environments=1):
+    """The report of a run without evaluations on its way."""
+    overrides = [f"{algorithm}.{key}={value}" for key, value in settings.items()] + ["training.evaluation_interval=0"]
+    arguments = [argument for override in overrides for argument in ("--set", override)]
+    name = f"{algorithm}-{settings.get('hidden', '')}-{threads}-{time.monotonic_ns()}".replace(" ", "")
+    subprocess.run([sinew, "train", "pendulum-v1", "--algo", algorithm, "--steps", str(steps), "--threads", str(threads),
+                    "--envs", str(environments), "--out", folder / name, *arguments], check=True, capture_output=True)
+    return json.loads((folder / name / "report.json").read_text())
+
+
+def seconds_per_step(sinew, folder, algorithm, width, batch, threads):
+    steps = STEPS[width]
+    settings = {"hidden": [width, width], "batch_size": batch, "start_steps": START_STEPS, "updates_per_step": 1}
+    return train(sinew, folder, algorithm, steps, threads, settings)["seconds"] / steps
+
+
+def main():
+    sinew, products, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+    bare = {}
+    for line in subprocess.run([products], check=True, capture_output=True, text=True).stdout.splitlines():
+        algorithm, width, batch, microseconds, rate = line.split()
+        bare[algorithm, int(width), int(batch)] = float(microseconds), float(rate)
+    print("| algorithm | hidden layers | batch | threads | Stable-Baselines3, steps/s | Sinew, steps/s | ratio "
+          "| Sinew, us for a step with its update | of which faer's products alone |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for case in CASES:
+        algorithm, width, batch, threads = case
+        ours, theirs = [], []
+        for _ in range(TURNS):
+            ours.append(seconds_per_step(sinew, folder, *case))
+            theirs.append(peer_seconds_per_step(*case))
+        ratio = statistics.median(peer / own for peer, own in zip(theirs, ours))
+        own, peer = statistics.median(ours), statistics.median(theirs)
+        microseconds, rate = bare[algorithm, width, batch]
+        share = f"{microseconds:.0f} us, {100e-6 * microseconds / own:.0f} %, {rate:.0f} GFLOP/s" if threads == 1 else ""
+        print(f"| {algorithm.upper()} | {width}-{width} | {batch} | {threads} | {1 / peer:.0f} | {1 / own:,.0f} | {ratio:.1f} "
+              f"| {1e6 * own:.0f} | {share} |", flush=True)
+    print()
+    print("| PPO, 64 environments x 128 steps, batches of 1024, 1 epoch, 32-32 tanh | environment steps/s | return after "
+          f"{PPO_STEPS:,} steps |")
+    print("|---|---|---|")
+    settings = {"hidden": [32, 32], "activation": '"tanh"', "steps_per_environment": 128, "minibatches": 8, "epochs": 1}
+    for threads in (1, 2):
+        reports = [train(sinew, folder, "ppo", PPO_STEPS, threads, settings, environments=64) for _ in range(TURNS)]
+        rate = PPO_STEPS / statistics.median(report["seconds"] for report in reports)
+        learned = reports[0]["evaluation"]["return_mean"]
+        print(f"| {threads} thread{'s' if threads > 1 else ''} | {rate:,.0f} | {learned:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
