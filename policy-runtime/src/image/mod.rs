@@ -25,6 +25,9 @@
 
 #[cfg(feature = "std")]
 mod aligned;
+mod cost;
+mod embed;
+mod error;
 mod header;
 pub(crate) mod operation;
 pub(crate) mod port;
@@ -35,11 +38,14 @@ mod view;
 
 #[cfg(feature = "std")]
 pub use aligned::AlignedImage;
+pub use cost::{Cost, MAX_WORK};
+#[doc(hidden)]
+pub use embed::Aligned;
+pub use error::ImageError;
 pub use port::{Element, MAX_PORTS, Port, Role};
 
 use crate::contract::Contract;
 use crate::golden::GoldenPairs;
-use core::ops::Range;
 use header::{HEADER_BYTES, Header};
 use operation::{Operation, RECORD_BYTES, Record};
 use port::PORT_BYTES;
@@ -47,131 +53,10 @@ use sha2::{Digest, Sha256};
 
 /// Alignment of an image in memory, in bytes.
 pub const ALIGNMENT: usize = 64;
-/// Most multiply-adds and other element operations of one inference: some tenths of a second, beyond any control period.
-pub const MAX_WORK: u64 = 1 << 28;
-/// Most of them in all golden pairs, so that loading ends.
-const MAX_GOLDEN_WORK: u64 = 1 << 34;
 
 /// Whether `bytes` begin like an image; says nothing about the rest.
 pub fn has_magic(bytes: &[u8]) -> bool {
     bytes.starts_with(&header::MAGIC)
-}
-
-/// Why bytes are not a usable image.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImageError {
-    /// The first byte is not on a 64-byte boundary.
-    #[error(
-        "the image lies {remainder} bytes beyond a {ALIGNMENT}-byte boundary; embed it with include_image!"
-    )]
-    Misaligned {
-        /// Bytes beyond the boundary.
-        remainder: usize,
-    },
-    /// Too short or too long.
-    #[error("the image has {found} bytes, expected {expected}: truncated or with something appended")]
-    Length {
-        /// As the header says, or the size of a header.
-        expected: usize,
-        /// Given.
-        found: usize,
-    },
-    /// Not an image.
-    #[error("not a policy image: it begins with {found:02x?}, expected \"SNWI\"")]
-    Magic {
-        /// The first four bytes.
-        found: [u8; 4],
-    },
-    /// Another layout.
-    #[error(
-        "image version {found}, this build reads {}; compile it anew from its ONNX file",
-        header::VERSION
-    )]
-    Version {
-        /// In the file.
-        found: u16,
-    },
-    /// Changed since it was written.
-    #[error("the image's checksum does not match: it was changed or damaged")]
-    Checksum,
-    /// A part that does not lie within the image or is not aligned.
-    #[error("{section} at offset {offset} does not fit the image or its alignment")]
-    Section {
-        /// Which part.
-        section: &'static str,
-        /// Its offset in bytes.
-        offset: u32,
-    },
-    /// A size in the header that cannot be.
-    #[error("header field {field} is {found}, which does not fit the others")]
-    Header {
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        found: u32,
-    },
-    /// An operation that cannot be executed.
-    #[error("operation {index}: {field} is {found}, which is unknown or outside scratch or weights")]
-    Operation {
-        /// Position in the image.
-        index: usize,
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        found: u32,
-    },
-    /// An input or output that cannot be served.
-    #[error(
-        "input or output {index}: {field} is {found}, which is unknown or does not fit scratch or its other end"
-    )]
-    Port {
-        /// Position, inputs first.
-        index: usize,
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        found: u32,
-    },
-    /// More than a control loop can do.
-    #[error("{what} takes {found} element operations, at most {limit} are run")]
-    Work {
-        /// One inference, or all golden pairs.
-        what: &'static str,
-        /// As the image's operations add up.
-        found: u64,
-        /// What is run.
-        limit: u64,
-    },
-    /// NaN or an infinity among the weights.
-    #[error("weight {index} is not finite")]
-    Weight {
-        /// Position among the weights.
-        index: usize,
-    },
-    /// The contract cannot be used.
-    #[error("the image's contract cannot be used: {reason}")]
-    Contract {
-        /// The field, what was expected and what was found, as far as it fits.
-        reason: heapless::String<88>,
-    },
-}
-
-/// What an image costs to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cost {
-    /// Number of operations.
-    pub operations: usize,
-    /// Products of two factors that are summed, in one inference.
-    pub multiply_adds: u64,
-    /// Elements that are computed or moved otherwise, in one inference.
-    pub elements: u64,
-    /// Bytes of weights and scratch that are read or written in one inference, at most.
-    pub bytes_touched: u64,
-    /// Weights and constants, bytes.
-    pub weight_bytes: usize,
-    /// Working memory, bytes.
-    pub scratch_bytes: usize,
 }
 
 /// A checked policy, in place; see the [module](self).
@@ -193,8 +78,6 @@ pub struct Image<'a> {
 struct Sizes {
     /// Values of all observations.
     observation: usize,
-    /// Where they begin in scratch, if they lie one after the other.
-    observation_start: Option<usize>,
     /// Whether an input is a state.
     recurrent: bool,
     /// Values of a golden pair's inputs and outputs.
@@ -227,9 +110,7 @@ impl<'a> Image<'a> {
             operation.check(image.scratch_len(), image.weights).map_err(refuse)?;
             work = work.saturating_add(operation.footprint().work());
         }
-        check_work("one inference", work, MAX_WORK)?;
-        let golden_work = work.saturating_mul(u64::from(header.golden_count));
-        check_work("running the golden pairs", golden_work, MAX_GOLDEN_WORK)?;
+        cost::check(work, header.golden_count)?;
         match image.weights.iter().position(|weight| !weight.is_finite()) {
             Some(index) => Err(ImageError::Weight { index }),
             None => Ok(image),
@@ -288,15 +169,16 @@ impl<'a> Image<'a> {
         if self.contract.is_empty() {
             return Ok(None);
         }
-        let contract: Contract<'a> = postcard::from_bytes(self.contract).map_err(|error| refuse(&error))?;
-        contract.validate().map_err(|error| refuse(&error))?;
+        let contract: Contract<'a> =
+            postcard::from_bytes(self.contract).map_err(|error| ImageError::contract(&error))?;
+        contract.validate().map_err(|error| ImageError::contract(&error))?;
         let sizes = [
             ("observation", contract.observation_size(), self.input_size()),
             ("action", contract.action_size(), self.output_size()),
         ];
         for (name, expected, found) in sizes {
             if expected != found {
-                return Err(refuse(&format_args!(
+                return Err(ImageError::contract(&format_args!(
                     "its {name} has {expected} values, the graph's has {found}"
                 )));
             }
@@ -344,25 +226,6 @@ impl<'a> Image<'a> {
         GoldenPairs::new(self.golden, self.sizes.golden_input, self.sizes.golden_output)
     }
 
-    /// What the image costs to run.
-    pub fn cost(&self) -> Cost {
-        let mut cost = Cost {
-            operations: self.operations.len(),
-            multiply_adds: 0,
-            elements: 0,
-            bytes_touched: 0,
-            weight_bytes: size_of_val(self.weights),
-            scratch_bytes: self.scratch_len() * size_of::<f32>(),
-        };
-        for operation in self.operations.iter().filter_map(|record| Operation::decode(record).ok()) {
-            let print = operation.footprint();
-            cost.multiply_adds += print.multiply_adds;
-            cost.elements += print.elements;
-            cost.bytes_touched = cost.bytes_touched.saturating_add(print.touched().saturating_mul(4));
-        }
-        cost
-    }
-
     /// SHA-256 of all bytes: which policy ran.
     pub fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.bytes).into()
@@ -387,12 +250,6 @@ impl<'a> Image<'a> {
         self.weights
     }
 
-    /// Where all observations lie one after the other, in order; `None` where they lie apart.
-    pub(crate) fn observation_place(&self) -> Option<Range<usize>> {
-        let start = self.sizes.observation_start?;
-        Some(start..start.saturating_add(self.sizes.observation))
-    }
-
     pub(crate) fn action_start(&self) -> usize {
         self.sizes.action
     }
@@ -404,53 +261,4 @@ impl<'a> Image<'a> {
     pub(crate) fn input_records(&self) -> &'a [[u8; PORT_BYTES]] {
         self.inputs
     }
-}
-
-fn check_work(what: &'static str, found: u64, limit: u64) -> Result<(), ImageError> {
-    if found <= limit { Ok(()) } else { Err(ImageError::Work { what, found, limit }) }
-}
-
-/// Without the standard library the reason is left out: numbers as text would take more flash than an executor.
-fn refuse(reason: &dyn core::fmt::Display) -> ImageError {
-    let mut text = heapless::String::new();
-    #[cfg(feature = "std")]
-    {
-        use core::fmt::Write as _;
-        // What does not fit is cut.
-        let _ = write!(Cut(&mut text), "{reason}");
-    }
-    #[cfg(not(feature = "std"))]
-    {
-        let _ = (reason, text.push_str("`sinew inspect` says why"));
-    }
-    ImageError::Contract { reason: text }
-}
-
-/// Writes as many characters as fit.
-#[cfg(feature = "std")]
-struct Cut<'s, const LENGTH: usize>(&'s mut heapless::String<LENGTH>);
-
-#[cfg(feature = "std")]
-impl<const LENGTH: usize> core::fmt::Write for Cut<'_, LENGTH> {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        text.chars().try_for_each(|character| self.0.push(character).map_err(|_| core::fmt::Error))
-    }
-}
-
-/// Holds bytes on a 64-byte boundary; made by [`include_image!`](crate::include_image).
-#[doc(hidden)]
-#[repr(C, align(64))]
-pub struct Aligned<B: ?Sized>(pub B);
-
-/// Embeds a file's bytes on a 64-byte boundary, as a `&'static [u8]` for [`Image::parse`].
-///
-/// ```text
-/// static POLICY: &[u8] = sinew_policy_runtime::include_image!("policy.img");
-/// ```
-#[macro_export]
-macro_rules! include_image {
-    ($path:expr) => {{
-        static ALIGNED: &$crate::image::Aligned<[u8]> = &$crate::image::Aligned(*include_bytes!($path));
-        &ALIGNED.0
-    }};
 }

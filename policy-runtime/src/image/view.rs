@@ -39,3 +39,51 @@ pub(super) fn block_bytes(blocks: &[Block]) -> &[u8] {
     // SAFETY: a block is 64 bytes without padding, so the slice covers exactly the blocks' memory.
     unsafe { core::slice::from_raw_parts(blocks.as_ptr().cast(), size_of_val(blocks)) }
 }
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(if cfg!(miri) { 24 } else { 2048 })
+        })]
+
+        /// Whatever the address, the length and the bytes: the numbers that safe code reads, or nothing where the memory is not a
+        /// whole number of them on their boundary.
+        #[test]
+        fn bytes_are_the_numbers_that_safe_code_reads(
+            content in prop::collection::vec(any::<u8>(), 0..300),
+            offset in 0_usize..8,
+        ) {
+            let blocks = vec![Block([0xa5; 64]); (offset + content.len()).div_ceil(64)];
+            let mut memory = blocks;
+            for (index, byte) in content.iter().enumerate() {
+                memory[(offset + index) / 64].0[(offset + index) % 64] = *byte;
+            }
+            let whole = block_bytes(&memory);
+            prop_assert_eq!(whole.len(), 64 * memory.len());
+            prop_assert!(whole.as_ptr().addr().is_multiple_of(64) || memory.is_empty());
+            let seen = &whole[offset.min(whole.len())..whole.len().min(offset + content.len())];
+            prop_assert_eq!(seen, &content[..]);
+            let words: Vec<u32> = seen.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+            let fits = |size: usize| seen.len().is_multiple_of(size) && (offset.is_multiple_of(4) || seen.is_empty());
+            let found = floats(seen).map(|found| found.iter().map(|value| value.to_bits()).collect::<Vec<_>>());
+            prop_assert_eq!(found, fits(4).then(|| words.clone()));
+            let found = records::<3>(seen).map(|found| found.concat());
+            prop_assert_eq!(found, fits(12).then_some(words));
+        }
+    }
+
+    #[cfg(feature = "onnx")]
+    #[test]
+    fn floats_as_bytes_are_those_that_safe_code_writes() {
+        let values = [0.0, -0.0, 1.5, f32::NAN, f32::INFINITY, f32::from_bits(1)];
+        for length in 0..=values.len() {
+            let expected: Vec<u8> = values[..length].iter().flat_map(|value| value.to_le_bytes()).collect();
+            assert_eq!(bytes(&values[..length]), expected);
+        }
+    }
+}

@@ -18,6 +18,7 @@ use super::matrix::{
 };
 use crate::random::Stream;
 use sinew_policy_runtime::math;
+use std::ops::Range;
 
 /// The shape of a gated recurrent unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,25 +53,20 @@ impl Past<'_> {
     /// Of a network that remembers nothing.
     pub const NONE: Past<'static> = Past { states: &[], begins: &[] };
 
-    /// The rows of one step that begin an episode.
-    fn beginners(&self, step: usize, sequences: usize) -> impl Iterator<Item = usize> {
-        let rows = step * sequences..(step + 1) * sequences;
-        let begins = self.begins.get(rows).unwrap_or_default();
-        begins.iter().enumerate().filter(|(_, begins)| **begins).map(|(sequence, _)| sequence)
+    /// Zeroes the rows of `values [sequences, size]` whose episode begins at one step.
+    fn forget(&self, step: usize, values: &mut [f32], size: usize) {
+        let sequences = values.len() / size;
+        let begins = self.begins.get(step * sequences..(step + 1) * sequences).unwrap_or_default();
+        for (row, _) in values.chunks_exact_mut(size).zip(begins).filter(|(_, begins)| **begins) {
+            row.fill(0.0);
+        }
     }
 }
 
 /// Intermediate values of some sequences; nothing in a pass allocates. `rows` is `steps · sequences`, step by step.
 #[derive(Clone, Debug)]
 pub struct GruWorkspace {
-    steps: usize,
-    sequences: usize,
-    /// z, r and n, `[rows, 3 · size]`.
-    gates: Vec<f32>,
-    /// `h R + c`, `[rows, 3 · size]`.
-    recurrent: Vec<f32>,
-    /// The states before each step, `[rows, size]`.
-    before: Vec<f32>,
+    trace: Trace,
     /// The states after each step, `[rows, size]`.
     states: Vec<f32>,
     /// Derivatives by the states, or the states' own along a direction, `[rows, size]`.
@@ -81,6 +77,39 @@ pub struct GruWorkspace {
     carried: Vec<f32>,
 }
 
+/// What a forward pass leaves for the passes that follow it.
+#[derive(Clone, Debug)]
+struct Trace {
+    steps: usize,
+    sequences: usize,
+    /// Of the state.
+    size: usize,
+    /// z, r and n, `[rows, 3 · size]`.
+    gates: Vec<f32>,
+    /// `h R + c`, `[rows, 3 · size]`.
+    recurrent: Vec<f32>,
+    /// The states before each step, `[rows, size]`.
+    before: Vec<f32>,
+}
+
+impl Trace {
+    /// Where the rows of one step lie in values as wide as the state, and in such as wide as the gates.
+    fn places(&self, step: usize) -> [Range<usize>; 2] {
+        let rows = step * self.sequences..(step + 1) * self.sequences;
+        [self.size, 3 * self.size].map(|width| rows.start * width..rows.end * width)
+    }
+
+    fn step(&self, step: usize) -> Step<'_> {
+        let [states, gates] = self.places(step);
+        Step {
+            size: self.size,
+            gates: &self.gates[gates.clone()],
+            recurrent: &self.recurrent[gates],
+            before: &self.before[states],
+        }
+    }
+}
+
 impl GruWorkspace {
     /// The states after each step, `[rows, size]`.
     pub fn states(&self) -> &[f32] {
@@ -89,7 +118,7 @@ impl GruWorkspace {
 
     /// The states after the last step, `[sequences, size]`.
     pub fn last_states(&self) -> &[f32] {
-        &self.states[(self.steps - 1) * self.carried.len()..]
+        &self.states[(self.trace.steps - 1) * self.carried.len()..]
     }
 
     /// The same and, to be filled before a backward pass, the loss's derivative by them.
@@ -151,11 +180,14 @@ impl Gru {
     pub fn workspace(&self, steps: usize, sequences: usize) -> GruWorkspace {
         let values = |width: usize| vec![0.0; steps * sequences * width];
         GruWorkspace {
-            steps,
-            sequences,
-            gates: values(3 * self.size),
-            recurrent: values(3 * self.size),
-            before: values(self.size),
+            trace: Trace {
+                steps,
+                sequences,
+                size: self.size,
+                gates: values(3 * self.size),
+                recurrent: values(3 * self.size),
+                before: values(self.size),
+            },
             states: values(self.size),
             by_states: values(self.size),
             by_gates: [values(3 * self.size), values(3 * self.size)],
@@ -167,23 +199,21 @@ impl Gru {
     pub fn forward(&self, parameters: &[f32], inputs: &[f32], past: Past<'_>, workspace: &mut GruWorkspace) {
         let (size, gates) = (self.size, 3 * self.size);
         let parts = self.parts(parameters);
-        let GruWorkspace { steps, sequences, gates: all_gates, recurrent, before, states, .. } = workspace;
-        product(all_gates, inputs, parts.weights, [*steps * *sequences, self.inputs, gates]);
-        add_bias(all_gates, parts.bias);
-        for step in 0..*steps {
-            let rows = step * *sequences..(step + 1) * *sequences;
-            let of = |width: usize| rows.start * width..rows.end * width;
-            let (earlier, states) = states.split_at_mut(rows.start * size);
-            let before = &mut before[of(size)];
-            let last = if step == 0 { past.states } else { &earlier[(rows.start - *sequences) * size..] };
+        let GruWorkspace { trace, states, .. } = workspace;
+        let sequences = trace.sequences;
+        product(&mut trace.gates, inputs, parts.weights, [trace.steps * sequences, self.inputs, gates]);
+        add_bias(&mut trace.gates, parts.bias);
+        for step in 0..trace.steps {
+            let [of_states, of_gates] = trace.places(step);
+            let (earlier, states) = states.split_at_mut(of_states.start);
+            let before = &mut trace.before[of_states];
+            let last = if step == 0 { past.states } else { &earlier[earlier.len() - before.len()..] };
             before.copy_from_slice(last);
-            for sequence in past.beginners(step, *sequences) {
-                before[sequence * size..(sequence + 1) * size].fill(0.0);
-            }
-            let recurrent = &mut recurrent[of(gates)];
-            product(recurrent, before, parts.state_weights, [*sequences, size, gates]);
+            past.forget(step, before, size);
+            let recurrent = &mut trace.recurrent[of_gates.clone()];
+            product(recurrent, before, parts.state_weights, [sequences, size, gates]);
             add_bias(recurrent, parts.state_bias);
-            step_forward(size, &mut all_gates[of(gates)], recurrent, before, &mut states[..before.len()]);
+            step_forward(size, &mut trace.gates[of_gates], recurrent, before, &mut states[..before.len()]);
         }
     }
 
@@ -199,45 +229,27 @@ impl Gru {
     ) {
         let (size, gates) = (self.size, 3 * self.size);
         let parts = self.parts(parameters);
-        let GruWorkspace {
-            steps,
-            sequences,
-            gates: all_gates,
-            recurrent,
-            before,
-            by_states,
-            by_gates,
-            carried,
-            ..
-        } = workspace;
-        let [by_input_gates, by_state_gates] = by_gates;
+        let GruWorkspace { trace, by_states, by_gates: [by_input_gates, by_state_gates], carried, .. } =
+            workspace;
         carried.fill(0.0);
-        for index in (0..*steps).rev() {
-            let rows = index * *sequences..(index + 1) * *sequences;
-            let of = |width: usize| rows.start * width..rows.end * width;
-            let by_states = &mut by_states[of(size)];
+        for step in (0..trace.steps).rev() {
+            let [of_states, of_gates] = trace.places(step);
+            let by_states = &mut by_states[of_states];
             by_states.iter_mut().zip(&*carried).for_each(|(value, carried)| *value += carried);
-            let step = Step {
-                size,
-                gates: &all_gates[of(gates)],
-                recurrent: &recurrent[of(gates)],
-                before: &before[of(size)],
-            };
-            let by_state_gates = &mut by_state_gates[of(gates)];
-            step.backward(by_states, &mut by_input_gates[of(gates)], by_state_gates);
-            product_transposed_right(carried, by_state_gates, parts.state_weights, [*sequences, gates, size]);
+            let by_state_gates = &mut by_state_gates[of_gates.clone()];
+            trace.step(step).backward(by_states, &mut by_input_gates[of_gates], by_state_gates);
+            let shape = [trace.sequences, gates, size];
+            product_transposed_right(carried, by_state_gates, parts.state_weights, shape);
             carried.iter_mut().zip(&*by_states).for_each(|(carried, kept)| *carried += kept);
-            for sequence in past.beginners(index, *sequences) {
-                carried[sequence * size..(sequence + 1) * size].fill(0.0);
-            }
+            past.forget(step, carried, size);
         }
-        let rows = *steps * *sequences;
+        let rows = trace.steps * trace.sequences;
         let (weights, rest) = gradient.split_at_mut(self.inputs * gates);
         let (bias, rest) = rest.split_at_mut(gates);
         let (state_weights, state_bias) = rest.split_at_mut(size * gates);
         product_transposed_left(weights, inputs, by_input_gates, [self.inputs, rows, gates]);
         sum_rows(bias, by_input_gates);
-        product_transposed_left(state_weights, before, by_state_gates, [size, rows, gates]);
+        product_transposed_left(state_weights, &trace.before, by_state_gates, [size, rows, gates]);
         sum_rows(&mut state_bias[..gates], by_state_gates);
     }
 
@@ -253,39 +265,21 @@ impl Gru {
     ) {
         let (size, gates) = (self.size, 3 * self.size);
         let (parts, along) = (self.parts(parameters), self.parts(direction));
-        let GruWorkspace {
-            steps,
-            sequences,
-            gates: all_gates,
-            recurrent,
-            before,
-            by_states,
-            by_gates,
-            carried,
-            ..
-        } = workspace;
-        let [moved_gates, moved_recurrent] = by_gates;
-        product(moved_gates, inputs, along.weights, [*steps * *sequences, self.inputs, gates]);
+        let GruWorkspace { trace, by_states, by_gates: [moved_gates, moved_recurrent], carried, .. } =
+            workspace;
+        product(moved_gates, inputs, along.weights, [trace.steps * trace.sequences, self.inputs, gates]);
         add_bias(moved_gates, along.bias);
         carried.fill(0.0);
-        for index in 0..*steps {
-            let rows = index * *sequences..(index + 1) * *sequences;
-            let of = |width: usize| rows.start * width..rows.end * width;
-            for sequence in past.beginners(index, *sequences) {
-                carried[sequence * size..(sequence + 1) * size].fill(0.0);
-            }
-            let step = Step {
-                size,
-                gates: &all_gates[of(gates)],
-                recurrent: &recurrent[of(gates)],
-                before: &before[of(size)],
-            };
-            let moved_recurrent = &mut moved_recurrent[of(gates)];
-            product(moved_recurrent, step.before, along.state_weights, [*sequences, size, gates]);
+        for index in 0..trace.steps {
+            let [of_states, of_gates] = trace.places(index);
+            past.forget(index, carried, size);
+            let (step, shape) = (trace.step(index), [trace.sequences, size, gates]);
+            let moved_recurrent = &mut moved_recurrent[of_gates.clone()];
+            product(moved_recurrent, step.before, along.state_weights, shape);
             add_bias(moved_recurrent, along.state_bias);
-            add_product(moved_recurrent, carried, parts.state_weights, [*sequences, size, gates]);
-            let moved = &mut by_states[of(size)];
-            step.tangent(&moved_gates[of(gates)], moved_recurrent, carried, moved);
+            add_product(moved_recurrent, carried, parts.state_weights, shape);
+            let moved = &mut by_states[of_states];
+            step.tangent(&moved_gates[of_gates], moved_recurrent, carried, moved);
             carried.copy_from_slice(moved);
         }
     }

@@ -1,6 +1,7 @@
 //! What this build can execute: all of it, or with the feature `feed-forward` what networks of dense layers consist of.
 //!
-//! Loading refuses the rest, and the executor asks again where it chooses, so that the compiler can leave the rest out.
+//! The rest has no meaning in a record: whoever reads one gets nothing, loading and the executor alike. So an image that needs it
+//! is refused when it is loaded, and the compiler leaves out what can never be chosen.
 
 use super::Operation;
 use crate::kernel::{Binary, Function};
