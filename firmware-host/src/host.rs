@@ -1,26 +1,28 @@
 //! One tick of a robot's host: from received bytes to the frame that is sent.
 //!
 //! [`Host::tick`] is given the time and a link, and does everything that a tick does, so the same code runs at real-time
-//! deadlines, in lockstep with a simulated robot, and in tests that make time up. After construction it allocates nothing.
+//! deadlines, in lockstep with a simulated robot, in tests that make time up, and on a microcontroller, which lends it its
+//! memory. After construction it allocates nothing.
 
+#[cfg(feature = "host")]
 mod memory;
 mod trace;
 
+#[cfg(feature = "host")]
 pub use memory::HostMemory;
 pub use trace::{SampleTrace, TickTrace};
 
 use crate::link::{Link, LinkError};
 use crate::operator::{OperatorState, most_careful};
+#[cfg(feature = "host")]
 use crate::robot::{Robot, RobotError};
 use crate::wire::frame::LARGEST_FRAME;
-use crate::wire::message::{
-    Header, HostHello, Refusal, RobotHello, RobotState, SamplePart, Status, mode_number, stop_reason,
-};
-use crate::wire::sample::{Assembly, Sample};
-use crate::wire::{Decoder, PROTOCOL_REVISION, PROTOCOL_VERSION, ToHost, ToRobot, encode};
+use crate::wire::host_session::{HostSession, SessionCounters};
+use crate::wire::message::{Header, MAX_GOAL, Refusal, mode_number, stop_reason};
+use crate::wire::{Decoder, ToHost, ToRobot, encode};
 use serde::{Deserialize, Serialize};
-use sinew_policy_runtime::contract::Contract;
-use sinew_policy_runtime::controller::{Controller, ControllerFault, Storage};
+use sinew_policy_runtime::contract::{Contract, Periods};
+use sinew_policy_runtime::controller::{Controller, ControllerError, ControllerFault, Storage};
 use sinew_policy_runtime::image::Image;
 use sinew_policy_runtime::interface::{Interface, MAX_ACTUATORS, MAX_SENSORS, Setpoint};
 use sinew_policy_runtime::observation::{ObservationFault, SensorFrame};
@@ -28,13 +30,16 @@ use sinew_policy_runtime::supervisor::{
     Cause, Inputs, Limits, Mode, Request, Source, Supervisor, Transition,
 };
 
-/// Frames whose send times are remembered, to bound a sample's age: seconds at any rate in use.
-const REMEMBERED_FRAMES: usize = 1024;
+/// What a policy's history, observation and scratch lie in: of the host's own with an operating system, lent without one.
+#[cfg(feature = "host")]
+pub type Values = Vec<f32>;
+/// What a policy's history, observation and scratch lie in: of the host's own with an operating system, lent without one.
+#[cfg(not(feature = "host"))]
+pub type Values = &'static mut [f32];
+
 /// Pieces that are taken from a link in one tick, each of a frame or more: what comes beyond waits for the next tick, so that
 /// no flood makes one late.
 const PIECES_PER_TICK: usize = 256;
-/// Between two hellos, µs.
-const HELLO_PERIOD_US: u64 = 20_000;
 /// Transitions that are remembered; later ones are counted alone.
 const REMEMBERED_TRANSITIONS: usize = 256;
 /// The supervisor lets commands exceed the contract's limits by this share of their range before it intervenes. The action
@@ -49,7 +54,7 @@ pub struct HostOptions {
     /// Of the control loop, s; divides the policy's period.
     pub tick_period_s: f64,
     /// The goal, one command of the contract after the other.
-    pub goal: Vec<f32>,
+    pub goal: heapless::Vec<f32, MAX_GOAL>,
     /// The supervisor's phases and tolerances.
     pub limits: Limits,
 }
@@ -85,50 +90,70 @@ pub struct Counters {
     pub refused: Option<Refusal>,
 }
 
+impl Counters {
+    /// What a session counts is counted here too.
+    fn adopt(&mut self, session: SessionCounters) {
+        let SessionCounters {
+            samples,
+            rejected_samples,
+            missing_samples,
+            robot_restarts,
+            robot_fault,
+            refused,
+        } = session;
+        (self.samples, self.rejected_samples, self.missing_samples) =
+            (samples, rejected_samples, missing_samples);
+        (self.robot_restarts, self.robot_fault, self.refused) = (robot_restarts, robot_fault, refused);
+    }
+}
+
+/// Why policy, robot and options do not belong together.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError<'a> {
+    /// The policy cannot run on this robot, or not in this memory.
+    #[error("{0}")]
+    Policy(ControllerError<'a>),
+    /// The tick does not divide the policy's period.
+    #[error("a tick of {tick_s} s does not divide the policy's period of {period_s} s exactly")]
+    Period {
+        /// The tick.
+        tick_s: f64,
+        /// The policy's period.
+        period_s: f64,
+    },
+    /// The goal has the wrong length.
+    #[error("the goal has {found} values, the policy's commands have {expected}")]
+    Goal {
+        /// What the policy takes.
+        expected: usize,
+        /// What was given.
+        found: usize,
+    },
+}
+
 /// Runs a policy on a robot behind a link; see the [module](self).
 pub struct Host<'a> {
     interface: Interface<'a>,
     valid_for_us: u32,
-    controller: Controller<'a, Vec<f32>>,
+    controller: Controller<'a, Values>,
     supervisor: Supervisor,
     options: HostOptions,
-    hello: HostHello,
-    /// When the newest hello was sent.
-    hello_us: Option<u64>,
-    /// The first hello of those that await an answer, where any does.
-    awaited_attempt: Option<u32>,
-    interface_hash: [u8; 32],
+    session: HostSession,
     ticks_per_period: u64,
     default_pose: [f32; MAX_ACTUATORS],
     bounds: [[f32; 2]; MAX_ACTUATORS],
-    /// A sample older than this is as good as none, µs.
-    largest_age_us: u64,
     decoder: Decoder,
-    accepted: bool,
-    /// The robot's start, from its answer; another one means that it began again.
-    boot: u32,
-    assembly: Assembly,
-    /// Sequence of the newest status or whole sample.
-    newest_status: u64,
     operator: OperatorState,
-    sequence: u64,
-    sent_us: [u64; REMEMBERED_FRAMES],
-    sample: Option<Sample>,
-    /// When the newest sample arrived, and the bound on its age then.
-    arrived_us: u64,
-    age_at_arrival_us: u64,
     command: [f32; MAX_ACTUATORS],
-    /// Sequence of the first frame that armed the robot since an operator asked for it.
-    armed_with: Option<u64>,
-    /// Whether the robot has said that it is armed since then.
-    robot_armed: bool,
-    transitions: Vec<Transition>,
+    transitions: heapless::Vec<Transition, REMEMBERED_TRANSITIONS>,
     counters: Counters,
     overran: bool,
     /// What the newest tick was given, and the change of mode in it.
     newest: (Inputs, Option<Transition>),
 }
 
+#[cfg(feature = "host")]
 impl<'a> Host<'a> {
     /// Checks that policy, robot and options belong together.
     ///
@@ -140,66 +165,65 @@ impl<'a> Host<'a> {
         robot: &'a Robot,
         options: HostOptions,
     ) -> Result<Self, RobotError> {
-        let interface = robot.interface();
-        let [history, observation, scratch] = Controller::<Vec<f32>>::storage(&image, contract);
+        let [history, observation, scratch] = Controller::<Values>::storage(&image, contract);
         let storage = Storage {
             history: vec![0.0; history],
             observation: vec![0.0; observation],
             scratch: vec![0.0; scratch],
         };
+        let (interface, valid_for_us) = (robot.interface(), robot.valid_for_us());
+        Ok(Self::with_storage(image, contract, interface, valid_for_us, options, storage)?)
+    }
+}
+
+impl<'a> Host<'a> {
+    /// The same with memory that is lent, for a robot that obeys an actuator command for `valid_for_us`.
+    ///
+    /// # Errors
+    /// The first thing that does not fit.
+    pub fn with_storage(
+        image: Image<'a>,
+        contract: &Contract<'a>,
+        interface: Interface<'a>,
+        valid_for_us: u32,
+        options: HostOptions,
+        storage: Storage<Values>,
+    ) -> Result<Self, HostError<'a>> {
         let (contract_hash, interface_hash) = (image.contract_hash(), interface.hash());
-        let controller = Controller::new(image, contract, &interface, storage)
-            .map_err(|error| RobotError::Policy { reason: error.to_string() })?;
-        let ticks_per_period = robot.ticks_per_period(contract, options.tick_period_s)?;
+        let controller = Controller::new(image, contract, &interface, storage).map_err(HostError::Policy)?;
+        let (tick_s, period_s) = (options.tick_period_s, contract.periods.policy_period_s);
+        let ticks_per_period =
+            Periods::ratio(tick_s, period_s).map(u64::from).ok_or(HostError::Period { tick_s, period_s })?;
         if options.goal.len() != contract.command_size() {
             let (expected, found) = (contract.command_size(), options.goal.len());
-            return Err(RobotError::Goal { expected, found });
+            return Err(HostError::Goal { expected, found });
         }
         let (mut default_pose, mut bounds) = ([0.0; MAX_ACTUATORS], [[0.0; 2]; MAX_ACTUATORS]);
         for (action, pose) in contract.actions.iter().zip(&contract.default_pose) {
-            if let Some((index, _)) = interface.actuator(action.name) {
+            let places = interface.actuator(action.name);
+            let places = places.and_then(|(at, _)| Some((default_pose.get_mut(at)?, bounds.get_mut(at)?)));
+            if let Some((default, bounds)) = places {
                 let margin = BOUND_MARGIN * (action.maximum - action.minimum);
-                default_pose[index] = *pose;
-                bounds[index] = [action.minimum - margin, action.maximum + margin];
+                *default = *pose;
+                *bounds = [action.minimum - margin, action.maximum + margin];
             }
         }
         let largest_age_s = contract.observation.iter().map(|term| term.max_age_s).fold(f32::MAX, f32::min);
+        let largest_age_us = (f64::from(largest_age_s) * 1e6) as u64;
         Ok(Self {
-            valid_for_us: robot.valid_for_us(),
+            valid_for_us,
             controller,
             supervisor: Supervisor::new(options.limits),
-            hello: HostHello {
-                protocol: PROTOCOL_VERSION,
-                revision: PROTOCOL_REVISION,
-                session: options.session,
-                attempt: 0,
-                contract_hash,
-                interface_hash,
-            },
-            hello_us: None,
-            awaited_attempt: None,
-            interface_hash,
+            session: HostSession::new(options.session, contract_hash, interface_hash, largest_age_us),
             options,
             ticks_per_period,
             default_pose,
             bounds,
             interface,
-            largest_age_us: (f64::from(largest_age_s) * 1e6) as u64,
             decoder: Decoder::default(),
-            accepted: false,
-            boot: 0,
-            assembly: Assembly::default(),
-            newest_status: 0,
             operator: OperatorState::new(contract),
-            sequence: 0,
-            sent_us: [0; REMEMBERED_FRAMES],
-            sample: None,
-            arrived_us: 0,
-            age_at_arrival_us: 0,
             command: [0.0; MAX_ACTUATORS],
-            armed_with: None,
-            robot_armed: false,
-            transitions: Vec::with_capacity(REMEMBERED_TRANSITIONS),
+            transitions: heapless::Vec::new(),
             counters: Counters::default(),
             overran: false,
             newest: Default::default(),
@@ -208,7 +232,7 @@ impl<'a> Host<'a> {
 
     /// Whether the robot has answered the hello and sent a sample.
     pub fn is_connected(&self) -> bool {
-        self.accepted && self.sample.is_some()
+        self.session.is_connected()
     }
 
     /// Changes of mode, in order.
@@ -247,24 +271,22 @@ impl<'a> Host<'a> {
         self.operator.expire(now_us, &mut self.options.goal);
         let mut inputs = Inputs { time_us: now_us, request, overran: self.overran, ..Inputs::default() };
         self.overran = false;
-        inputs.fault = self.link_fault(now_us);
+        inputs.fault = self.session.fault(now_us);
         let arms = request == Some(Request::Arm) && self.supervisor.mode() == Mode::Disarmed;
         if arms && self.options.limits.standby_s == 0.0 {
             // Without a phase in which history grows warm, the policy begins as an episode does in training.
             self.controller.reset();
         }
         if matches!(request, Some(Request::Arm | Request::Disarm)) {
-            (self.armed_with, self.robot_armed) = (None, false);
+            self.session.forget_arming();
         }
         if inputs.fault.is_none() && self.counters.ticks.is_multiple_of(self.ticks_per_period) {
             self.infer(now_us, &mut inputs);
         }
         let decision = self.supervisor.step(&inputs);
         self.newest = (inputs, decision.transition);
-        if let Some(transition) = decision.transition
-            && self.transitions.len() < REMEMBERED_TRANSITIONS
-        {
-            self.transitions.push(transition);
+        if let Some(transition) = decision.transition {
+            let _ = self.transitions.push(transition);
         }
         self.send(now_us, link, decision.source, request);
         self.counters.ticks += 1;
@@ -275,149 +297,41 @@ impl<'a> Host<'a> {
         let mut buffer = [0; 2 * LARGEST_FRAME];
         for _ in 0..PIECES_PER_TICK {
             let Ok(length @ 1..) = link.receive(&mut buffer) else { break };
-            let mut bytes = &buffer[..length];
+            let mut bytes = buffer.get(..length).unwrap_or_default();
             while !bytes.is_empty() {
                 let (message, rest) = self.decoder.feed::<ToHost>(bytes);
                 bytes = rest;
                 if let Some(message) = message {
-                    self.take(now_us, message);
+                    self.take(now_us, &message);
                 }
             }
         }
         self.counters.damaged_frames = self.decoder.damaged();
+        self.counters.adopt(self.session.counters());
     }
 
-    fn take(&mut self, now_us: u64, message: ToHost) {
-        match message {
-            ToHost::Hello(hello) => self.take_hello(&hello),
-            ToHost::Refused { session, attempt, reason, .. } => {
-                if session == self.options.session && attempt == self.hello.attempt {
-                    self.counters.refused = Some(reason);
-                }
-            }
-            ToHost::Status(status) => self.take_status(&status),
-            ToHost::Sample(part) => self.take_part(now_us, &part),
-            ToHost::Operator(message) => {
-                let taken = self.operator.take(now_us, &message, &mut self.options.goal);
-                self.counters.rejected_operator += u64::from(!taken);
-            }
-            // Lockstep's own exchange has a link of its own.
-            ToHost::Advance { .. } => {}
-        }
-    }
-
-    /// Takes the answer to a hello that awaits one; an answer to an older one may be from before a restart.
-    fn take_hello(&mut self, hello: &RobotHello) {
-        let answers = hello.protocol == PROTOCOL_VERSION
-            && hello.session == self.options.session
-            && hello.interface_hash == self.interface_hash
-            && self
-                .awaited_attempt
-                .is_some_and(|first| (first..=self.hello.attempt).contains(&hello.attempt));
-        if !answers {
-            return;
-        }
-        if self.accepted && hello.boot != self.boot {
-            // It counts its samples from 1 again, and what it said before it began again is worth nothing.
-            self.assembly.restart();
-            (self.sample, self.newest_status) = (None, 0);
-            // It was told to arm, and whether it did or not is gone with what it was: an operator decides anew.
-            self.robot_armed |= self.armed_with.is_some();
-            self.counters.robot_restarts += 1;
-        }
-        (self.accepted, self.boot, self.awaited_attempt) = (true, hello.boot, None);
-        self.counters.refused = None;
-    }
-
-    /// Without a sample there is nothing to be computed, but what the robot is doing counts at once.
-    fn take_status(&mut self, status: &Status) {
-        if !self.is_of_session(status) || status.sequence <= self.newest_status {
-            self.counters.rejected_samples += 1;
-            return;
-        }
-        self.newest_status = status.sequence;
-        if status.fault != 0 {
-            self.counters.robot_fault = status.fault;
-        }
-        if let Some(sample) = &mut self.sample {
-            // The sensors keep their age; the state is new.
-            (sample.status.state, sample.status.fault) = (status.state, status.fault);
-        }
-    }
-
-    fn is_of_session(&self, status: &Status) -> bool {
-        self.accepted && status.session == self.options.session && status.boot == self.boot
-    }
-
-    /// Keeps a sample if it is newer than the last; a stale, repeated or reordered one is counted and dropped.
-    fn take_part(&mut self, now_us: u64, part: &SamplePart) {
-        // A whole sample's sequence is the newest status; its repeated parts are refused by the assembly too.
-        if !self.is_of_session(&part.status) || part.status.sequence <= self.newest_status {
-            self.counters.rejected_samples += 1;
-            return;
-        }
-        let refused = self.assembly.refused();
-        let Some(sample) = self.assembly.take(part).cloned() else {
-            self.counters.rejected_samples += self.assembly.refused() - refused;
-            return;
-        };
-        self.counters.samples += 1;
-        if self.newest_status > 0 {
-            self.counters.missing_samples += sample.status.sequence - self.newest_status - 1;
-        }
-        self.newest_status = sample.status.sequence;
-        if sample.status.fault != 0 {
-            self.counters.robot_fault = sample.status.fault;
-        }
-        // The echoed frame was sent before it arrived, and the sample was taken `echo_age` after that: by the host's clock
-        // alone, the sample is at most this old.
-        let echoed = sample.status.echo_sequence;
-        let remembered =
-            echoed > 0 && echoed + REMEMBERED_FRAMES as u64 > self.sequence && echoed <= self.sequence;
-        self.age_at_arrival_us = if remembered {
-            let sent_us = self.sent_us[(echoed % REMEMBERED_FRAMES as u64) as usize];
-            now_us.saturating_sub(sent_us).saturating_sub(sample.status.echo_age_us.into())
+    fn take(&mut self, now_us: u64, message: &ToHost) {
+        if let ToHost::Operator(message) = message {
+            let taken = self.operator.take(now_us, message, &mut self.options.goal);
+            self.counters.rejected_operator += u64::from(!taken);
         } else {
-            u64::MAX / 2
-        };
-        self.arrived_us = now_us;
-        self.robot_armed |= self.armed_with.is_some_and(|sequence| echoed >= sequence)
-            && matches!(sample.status.state, RobotState::Armed | RobotState::Obeying | RobotState::Expired);
-        self.sample = Some(sample);
-    }
-
-    /// A bound on the newest sample's age, µs.
-    fn sample_age_us(&self, now_us: u64) -> u64 {
-        self.age_at_arrival_us + now_us.saturating_sub(self.arrived_us)
-    }
-
-    fn link_fault(&self, now_us: u64) -> Option<Cause> {
-        let Some(sample) = self.sample.as_ref().filter(|_| self.accepted) else {
-            return Some(Cause::LinkSilent);
-        };
-        // Nor may it be armed again without an operator once it has disarmed itself, or has begun again.
-        let disarmed_itself = self.robot_armed && sample.status.state == RobotState::Disarmed;
-        if sample.status.state == RobotState::Stopped || disarmed_itself {
-            return Some(Cause::RobotStopped);
+            self.session.take(now_us, message);
         }
-        if now_us.saturating_sub(self.arrived_us) > self.largest_age_us {
-            return Some(Cause::LinkSilent);
-        }
-        (self.sample_age_us(now_us) > self.largest_age_us).then_some(Cause::StaleSensor)
     }
 
     /// One policy period on the newest sample.
     fn infer(&mut self, now_us: u64, inputs: &mut Inputs) {
-        let age_us = self.sample_age_us(now_us);
-        let Some(sample) = &self.sample else { return };
+        let age_us = self.session.sample_age_us(now_us);
+        let Some(sample) = self.session.sample() else { return };
         let mut ages_us = [0; MAX_SENSORS];
         for (age, sensor_age_us) in ages_us.iter_mut().zip(&sample.ages_us) {
-            *age = u32::try_from(age_us + u64::from(*sensor_age_us)).unwrap_or(u32::MAX);
+            *age = u32::try_from(age_us.saturating_add(u64::from(*sensor_age_us))).unwrap_or(u32::MAX);
         }
-        let frame = SensorFrame { values: &sample.values, ages_us: &ages_us[..sample.ages_us.len()] };
+        let ages_us = ages_us.get(..sample.ages_us.len()).unwrap_or_default();
+        let frame = SensorFrame { values: &sample.values, ages_us };
         match self.controller.step(&frame, &self.options.goal) {
             Ok((command, saturated)) => {
-                self.command[..command.len()].copy_from_slice(command);
+                self.command.iter_mut().zip(command).for_each(|(newest, value)| *newest = *value);
                 inputs.inferred = true;
                 inputs.saturated = saturated > 0;
                 self.counters.inferences += 1;
@@ -434,8 +348,9 @@ impl<'a> Host<'a> {
     }
 
     fn send(&mut self, now_us: u64, link: &mut dyn Link, source: Source, request: Option<Request>) {
-        self.greet(now_us, link);
-        let state = self.sample.as_ref().map_or(RobotState::Disarmed, |sample| sample.status.state);
+        if let Some(hello) = self.session.greet(now_us) {
+            self.transmit(link, &hello);
+        }
         if request == Some(Request::Disarm) {
             let header = self.header(now_us);
             self.transmit(link, &ToRobot::Disarm(header));
@@ -446,10 +361,9 @@ impl<'a> Host<'a> {
             }
             Source::None => ToRobot::Heartbeat(self.header(now_us)),
             Source::DefaultPose | Source::Policy { .. } => {
-                if state == RobotState::Disarmed {
-                    let header = self.header(now_us);
-                    self.armed_with.get_or_insert(header.sequence);
-                    self.transmit(link, &ToRobot::Arm(header));
+                let (operator, mode) = self.told();
+                if let Some(arm) = self.session.arm(now_us, operator, mode) {
+                    self.transmit(link, &arm);
                 }
                 let share = if let Source::Policy { share } = source { share } else { 0.0 };
                 self.actuator_command(now_us, share)
@@ -458,32 +372,17 @@ impl<'a> Host<'a> {
         self.transmit(link, &message);
     }
 
-    /// Says hello until the robot answers, and again whenever it is silent: it may have begun again.
-    fn greet(&mut self, now_us: u64, link: &mut dyn Link) {
-        let silent = now_us.saturating_sub(self.arrived_us) > self.largest_age_us;
-        let due = self.hello_us.is_none_or(|sent_us| now_us.saturating_sub(sent_us) >= HELLO_PERIOD_US);
-        if due && (silent || self.sample.is_none()) {
-            self.hello.attempt = self.hello.attempt.wrapping_add(1);
-            self.hello_us = Some(now_us);
-            self.awaited_attempt.get_or_insert(self.hello.attempt);
-            let hello = ToRobot::Hello(self.hello);
-            self.transmit(link, &hello);
-        }
-    }
-
     fn actuator_command(&mut self, now_us: u64, share: f32) -> ToRobot {
         let mut setpoints = heapless::Vec::<Setpoint, MAX_ACTUATORS>::new();
         let mut intervened = false;
-        for (index, actuator) in self.interface.actuators.iter().enumerate() {
-            let pose = self.default_pose[index];
+        let decided = self.command.iter().zip(&self.default_pose).zip(&self.bounds);
+        for (actuator, ((command, pose), [low, high])) in self.interface.actuators.iter().zip(decided) {
             // The policy alone is passed on untouched: a blend of 1 would round.
-            let value =
-                if share < 1.0 { pose + share * (self.command[index] - pose) } else { self.command[index] };
-            let [low, high] = self.bounds[index];
-            let bounded = if value < low {
-                low
-            } else if value > high {
-                high
+            let value = if share < 1.0 { pose + share * (command - pose) } else { *command };
+            let bounded = if value < *low {
+                *low
+            } else if value > *high {
+                *high
             } else {
                 value
             };
@@ -494,24 +393,21 @@ impl<'a> Host<'a> {
         self.counters.interventions += u64::from(intervened);
         ToRobot::Command {
             header: self.header(now_us),
-            sample_sequence: self.sample.as_ref().map_or(0, |sample| sample.status.sequence),
+            sample_sequence: self.session.sample_sequence(),
             valid_for_us: self.valid_for_us,
             setpoints,
         }
     }
 
-    /// The next frame's header; remembers when it is sent.
+    /// The next frame's header.
     fn header(&mut self, now_us: u64) -> Header {
-        self.sequence += 1;
-        self.sent_us[(self.sequence % REMEMBERED_FRAMES as u64) as usize] = now_us;
-        Header {
-            session: self.options.session,
-            sequence: self.sequence,
-            time_us: now_us,
-            acknowledged: self.sample.as_ref().map_or(0, |sample| sample.status.sequence),
-            operator: self.operator.newest(),
-            mode: mode_number(self.supervisor.mode()),
-        }
+        let (operator, mode) = self.told();
+        self.session.header(now_us, operator, mode)
+    }
+
+    /// What a header says of operator and mode.
+    fn told(&self) -> (u64, u8) {
+        (self.operator.newest(), mode_number(self.supervisor.mode()))
     }
 
     fn transmit(&mut self, link: &mut dyn Link, message: &ToRobot) {

@@ -16,7 +16,8 @@
 //! - [`doctor`]: what a machine grants a control loop, and what would help;
 //! - [`exit`]: how commands end, for both command lines.
 //!
-//! Without the feature `host` the crate is `no_std` and holds [`wire`] alone, for a robot's firmware.
+//! Without the feature `host` the crate is `no_std` and holds what a microcontroller runs at either end of a link: [`wire`],
+//! [`host`] and [`operator`], with the trait of [`link`].
 
 #![cfg_attr(not(any(feature = "host", test)), no_std)]
 
@@ -30,11 +31,8 @@ pub mod doctor;
 pub mod exit;
 #[cfg(feature = "sim")]
 pub mod hil;
-#[cfg(feature = "host")]
 pub mod host;
-#[cfg(feature = "host")]
 pub mod link;
-#[cfg(feature = "host")]
 pub mod operator;
 #[cfg(feature = "sim")]
 pub mod plant;

@@ -40,14 +40,17 @@ struct GoalTerm {
 impl OperatorState {
     /// Nobody has spoken yet.
     pub fn new(contract: &Contract) -> Self {
-        let terms = contract.commands.iter().map(|command| {
+        let mut terms = heapless::Vec::new();
+        for command in &contract.commands {
+            let max_age_us = (f64::from(command.max_age_s) * 1e6) as u64;
+            let mut term = GoalTerm { bounds: heapless::Vec::new(), max_age_us };
             let limits = command.minimum.iter().zip(&command.maximum).zip(&command.safe_value);
-            GoalTerm {
-                bounds: limits.map(|((minimum, maximum), safe)| [*minimum, *maximum, *safe]).collect(),
-                max_age_us: (f64::from(command.max_age_s) * 1e6) as u64,
+            for ((minimum, maximum), safe) in limits {
+                // As many as a command has values, of which it has no more than there is room for; so of the terms.
+                let _ = term.bounds.push([*minimum, *maximum, *safe]);
             }
-        });
-        let terms = terms.collect();
+            let _ = terms.push(term);
+        }
         Self { terms, memory: OperatorMemory::default() }
     }
 
@@ -82,7 +85,7 @@ impl OperatorState {
             self.ask(request);
         }
         if !message.goal.is_empty() {
-            goal.copy_from_slice(&message.goal);
+            goal.iter_mut().zip(&message.goal).for_each(|(value, asked)| *value = *asked);
             self.memory.goal = Some((now_us, message.valid_for_us.into()));
         }
         true

@@ -3,9 +3,9 @@
 //! `robot.toml` says it for a real robot; for a simulated one it follows from the task. Names are owned here, and
 //! [`Robot::interface`] lends them.
 
+use crate::host::HostError;
 use crate::wire::message::MAX_SAMPLE;
 use serde::{Deserialize, Serialize};
-use sinew_policy_runtime::contract::{Contract, Periods};
 use sinew_policy_runtime::document::{self, DocumentError};
 use sinew_policy_runtime::interface::{
     Actuator, ActuatorMode, Frame, Interface, MAX_ACTUATORS, MAX_SENSORS, Sensor, Unit,
@@ -85,28 +85,18 @@ pub enum RobotError {
         /// What it must be.
         expected: String,
     },
-    /// The policy does not fit the robot.
+    /// Policy, robot and the host's options do not belong together.
     #[error("{reason}")]
     Policy {
         /// The first thing that does not fit.
         reason: String,
     },
-    /// The tick does not divide the policy's period.
-    #[error("a tick of {tick_s} s does not divide the policy's period of {period_s} s exactly")]
-    Period {
-        /// The tick.
-        tick_s: f64,
-        /// The policy's period.
-        period_s: f64,
-    },
-    /// The goal has the wrong length.
-    #[error("the goal has {found} values, the policy's commands have {expected}")]
-    Goal {
-        /// What the policy takes.
-        expected: usize,
-        /// What was given.
-        found: usize,
-    },
+}
+
+impl From<HostError<'_>> for RobotError {
+    fn from(error: HostError) -> Self {
+        Self::Policy { reason: error.to_string() }
+    }
 }
 
 impl Robot {
@@ -209,15 +199,6 @@ impl Robot {
     /// How long the robot obeys an actuator command, µs.
     pub fn valid_for_us(&self) -> u32 {
         (self.valid_for_s * 1e6) as u32
-    }
-
-    /// How many ticks of the host make a policy period.
-    ///
-    /// # Errors
-    /// Not a whole number.
-    pub fn ticks_per_period(&self, contract: &Contract, tick_s: f64) -> Result<u64, RobotError> {
-        let period_s = contract.periods.policy_period_s;
-        Periods::ratio(tick_s, period_s).map(u64::from).ok_or(RobotError::Period { tick_s, period_s })
     }
 }
 

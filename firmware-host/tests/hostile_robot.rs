@@ -63,7 +63,7 @@ impl<'a> Bench<'a> {
         let options = HostOptions {
             session: SESSION,
             tick_period_s: 0.02,
-            goal: Vec::new(),
+            goal: heapless::Vec::new(),
             limits: Limits::immediate(),
         };
         let host = Host::new(view, &contract, robot, options).unwrap();

@@ -174,7 +174,7 @@ pub fn run(task: &Task, image: &AlignedImage, options: &HilOptions) -> Result<Hi
     let host_options = HostOptions {
         session: options.seed ^ u64::from(std::process::id()) << 32 | 1,
         tick_period_s,
-        goal: if task.goal().is_empty() { Vec::new() } else { task.goal().to_vec() },
+        goal: task.goal().iter().copied().collect(),
         // The robot is let go in motion, as in training; a blend would be something that training never saw.
         limits: Limits::immediate(),
     };

@@ -1,10 +1,10 @@
 //! All that a host carries from one tick to the next: what a log's keyframe holds, and from where a replay goes on.
 
-use super::{Counters, Host, REMEMBERED_FRAMES};
+use super::{Counters, Host};
 use crate::operator::OperatorMemory;
 use crate::wire::Decoder;
 use crate::wire::frame::{DecoderMemory, LARGEST_FRAME};
-use crate::wire::sample::{Assembly, Sample};
+use crate::wire::host_session::{HostSession, REMEMBERED_FRAMES};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::controller::{ControllerMemory, MemoryMismatch};
 use sinew_policy_runtime::interface::MAX_ACTUATORS;
@@ -19,23 +19,10 @@ pub struct HostMemory<'m> {
     controller: ControllerMemory<Cow<'m, [f32]>>,
     supervisor: Supervisor,
     decoder: DecoderMemory<'m>,
-    attempt: u32,
-    hello_us: Option<u64>,
-    awaited_attempt: Option<u32>,
-    accepted: bool,
-    boot: u32,
-    assembly: Cow<'m, Assembly>,
-    newest_status: u64,
+    session: Cow<'m, HostSession>,
     operator: OperatorMemory,
     goal: Cow<'m, [f32]>,
-    sequence: u64,
-    sent_us: Cow<'m, [u64]>,
-    sample: Option<Cow<'m, Sample>>,
-    arrived_us: u64,
-    age_at_arrival_us: u64,
     command: [f32; MAX_ACTUATORS],
-    armed_with: Option<u64>,
-    robot_armed: bool,
     counters: Counters,
     overran: bool,
 }
@@ -54,23 +41,10 @@ impl Host<'_> {
             controller: self.controller.memory(),
             supervisor: self.supervisor,
             decoder: self.decoder.memory(),
-            attempt: self.hello.attempt,
-            hello_us: self.hello_us,
-            awaited_attempt: self.awaited_attempt,
-            accepted: self.accepted,
-            boot: self.boot,
-            assembly: Cow::Borrowed(&self.assembly),
-            newest_status: self.newest_status,
+            session: Cow::Borrowed(&self.session),
             operator: self.operator.memory(),
             goal: self.options.goal[..].into(),
-            sequence: self.sequence,
-            sent_us: self.sent_us[..].into(),
-            sample: self.sample.as_ref().map(Cow::Borrowed),
-            arrived_us: self.arrived_us,
-            age_at_arrival_us: self.age_at_arrival_us,
             command: self.command,
-            armed_with: self.armed_with,
-            robot_armed: self.robot_armed,
             counters: self.counters.clone(),
             overran: self.overran,
         }
@@ -82,9 +56,6 @@ impl Host<'_> {
     /// It is of another policy; nothing is changed.
     pub fn restore(&mut self, memory: &HostMemory) -> Result<(), MemoryMismatch> {
         let mismatch = |what, expected, found| MemoryMismatch { what, expected, found };
-        let sent_us: [u64; REMEMBERED_FRAMES] = (*memory.sent_us)
-            .try_into()
-            .map_err(|_| mismatch("send times", REMEMBERED_FRAMES, memory.sent_us.len()))?;
         let decoder = Decoder::from_memory(&memory.decoder).ok_or(mismatch(
             "unfinished frame",
             LARGEST_FRAME,
@@ -96,23 +67,10 @@ impl Host<'_> {
         self.controller.restore(&memory.controller)?;
         self.supervisor = memory.supervisor;
         self.decoder = decoder;
-        self.hello.attempt = memory.attempt;
-        self.hello_us = memory.hello_us;
-        self.awaited_attempt = memory.awaited_attempt;
-        self.accepted = memory.accepted;
-        self.boot = memory.boot;
-        self.assembly = memory.assembly.clone().into_owned();
-        self.newest_status = memory.newest_status;
+        self.session = memory.session.clone().into_owned();
         self.operator.restore(memory.operator);
         self.options.goal.copy_from_slice(&memory.goal);
-        self.sequence = memory.sequence;
-        self.sent_us = sent_us;
-        self.sample = memory.sample.as_deref().cloned();
-        self.arrived_us = memory.arrived_us;
-        self.age_at_arrival_us = memory.age_at_arrival_us;
         self.command = memory.command;
-        self.armed_with = memory.armed_with;
-        self.robot_armed = memory.robot_armed;
         self.counters = memory.counters.clone();
         self.overran = memory.overran;
         Ok(())

@@ -64,9 +64,9 @@ impl Host<'_> {
             mode: self.supervisor.mode(),
             cause: self.supervisor.cause(),
             transition,
-            sample: self.sample.as_ref().map(|sample| SampleTrace {
+            sample: self.session.sample().map(|sample| SampleTrace {
                 sequence: sample.status.sequence,
-                age_us: self.sample_age_us(time_us),
+                age_us: self.session.sample_age_us(time_us),
                 values: sample.values.clone(),
             }),
             command: self.command[..self.interface.actuators.len()].iter().copied().collect(),

@@ -1,38 +1,65 @@
 //! Links: how frames travel between a host and a robot.
 //!
 //! A [`Link`] never blocks and never allocates once it is open, so a real-time tick can call it. Faults are injected by
-//! [`FaultInjector`], a wrapper around the same trait, so what is tested is what flies.
+//! [`FaultInjector`], a wrapper around the same trait, so what is tested is what flies. A microcontroller has the trait alone,
+//! around a serial port of its board.
 
+#[cfg(feature = "host")]
 mod address;
+#[cfg(feature = "host")]
 mod authenticated;
+#[cfg(feature = "host")]
 mod fault;
+#[cfg(feature = "host")]
 mod inproc;
+#[cfg(feature = "host")]
 pub(crate) mod key_file;
+#[cfg(feature = "host")]
 mod merged;
+#[cfg(feature = "host")]
 mod open;
+#[cfg(feature = "host")]
 mod pty;
+#[cfg(feature = "host")]
 mod serial;
+#[cfg(feature = "host")]
 mod stream;
+#[cfg(feature = "host")]
 mod traffic;
+#[cfg(feature = "host")]
 mod udp;
+#[cfg(feature = "host")]
 mod unix;
 
+#[cfg(feature = "host")]
 pub use address::{AddressError, LinkAddress};
+#[cfg(feature = "host")]
 pub use authenticated::AuthenticatedLink;
+#[cfg(feature = "host")]
 pub use fault::{
     Direction, FaultClock, FaultCounts, FaultInjector, FaultKind, FaultPlan, FaultPlanError, FaultWindow,
 };
+#[cfg(feature = "host")]
 pub use inproc::inproc_pair;
+#[cfg(feature = "host")]
 pub use key_file::{KeyError, fresh_nonce, read_key, write_key};
+#[cfg(feature = "host")]
 pub use merged::MergedLink;
+#[cfg(feature = "host")]
 pub use open::{open_host_end, open_robot_end};
+#[cfg(feature = "host")]
 pub use pty::PtyLink;
+#[cfg(feature = "host")]
 pub use serial::SerialLink;
+#[cfg(feature = "host")]
 pub use traffic::{LARGEST_SHARE, Traffic};
+#[cfg(feature = "host")]
 pub use udp::UdpLink;
+#[cfg(feature = "host")]
 pub use unix::UnixLink;
 
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "host")]
 use std::io;
 
 /// Why a link could not carry a frame.
@@ -40,6 +67,7 @@ use std::io;
 #[non_exhaustive]
 pub enum LinkError {
     /// The link cannot be opened.
+    #[cfg(feature = "host")]
     #[error("cannot open {address}: {source}")]
     Open {
         /// Such as `udp:127.0.0.1:7000`.
@@ -48,18 +76,22 @@ pub enum LinkError {
         source: io::Error,
     },
     /// The operating system refused.
+    #[cfg(feature = "host")]
     #[error(transparent)]
     Io(#[from] io::Error),
     /// A key is missing or cannot be used.
+    #[cfg(feature = "host")]
     #[error(transparent)]
     Key(#[from] KeyError),
     /// Datagrams would leave loopback without a key.
+    #[cfg(feature = "host")]
     #[error("{address}: datagrams leave loopback only when they are authenticated; give a key")]
     NotLoopback {
         /// Such as `udp:192.168.1.2:7000`.
         address: String,
     },
     /// The link would be too full.
+    #[cfg(feature = "host")]
     #[error(
         "{address}: {needed:.0} bytes/s {direction} at the longest frames, expected at most 80 % of the link's {capacity:.0} bytes/s; lower the rates or use a faster link"
     )]
@@ -74,6 +106,7 @@ pub enum LinkError {
         capacity: f64,
     },
     /// A link of this kind has no such end.
+    #[cfg(feature = "host")]
     #[error("{address}: {expected}")]
     Unusable {
         /// The link.
@@ -137,6 +170,7 @@ pub trait Link: Send {
     fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LinkError>;
 }
 
+#[cfg(feature = "host")]
 impl Link for Box<dyn Link> {
     fn begin_tick(&mut self) {
         (**self).begin_tick();
@@ -156,6 +190,7 @@ impl Link for Box<dyn Link> {
 }
 
 /// Maps "nothing there yet" to an empty read.
+#[cfg(feature = "host")]
 fn nothing_yet(result: io::Result<usize>) -> Result<usize, LinkError> {
     match result {
         Ok(length) => Ok(length),

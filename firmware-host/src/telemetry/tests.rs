@@ -30,8 +30,12 @@ fn flight(name: &str, slots: usize, stalled: Range<u64>) -> (LogSummary, Replay)
     let contract = view.contract().unwrap().unwrap();
     let robot = Robot::of_task(&task);
     let tick_period_s = contract.periods.policy_period_s;
-    let options =
-        HostOptions { session: 7, tick_period_s, goal: task.goal().to_vec(), limits: Limits::immediate() };
+    let options = HostOptions {
+        session: 7,
+        tick_period_s,
+        goal: task.goal().iter().copied().collect(),
+        limits: Limits::immediate(),
+    };
     let mut host = Host::new(view, &contract, &robot, options).unwrap();
     let mut plant = Plant::new(&task, Randomization::Acceptance, 1).unwrap();
     let (mut host_end, mut robot_end) = inproc_pair();

@@ -19,6 +19,18 @@ pub struct Sample {
     pub values: heapless::Vec<f32, MAX_SAMPLE>,
 }
 
+impl Sample {
+    /// Becomes a copy of another one, in place.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.status = other.status;
+        self.ages_us.clear();
+        self.values.clear();
+        // Both have the same capacity.
+        let _ = self.ages_us.extend_from_slice(&other.ages_us);
+        let _ = self.values.extend_from_slice(&other.values);
+    }
+}
+
 /// How many parts a sample of `values` values has.
 pub const fn parts(values: usize) -> usize {
     let parts = values.div_ceil(MAX_PART_VALUES);
