@@ -4,6 +4,7 @@
 //! deadlines, in lockstep with a simulated robot, and in tests that make time up. After construction it allocates nothing.
 
 mod memory;
+mod protection;
 mod trace;
 
 pub use memory::HostMemory;
@@ -17,15 +18,16 @@ use crate::wire::message::{
     Header, HostHello, Refusal, RobotHello, RobotState, SamplePart, Status, mode_number, stop_reason,
 };
 use crate::wire::sample::{Assembly, Sample};
+use protection::Protection;
 use crate::wire::{Decoder, PROTOCOL_REVISION, PROTOCOL_VERSION, ToHost, ToRobot, encode};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::contract::Contract;
-use sinew_policy_runtime::controller::{Controller, ControllerFault, Storage};
+use sinew_policy_runtime::controller::{Controller, ControllerFault};
 use sinew_policy_runtime::image::Image;
 use sinew_policy_runtime::interface::{Interface, MAX_ACTUATORS, MAX_SENSORS, Setpoint};
 use sinew_policy_runtime::observation::{ObservationFault, SensorFrame};
 use sinew_policy_runtime::supervisor::{
-    Cause, Inputs, Limits, Mode, Request, Source, Supervisor, Transition,
+    Cause, Decision, Inputs, Limits, Mode, Request, Source, Supervisor, Transition,
 };
 
 /// Frames whose send times are remembered, to bound a sample's age: seconds at any rate in use.
@@ -65,6 +67,8 @@ pub struct Counters {
     pub saturated: u64,
     /// Commands that the supervisor had to bound.
     pub interventions: u64,
+    /// Ticks whose worst fault was answered with a warning.
+    pub warnings: u64,
     /// Samples taken.
     pub samples: u64,
     /// Samples that were repeated, old, or of another session.
@@ -91,6 +95,7 @@ pub struct Host<'a> {
     valid_for_us: u32,
     controller: Controller<'a, Vec<f32>>,
     supervisor: Supervisor,
+    protection: Protection<'a>,
     options: HostOptions,
     hello: HostHello,
     /// When the newest hello was sent.
@@ -125,8 +130,8 @@ pub struct Host<'a> {
     transitions: Vec<Transition>,
     counters: Counters,
     overran: bool,
-    /// What the newest tick was given, and the change of mode in it.
-    newest: (Inputs, Option<Transition>),
+    /// What the newest tick was given and what it decided.
+    newest: (Inputs, Option<Decision>),
 }
 
 impl<'a> Host<'a> {
@@ -141,15 +146,12 @@ impl<'a> Host<'a> {
         options: HostOptions,
     ) -> Result<Self, RobotError> {
         let interface = robot.interface();
-        let [history, observation, scratch] = Controller::<Vec<f32>>::storage(&image, contract);
-        let storage = Storage {
-            history: vec![0.0; history],
-            observation: vec![0.0; observation],
-            scratch: vec![0.0; scratch],
-        };
         let (contract_hash, interface_hash) = (image.contract_hash(), interface.hash());
-        let controller = Controller::new(image, contract, &interface, storage)
-            .map_err(|error| RobotError::Policy { reason: error.to_string() })?;
+        let controller = protection::controller(image, contract, robot)?;
+        let protection = Protection::new(robot, contract)?;
+        let supervisor = Supervisor::new(options.limits);
+        let supervisor =
+            if protection.has_controller() { supervisor.with_fallback_controller() } else { supervisor };
         let ticks_per_period = robot.ticks_per_period(contract, options.tick_period_s)?;
         if options.goal.len() != contract.command_size() {
             let (expected, found) = (contract.command_size(), options.goal.len());
@@ -167,7 +169,8 @@ impl<'a> Host<'a> {
         Ok(Self {
             valid_for_us: robot.valid_for_us(),
             controller,
-            supervisor: Supervisor::new(options.limits),
+            supervisor,
+            protection,
             hello: HostHello {
                 protocol: PROTOCOL_VERSION,
                 revision: PROTOCOL_REVISION,
@@ -248,6 +251,7 @@ impl<'a> Host<'a> {
         let mut inputs = Inputs { time_us: now_us, request, overran: self.overran, ..Inputs::default() };
         self.overran = false;
         inputs.fault = self.link_fault(now_us);
+        inputs.guarded = self.guarded(now_us);
         let arms = request == Some(Request::Arm) && self.supervisor.mode() == Mode::Disarmed;
         if arms && self.options.limits.standby_s == 0.0 {
             // Without a phase in which history grows warm, the policy begins as an episode does in training.
@@ -259,8 +263,10 @@ impl<'a> Host<'a> {
         if inputs.fault.is_none() && self.counters.ticks.is_multiple_of(self.ticks_per_period) {
             self.infer(now_us, &mut inputs);
         }
+        self.infer_fallback(now_us);
         let decision = self.supervisor.step(&inputs);
-        self.newest = (inputs, decision.transition);
+        self.newest = (inputs, Some(decision));
+        self.count_warning(decision.fault);
         if let Some(transition) = decision.transition
             && self.transitions.len() < REMEMBERED_TRANSITIONS
         {
@@ -320,6 +326,7 @@ impl<'a> Host<'a> {
         if self.accepted && hello.boot != self.boot {
             // It counts its samples from 1 again, and what it said before it began again is worth nothing.
             self.assembly.restart();
+            self.protection.guards.reset();
             (self.sample, self.newest_status) = (None, 0);
             // It was told to arm, and whether it did or not is gone with what it was: an operator decides anew.
             self.robot_armed |= self.armed_with.is_some();
@@ -383,6 +390,7 @@ impl<'a> Host<'a> {
         self.arrived_us = now_us;
         self.robot_armed |= self.armed_with.is_some_and(|sequence| echoed >= sequence)
             && matches!(sample.status.state, RobotState::Armed | RobotState::Obeying | RobotState::Expired);
+        self.protection.watch(&sample.status, &sample.values);
         self.sample = Some(sample);
     }
 
@@ -445,6 +453,7 @@ impl<'a> Host<'a> {
                 ToRobot::Stop { header: self.header(now_us), reason: stop_reason(self.supervisor.cause()) }
             }
             Source::None => ToRobot::Heartbeat(self.header(now_us)),
+            Source::Fallback { elapsed_s } => self.fallback_command(now_us, elapsed_s),
             Source::DefaultPose | Source::Policy { .. } => {
                 if state == RobotState::Disarmed {
                     let header = self.header(now_us);
@@ -472,13 +481,36 @@ impl<'a> Host<'a> {
     }
 
     fn actuator_command(&mut self, now_us: u64, share: f32) -> ToRobot {
+        let mut values = self.command;
+        if share < 1.0 {
+            // The policy alone is passed on untouched: a blend of 1 would round.
+            for (value, pose) in values.iter_mut().zip(&self.default_pose) {
+                *value = pose + share * (*value - pose);
+            }
+        }
+        let (setpoints, intervened) = self.bounded(&values);
+        self.counters.interventions += u64::from(intervened);
+        self.command_of(now_us, setpoints)
+    }
+
+    /// What the fallback controller commands; nothing where it cannot.
+    fn fallback_command(&mut self, now_us: u64, elapsed_s: f32) -> ToRobot {
+        let of_policy = |values: &[f32; MAX_ACTUATORS]| self.bounded(values).0;
+        match self.protection.setpoints(elapsed_s, of_policy) {
+            Some(setpoints) => self.command_of(now_us, setpoints),
+            None => ToRobot::Heartbeat(self.header(now_us)),
+        }
+    }
+
+    /// One setpoint for each actuator, within the supervisor's bounds, and whether any had to be bounded.
+    fn bounded(
+        &self,
+        values: &[f32; MAX_ACTUATORS],
+    ) -> (heapless::Vec<Setpoint, MAX_ACTUATORS>, bool) {
         let mut setpoints = heapless::Vec::<Setpoint, MAX_ACTUATORS>::new();
         let mut intervened = false;
         for (index, actuator) in self.interface.actuators.iter().enumerate() {
-            let pose = self.default_pose[index];
-            // The policy alone is passed on untouched: a blend of 1 would round.
-            let value =
-                if share < 1.0 { pose + share * (self.command[index] - pose) } else { self.command[index] };
+            let value = values[index];
             let [low, high] = self.bounds[index];
             let bounded = if value < low {
                 low
@@ -491,7 +523,10 @@ impl<'a> Host<'a> {
             // As many as the interface has actuators, which has the same capacity.
             let _ = setpoints.push(actuator.setpoint(bounded));
         }
-        self.counters.interventions += u64::from(intervened);
+        (setpoints, intervened)
+    }
+
+    fn command_of(&mut self, now_us: u64, setpoints: heapless::Vec<Setpoint, MAX_ACTUATORS>) -> ToRobot {
         ToRobot::Command {
             header: self.header(now_us),
             sample_sequence: self.sample.as_ref().map_or(0, |sample| sample.status.sequence),
