@@ -6,6 +6,7 @@
 
 #[cfg(feature = "host")]
 mod memory;
+mod protection;
 mod trace;
 
 #[cfg(feature = "host")]
@@ -19,7 +20,11 @@ use crate::robot::{Robot, RobotError};
 use crate::wire::frame::LARGEST_FRAME;
 use crate::wire::host_session::{HostSession, SessionCounters};
 use crate::wire::message::{Header, MAX_GOAL, Refusal, mode_number, stop_reason};
+use crate::wire::sample::Sample;
 use crate::wire::{Decoder, ToHost, ToRobot, encode};
+use protection::Protection;
+#[cfg(feature = "host")]
+use protection::SecondPolicy;
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::contract::{Contract, Periods};
 use sinew_policy_runtime::controller::{Controller, ControllerError, ControllerFault, Storage};
@@ -27,7 +32,7 @@ use sinew_policy_runtime::image::Image;
 use sinew_policy_runtime::interface::{Interface, MAX_ACTUATORS, MAX_SENSORS, Setpoint};
 use sinew_policy_runtime::observation::{ObservationFault, SensorFrame};
 use sinew_policy_runtime::supervisor::{
-    Cause, Inputs, Limits, Mode, Request, Source, Supervisor, Transition,
+    Cause, Decision, Inputs, Limits, Mode, Request, Source, Supervisor, Transition,
 };
 
 /// What a policy's history, observation and scratch lie in: of the host's own with an operating system, lent without one.
@@ -70,6 +75,8 @@ pub struct Counters {
     pub saturated: u64,
     /// Commands that the supervisor had to bound.
     pub interventions: u64,
+    /// Ticks whose worst fault was answered with a warning.
+    pub warnings: u64,
     /// Samples taken.
     pub samples: u64,
     /// Samples that were repeated, old, or of another session.
@@ -138,6 +145,9 @@ pub struct Host<'a> {
     valid_for_us: u32,
     controller: Controller<'a, Values>,
     supervisor: Supervisor,
+    protection: Protection,
+    #[cfg(feature = "host")]
+    second_policy: Option<SecondPolicy<'a>>,
     options: HostOptions,
     session: HostSession,
     ticks_per_period: u64,
@@ -149,8 +159,8 @@ pub struct Host<'a> {
     transitions: heapless::Vec<Transition, REMEMBERED_TRANSITIONS>,
     counters: Counters,
     overran: bool,
-    /// What the newest tick was given, and the change of mode in it.
-    newest: (Inputs, Option<Transition>),
+    /// What the newest tick was given and what it decided.
+    newest: (Inputs, Option<Decision>),
 }
 
 #[cfg(feature = "host")]
@@ -165,19 +175,34 @@ impl<'a> Host<'a> {
         robot: &'a Robot,
         options: HostOptions,
     ) -> Result<Self, RobotError> {
-        let [history, observation, scratch] = Controller::<Values>::storage(&image, contract);
-        let storage = Storage {
-            history: vec![0.0; history],
-            observation: vec![0.0; observation],
-            scratch: vec![0.0; scratch],
-        };
+        let storage = storage(&image, contract);
         let (interface, valid_for_us) = (robot.interface(), robot.valid_for_us());
-        Ok(Self::with_storage(image, contract, interface, valid_for_us, options, storage)?)
+        let mut host = Self::with_storage(image, contract, interface, valid_for_us, options, storage)?;
+        host.protection = Protection::new(robot, contract)?;
+        if host.protection.has_controller() {
+            host.supervisor = host.supervisor.with_fallback_controller();
+        }
+        Ok(host)
     }
 }
 
+/// What a policy's controller needs, of the host's own.
+#[cfg(feature = "host")]
+fn storage(image: &Image, contract: &Contract) -> Storage<Values> {
+    let [history, observation, scratch] =
+        Controller::<Values>::storage(image, contract).map(|size| vec![0.0; size]);
+    Storage { history, observation, scratch }
+}
+
+/// How many ticks a policy's period lasts.
+fn ticks_per_period<'a>(contract: &Contract, tick_s: f64) -> Result<u64, HostError<'a>> {
+    let period_s = contract.periods.policy_period_s;
+    Periods::ratio(tick_s, period_s).map(u64::from).ok_or(HostError::Period { tick_s, period_s })
+}
+
 impl<'a> Host<'a> {
-    /// The same with memory that is lent, for a robot that obeys an actuator command for `valid_for_us`.
+    /// The same with memory that is lent, for a robot that obeys an actuator command for `valid_for_us`, without guards or a fallback
+    /// controller.
     ///
     /// # Errors
     /// The first thing that does not fit.
@@ -191,9 +216,7 @@ impl<'a> Host<'a> {
     ) -> Result<Self, HostError<'a>> {
         let (contract_hash, interface_hash) = (image.contract_hash(), interface.hash());
         let controller = Controller::new(image, contract, &interface, storage).map_err(HostError::Policy)?;
-        let (tick_s, period_s) = (options.tick_period_s, contract.periods.policy_period_s);
-        let ticks_per_period =
-            Periods::ratio(tick_s, period_s).map(u64::from).ok_or(HostError::Period { tick_s, period_s })?;
+        let ticks_per_period = ticks_per_period(contract, options.tick_period_s)?;
         if options.goal.len() != contract.command_size() {
             let (expected, found) = (contract.command_size(), options.goal.len());
             return Err(HostError::Goal { expected, found });
@@ -214,6 +237,9 @@ impl<'a> Host<'a> {
             valid_for_us,
             controller,
             supervisor: Supervisor::new(options.limits),
+            protection: Protection::default(),
+            #[cfg(feature = "host")]
+            second_policy: None,
             session: HostSession::new(options.session, contract_hash, interface_hash, largest_age_us),
             options,
             ticks_per_period,
@@ -272,6 +298,7 @@ impl<'a> Host<'a> {
         let mut inputs = Inputs { time_us: now_us, request, overran: self.overran, ..Inputs::default() };
         self.overran = false;
         inputs.fault = self.session.fault(now_us);
+        inputs.guarded = self.guarded(now_us);
         let arms = request == Some(Request::Arm) && self.supervisor.mode() == Mode::Disarmed;
         if arms && self.options.limits.standby_s == 0.0 {
             // Without a phase in which history grows warm, the policy begins as an episode does in training.
@@ -283,8 +310,11 @@ impl<'a> Host<'a> {
         if inputs.fault.is_none() && self.counters.ticks.is_multiple_of(self.ticks_per_period) {
             self.infer(now_us, &mut inputs);
         }
+        #[cfg(feature = "host")]
+        self.infer_fallback(now_us);
         let decision = self.supervisor.step(&inputs);
-        self.newest = (inputs, decision.transition);
+        self.newest = (inputs, Some(decision));
+        self.count_warning(decision.fault);
         if let Some(transition) = decision.transition {
             let _ = self.transitions.push(transition);
         }
@@ -314,21 +344,23 @@ impl<'a> Host<'a> {
         if let ToHost::Operator(message) = message {
             let taken = self.operator.take(now_us, message, &mut self.options.goal);
             self.counters.rejected_operator += u64::from(!taken);
-        } else {
-            self.session.take(now_us, message);
+            return;
+        }
+        let before = self.session.counters();
+        self.session.take(now_us, message);
+        let after = self.session.counters();
+        if after.robot_restarts != before.robot_restarts {
+            self.protection.forget_samples();
+        }
+        if let Some(sample) = self.session.sample().filter(|_| after.samples != before.samples) {
+            self.protection.watch(&sample.status, &sample.values);
         }
     }
 
     /// One policy period on the newest sample.
     fn infer(&mut self, now_us: u64, inputs: &mut Inputs) {
-        let age_us = self.session.sample_age_us(now_us);
-        let Some(sample) = self.session.sample() else { return };
-        let mut ages_us = [0; MAX_SENSORS];
-        for (age, sensor_age_us) in ages_us.iter_mut().zip(&sample.ages_us) {
-            *age = u32::try_from(age_us.saturating_add(u64::from(*sensor_age_us))).unwrap_or(u32::MAX);
-        }
-        let ages_us = ages_us.get(..sample.ages_us.len()).unwrap_or_default();
-        let frame = SensorFrame { values: &sample.values, ages_us };
+        let Some((sample, ages_us)) = aged_sample(&self.session, now_us) else { return };
+        let frame = SensorFrame { values: &sample.values, ages_us: &ages_us };
         match self.controller.step(&frame, &self.options.goal) {
             Ok((command, saturated)) => {
                 self.command.iter_mut().zip(command).for_each(|(newest, value)| *newest = *value);
@@ -360,6 +392,7 @@ impl<'a> Host<'a> {
                 ToRobot::Stop { header: self.header(now_us), reason: stop_reason(self.supervisor.cause()) }
             }
             Source::None => ToRobot::Heartbeat(self.header(now_us)),
+            Source::Fallback { elapsed_s } => self.fallback_command(now_us, elapsed_s),
             Source::DefaultPose | Source::Policy { .. } => {
                 let (operator, mode) = self.told();
                 if let Some(arm) = self.session.arm(now_us, operator, mode) {
@@ -373,24 +406,47 @@ impl<'a> Host<'a> {
     }
 
     fn actuator_command(&mut self, now_us: u64, share: f32) -> ToRobot {
+        let mut values = self.command;
+        if share < 1.0 {
+            // The policy alone is passed on untouched: a blend of 1 would round.
+            for (value, pose) in values.iter_mut().zip(&self.default_pose) {
+                *value = pose + share * (*value - pose);
+            }
+        }
+        let (setpoints, intervened) = self.bounded(&values);
+        self.counters.interventions += u64::from(intervened);
+        self.command_of(now_us, setpoints)
+    }
+
+    /// What the fallback controller commands; nothing where it cannot.
+    fn fallback_command(&mut self, now_us: u64, elapsed_s: f32) -> ToRobot {
+        match self.fallback_setpoints(elapsed_s) {
+            Some(setpoints) => self.command_of(now_us, setpoints),
+            None => ToRobot::Heartbeat(self.header(now_us)),
+        }
+    }
+
+    /// One setpoint for each actuator, within the supervisor's bounds, and whether any had to be bounded.
+    fn bounded(&self, values: &[f32; MAX_ACTUATORS]) -> (heapless::Vec<Setpoint, MAX_ACTUATORS>, bool) {
         let mut setpoints = heapless::Vec::<Setpoint, MAX_ACTUATORS>::new();
         let mut intervened = false;
-        let decided = self.command.iter().zip(&self.default_pose).zip(&self.bounds);
-        for (actuator, ((command, pose), [low, high])) in self.interface.actuators.iter().zip(decided) {
-            // The policy alone is passed on untouched: a blend of 1 would round.
-            let value = if share < 1.0 { pose + share * (command - pose) } else { *command };
-            let bounded = if value < *low {
+        let decided = values.iter().zip(&self.bounds);
+        for (actuator, (value, [low, high])) in self.interface.actuators.iter().zip(decided) {
+            let bounded = if value < low {
                 *low
-            } else if value > *high {
+            } else if value > high {
                 *high
             } else {
-                value
+                *value
             };
-            intervened |= bounded != value;
+            intervened |= bounded != *value;
             // As many as the interface has actuators, which has the same capacity.
             let _ = setpoints.push(actuator.setpoint(bounded));
         }
-        self.counters.interventions += u64::from(intervened);
+        (setpoints, intervened)
+    }
+
+    fn command_of(&mut self, now_us: u64, setpoints: heapless::Vec<Setpoint, MAX_ACTUATORS>) -> ToRobot {
         ToRobot::Command {
             header: self.header(now_us),
             sample_sequence: self.session.sample_sequence(),
@@ -414,6 +470,13 @@ impl<'a> Host<'a> {
         let sent = send_message(link, message);
         self.counters.send_errors += u64::from(sent.is_err());
     }
+}
+
+/// The newest sample, and how old each of its sensors is now, µs.
+fn aged_sample(session: &HostSession, now_us: u64) -> Option<(&Sample, heapless::Vec<u32, MAX_SENSORS>)> {
+    let (sample, age_us) = (session.sample()?, session.sample_age_us(now_us));
+    let aged = |own_us: &u32| u32::try_from(age_us.saturating_add(u64::from(*own_us))).unwrap_or(u32::MAX);
+    Some((sample, sample.ages_us.iter().take(MAX_SENSORS).map(aged).collect()))
 }
 
 /// Encodes and sends one message.

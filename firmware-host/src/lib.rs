@@ -10,6 +10,8 @@
 //! - [`telemetry`]: the log of a run, and what is made of it: recovery and replay;
 //! - [`control_loop`]: ticks at absolute deadlines, on a thread with the privileges of [`rt`], measured by [`timing`] and
 //!   [`allocation`];
+//! - [`watchdog`]: hears from the loop only while all checks pass;
+//! - [`jog`]: the signs and zero offsets of a robot's joints, checked before any policy may have it;
 //! - [`release`]: the keys and signatures that say which policies a robot believes;
 //! - `plant` (feature `sim`): the simulated robot behind a link;
 //! - `hil` (feature `sim`): both together, with a report;
@@ -32,6 +34,8 @@ pub mod exit;
 #[cfg(feature = "sim")]
 pub mod hil;
 pub mod host;
+#[cfg(feature = "host")]
+pub mod jog;
 pub mod link;
 pub mod operator;
 #[cfg(feature = "sim")]
@@ -46,4 +50,6 @@ pub mod rt;
 pub mod telemetry;
 #[cfg(feature = "host")]
 pub mod timing;
+#[cfg(feature = "host")]
+pub mod watchdog;
 pub mod wire;

@@ -69,6 +69,14 @@ impl OperatorState {
         self.memory.newest
     }
 
+    /// How long nothing was heard of the operator, µs; for ever where there was none.
+    pub fn silent_us(&self, now_us: u64) -> u64 {
+        match self.memory.session {
+            Some(_) => now_us.saturating_sub(self.memory.heard_us),
+            None => u64::MAX,
+        }
+    }
+
     /// Takes a message that arrived at `now_us` and writes its goal into `goal`; false where it cannot be taken.
     pub fn take(&mut self, now_us: u64, message: &Operator, goal: &mut [f32]) -> bool {
         if message.request == Some(Request::Stop) {

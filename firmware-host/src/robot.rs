@@ -3,6 +3,13 @@
 //! `robot.toml` says it for a real robot; for a simulated one it follows from the task. Names are owned here, and
 //! [`Robot::interface`] lends them.
 
+mod supervision;
+
+pub use supervision::{
+    Bounds, FallbackController, FallbackDescription, GuardDescription, GuardedCause, HeldDescription,
+    Mistake, Supervision,
+};
+
 use crate::host::HostError;
 use crate::wire::message::MAX_SAMPLE;
 use serde::{Deserialize, Serialize};
@@ -10,6 +17,7 @@ use sinew_policy_runtime::document::{self, DocumentError};
 use sinew_policy_runtime::interface::{
     Actuator, ActuatorMode, Frame, Interface, MAX_ACTUATORS, MAX_SENSORS, Sensor, Unit,
 };
+use sinew_policy_runtime::supervisor::Limits;
 
 /// A robot's description, checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +35,15 @@ pub struct Robot {
     pub sensors: Vec<SensorDescription>,
     /// In the order in which the robot takes them.
     pub actuators: Vec<ActuatorDescription>,
+    /// The supervisor's phases, tolerances and answers; its own where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supervisor: Option<Limits>,
+    /// What the host commands when the policy may not; nothing where absent, which leaves it to the robot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<FallbackDescription>,
+    /// What sensors may say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardDescription>,
 }
 
 /// A group of values that are measured together.
@@ -64,6 +81,23 @@ pub struct ActuatorDescription {
     /// Of the servo, N·m·s/rad.
     #[serde(default)]
     pub damping: f32,
+    /// Which sensor shows where its joint is; `NAME_position` where absent, and needed by a jog alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<Feedback>,
+}
+
+/// Where a joint's position stands in a sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feedback {
+    /// Of the robot.
+    pub sensor: String,
+    /// Which of its values, from 0.
+    #[serde(default)]
+    pub index: u16,
+    /// What it says where the robot rests before a jog, rad or m: a jig, or hanging still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<f32>,
 }
 
 /// Why a robot and a policy cannot be run together.
@@ -79,7 +113,7 @@ pub enum RobotError {
         /// The file.
         file: String,
         /// The field.
-        field: &'static str,
+        field: String,
         /// Its value.
         found: String,
         /// What it must be.
@@ -115,8 +149,8 @@ impl Robot {
     /// A file that cannot be read, not TOML, an unknown key, or a value that cannot be used.
     pub fn parse(text: &str, file: &str) -> Result<Self, RobotError> {
         let robot: Self = document::parse(text, file)?;
-        let value = |field, found: String, expected: String| {
-            Err(RobotError::Value { file: file.to_owned(), field, found, expected })
+        let value = |field: &str, found: String, expected: String| {
+            Err(RobotError::Value { file: file.to_owned(), field: field.to_owned(), found, expected })
         };
         let valid_for_s = robot.valid_for_s;
         if !(valid_for_s > 0.0 && valid_for_s <= 1.0) {
@@ -139,6 +173,9 @@ impl Robot {
                 return value(field, found.to_string(), format!("from 1 to {most}"));
             }
         }
+        if let Some((field, found, expected)) = robot.supervision_mistake() {
+            return value(&field, found, expected);
+        }
         Ok(robot)
     }
 
@@ -160,6 +197,7 @@ impl Robot {
             max_rate_per_s: actuator.max_rate_per_s,
             stiffness: actuator.stiffness,
             damping: actuator.damping,
+            feedback: None,
         };
         Self {
             name: task.name().to_owned(),
@@ -168,6 +206,9 @@ impl Robot {
             sample_rate_hz: None,
             sensors: interface.sensors.iter().map(sensor).collect(),
             actuators: interface.actuators.iter().map(actuator).collect(),
+            supervisor: None,
+            fallback: None,
+            guards: Vec::new(),
         }
     }
 

@@ -9,9 +9,10 @@ use proptest::prelude::*;
 use sinew_firmware_host::hil::campaign::{Campaign, CampaignOptions, Case};
 use sinew_firmware_host::hil::{ClockJump, HilReport, ScriptedRequest, SensorFault, SensorFaultKind, Span};
 use sinew_firmware_host::link::{Direction, FaultKind, FaultWindow};
+use sinew_firmware_host::robot::{Bounds, GuardDescription, GuardedCause};
 use sinew_policy_runtime::image::AlignedImage;
 use sinew_policy_runtime::onnx;
-use sinew_policy_runtime::supervisor::{Mode, Request};
+use sinew_policy_runtime::supervisor::{Action, Answer, Answers, Causes, Limits, Mode, Request};
 use sinew_sim::Task;
 use std::sync::LazyLock;
 
@@ -45,12 +46,71 @@ fn fault() -> impl Strategy<Value = FaultWindow> {
 }
 
 fn sensor() -> impl Strategy<Value = SensorFault> {
-    use SensorFaultKind::{Frozen, Infinite, Nan, Old, OutOfRange, Zero};
-    let kind = prop::sample::select(vec![Nan, Infinite, OutOfRange, Zero, Frozen, Old]);
+    use SensorFaultKind::{BelowRange, Frozen, Infinite, Nan, Old, OutOfRange, Zero};
+    let kind = prop::sample::select(vec![Nan, Infinite, OutOfRange, BelowRange, Zero, Frozen, Old]);
     let names = vec!["position", "velocity", "orientation", "angular_velocity"];
     (seconds(2), seconds(1), prop::sample::select(names), kind).prop_map(
         |(at_s, duration_s, sensor, kind)| SensorFault { at_s, duration_s, sensor: sensor.to_owned(), kind },
     )
+}
+
+/// Guards of every cause that these sensors can have, some of which trip in an ordinary flight.
+fn guard() -> impl Strategy<Value = GuardDescription> {
+    use GuardedCause::{
+        BatteryCritical, BatteryLow, SensorRange, SensorRate, StaleSensor, Tilt, Velocity, Workspace,
+    };
+    let all = |value| Some(Bounds::All(value));
+    let of = |cause, sensor: &str, minimum, maximum| GuardDescription {
+        cause,
+        sensor: sensor.to_owned(),
+        minimum,
+        maximum,
+        tolerated_samples: 0,
+    };
+    let guards = vec![
+        of(SensorRange, "position", all(-100.0), all(100.0)),
+        of(SensorRate, "orientation", None, all(20.0)),
+        of(Velocity, "velocity", None, Some(Bounds::Each(vec![1.0, 1.0, 2.0]))),
+        of(Tilt, "orientation", None, all(0.8)),
+        of(Workspace, "position", all(-1.5), all(1.5)),
+        of(BatteryLow, "position", all(-2.0), None),
+        of(BatteryCritical, "angular_velocity", all(-1000.0), None),
+        of(StaleSensor, "velocity", None, all(0.05)),
+    ];
+    (prop::sample::select(guards), 0..3_u32)
+        .prop_map(|(guard, tolerated_samples)| GuardDescription { tolerated_samples, ..guard })
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let clear_s = (0..5_u16).prop_map(|eighths| f32::from(eighths) / 8.0);
+    let fallback = (any::<bool>(), clear_s).prop_map(|(latches, clear_s)| Answer {
+        action: Action::Fallback,
+        latches,
+        clear_s,
+    });
+    prop_oneof![Just(Answer::WARN), Just(Answer::STOP), fallback]
+}
+
+prop_compose! {
+    fn limits()(
+        [sensor_range, sensor_rate, velocity, tilt, workspace, battery_low, battery_critical, operator_silent] in
+            prop::array::uniform8(answer()),
+        link in prop_oneof![Just(Answer::FALLBACK), Just(Answer::LATCHED), Just(Answer::STOP)],
+        phases in any::<bool>(),
+        shadow in prop::bool::weighted(0.1),
+        watches_operator in any::<bool>(),
+    ) -> Limits {
+        let answers = Answers {
+            link_silent: link, stale_sensor: link, sensor_range, sensor_rate, velocity, tilt, workspace, battery_low,
+            battery_critical, operator_silent, ..Answers::default()
+        };
+        let phase_s = if phases { 0.125 } else { 0.0 };
+        let operator_silence_s = if watches_operator { 0.25 } else { 0.0 };
+        Limits {
+            standby_s: phase_s, readying_s: phase_s, engaging_s: phase_s, operator_silence_s, shadow, answers,
+            ..Limits::default()
+        }
+    }
 }
 
 prop_compose! {
@@ -63,6 +123,9 @@ prop_compose! {
         stalls in prop::collection::vec((seconds(2), seconds(1)), 0..2),
         jumps in prop::collection::vec((seconds(2), seconds(12)), 0..2),
         restarts_s in prop::collection::vec(seconds(2), 0..2),
+        operator_until_s in prop::option::of(seconds(3)),
+        supervisor in prop::option::of(limits()),
+        guards in prop::collection::vec(guard(), 0..3),
     ) -> Case {
         Case {
             name: "random".to_owned(),
@@ -74,13 +137,21 @@ prop_compose! {
             clock_jumps: jumps.into_iter().map(|(at_s, by_s)| ClockJump { at_s, by_s }).collect(),
             sensors,
             restarts_s,
+            operator_until_s,
+            supervisor,
+            fallback: None,
+            guards,
             expect: Vec::new(),
         }
     }
 }
 
 /// What is wrong with a flight, if anything.
-fn problem(report: &HilReport) -> Option<String> {
+fn problem(case: &Case, report: &HilReport) -> Option<String> {
+    let shadow = case.supervisor.is_some_and(|limits| limits.shadow);
+    if shadow && report.witnessed.commands > 0 {
+        return Some(format!("{} commands in shadow", report.witnessed.commands));
+    }
     if !report.witnessed.is_clean() || report.interventions > 0 {
         return Some(format!("{:?}, {} interventions", report.witnessed, report.interventions));
     }
@@ -101,21 +172,23 @@ fn problem(report: &HilReport) -> Option<String> {
 fn no_sequence_of_faults_makes_the_host_send_what_no_robot_may_get() {
     let options = CampaignOptions { link: "inproc".parse().unwrap(), rate_hz: None, logs: None };
     let config = ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() };
-    let (mut ticks, mut stops) = (0, 0);
+    let (mut ticks, mut stops, mut causes) = (0, 0, Causes::default());
     let mut runner = proptest::test_runner::TestRunner::new(config);
-    let counted = std::cell::RefCell::new((&mut ticks, &mut stops));
+    let counted = std::cell::RefCell::new((&mut ticks, &mut stops, &mut causes));
     let outcome = runner.run(&case(), |case| {
         let report = case.fly(&TASK, &IMAGE, &options).unwrap();
         let mut counted = counted.borrow_mut();
         *counted.0 += report.ticks;
         *counted.1 += u64::from(report.changes.iter().any(|(_, mode, _)| *mode == Mode::Stopped));
+        report.changes.iter().filter_map(|(_, _, cause)| *cause).for_each(|cause| counted.2.insert(cause));
         let text = || Campaign::new(vec![case.clone()]).to_toml().unwrap();
-        problem(&report).map_or(Ok(()), |problem| Err(TestCaseError::fail(format!("{problem}\n{}", text()))))
+        problem(&case, &report)
+            .map_or(Ok(()), |problem| Err(TestCaseError::fail(format!("{problem}\n{}", text()))))
     });
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
-    println!("{ticks} ticks, {stops} flights with a stop");
+    println!("{ticks} ticks, {stops} flights with a stop, causes {:?}", causes.iter().collect::<Vec<_>>());
     assert!(ticks > 1000 && stops > 0, "{ticks} ticks, {stops} stops: too little happened");
 }
 

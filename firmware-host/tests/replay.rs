@@ -6,6 +6,7 @@ mod untrained;
 
 use sinew_firmware_host::allocation::{self, CountingAllocator};
 use sinew_firmware_host::hil::{HilOptions, HilReport, Script, run};
+use sinew_firmware_host::host::HostMemory;
 use sinew_firmware_host::link::FaultPlan;
 use sinew_firmware_host::rt::RtPolicy;
 use sinew_firmware_host::telemetry::{Replay, replay};
@@ -203,4 +204,53 @@ fn another_policy_and_other_files_are_refused() {
     std::fs::write(&other, "no log").unwrap();
     assert!(refusal(&other).contains("not an MCAP file"), "{}", refusal(&other));
     std::fs::remove_file(other).unwrap();
+}
+
+#[test]
+fn a_policy_that_remembers_replays_from_the_keyframe_behind_missing_records() {
+    let task = Task::load("quadrotor").unwrap();
+    let image = onnx::load(&untrained::recurrent_policy(&task)).unwrap();
+    let log = new_file("recurrent");
+    let report = fly(&task, &image, true, None, &log);
+    assert!(verified(&replay(&log, &image).unwrap()) > report.ticks);
+
+    // Without its beginning there is nothing but a keyframe to go on from.
+    let early = |text: &str| {
+        let tick = text.strip_prefix("{\"tick\":").and_then(|rest| rest.split(',').next());
+        tick.and_then(|tick| tick.parse::<u64>().ok()).is_some_and(|tick| tick < 50)
+    };
+    let path =
+        rewritten(&log, "behind", |topic, text| (topic == "/start" || !early(text)).then(|| text.to_owned()));
+    let found = replay(&path, &image).unwrap();
+    assert_eq!(found.difference, None);
+    assert!(found.verified > 100 && found.unverified > 0, "{found:?}");
+
+    // And what it remembers is in it: a keyframe with one other bit of it leads elsewhere.
+    let mut changed = 0;
+    let other = rewritten(&path, "otherwise", |topic, text| {
+        if topic != "/keyframe" || changed > 0 {
+            return Some(text.to_owned());
+        }
+        changed += 1;
+        Some(with_another_state(text))
+    });
+    assert!(replay(&other, &image).unwrap().difference.is_some());
+    for path in [log, path, other] {
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+/// A keyframe's text, with another value in front of what the policy remembers.
+fn with_another_state(text: &str) -> String {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    let mut message: serde_json::Value = serde_json::from_str(text).unwrap();
+    let bytes = STANDARD.decode(message["memory"].as_str().unwrap()).unwrap();
+    let memory: HostMemory = postcard::from_bytes(&bytes).unwrap();
+    let mut value = serde_json::to_value(&memory).unwrap();
+    value["controller"]["states"][0] = 0.125.into();
+    let memory: HostMemory = serde_json::from_value(value).unwrap();
+    let mut buffer = vec![0; 1 << 16];
+    message["memory"] = STANDARD.encode(postcard::to_slice(&memory, &mut buffer).unwrap()).into();
+    message.to_string()
 }

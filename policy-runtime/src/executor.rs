@@ -30,6 +30,7 @@ use crate::kernel::{InstructionSet, Vectors, Work, scalar};
 use core::ops::Range;
 use step::execute;
 
+mod states;
 mod step;
 
 /// Why no executor could be made.

@@ -17,6 +17,12 @@
 //!   [`float_environment`] is IEEE 754's default;
 //! - [`golden`]: the input and output pairs that prove an executor, bit for bit.
 //!
+//! Beside them stands what keeps a robot safe from the policy:
+//!
+//! - [`guard`]: sensors that say what the robot's owner does not allow;
+//! - [`supervisor`]: who may command the robot;
+//! - [`fallback`] and [`safe_action`]: what the host, and what the robot itself, does when the policy may not.
+//!
 //! Everything here is `no_std`, and nothing allocates, reads a clock, locks or panics after load: time and I/O are
 //! passed in. The simulator calls the same code, so training and deployment cannot differ.
 
@@ -28,8 +34,10 @@ pub mod controller;
 #[cfg(feature = "std")]
 pub mod document;
 pub mod executor;
+pub mod fallback;
 pub mod float_environment;
 pub mod golden;
+pub mod guard;
 mod hexadecimal;
 pub mod image;
 pub mod interface;

@@ -3,13 +3,25 @@
 //! [`Supervisor::step`] is called once a tick with the time and with what happened, and answers with a mode and with the
 //! [`Source`] of the actuator command. It reads no clock and does no I/O, so every transition can be tested by calling it.
 //!
-//! | cause | answer | cleared by |
+//! | cause | answer | ended by |
 //! |---|---|---|
-//! | link silent, sample stale | [`Mode::Fallback`]: no command is sent, the peer's own safe action takes over | fresh samples for [`Limits::recovery_ticks`] |
+//! | what [`Answers`] has a key for | its [`Answer`]: a warning, a fallback or a stop | of a fallback: the cause gone for [`Limits::recovery_ticks`] and [`Answer::clear_s`], unless it latches |
 //! | fallback longer than [`Limits::fallback_s`] | [`Mode::Stopped`] | disarm, then arm |
-//! | sample or output not finite, output out of range for too long, overrun budget, stop | [`Mode::Stopped`] | disarm, then arm |
+//! | sample or output not finite, the robot or an operator stops | [`Mode::Stopped`] | disarm, then arm |
+//!
+//! Of several causes at once the one with the severest answer decides. In a fallback no command is sent, and the peer's own
+//! safe action takes over; where there is a fallback controller, it commands instead, as long as samples are fresh. A fallback
+//! that began before the policy had the robot begins with standby again.
 //!
 //! Stop is accepted in every mode, is idempotent, and latches. Nothing moves without an explicit arm.
+
+mod answer;
+mod cause;
+mod limits;
+
+pub use answer::{Action, Answer, Answers};
+pub use cause::{Cause, Causes};
+pub use limits::Limits;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,41 +39,10 @@ pub enum Mode {
     Engaging,
     /// The policy.
     Running,
-    /// The peer's safe action, until the link is well again.
+    /// The fallback controller or the peer's safe action, until what caused it is gone.
     Fallback,
     /// The peer's safe action, latched.
     Stopped,
-}
-
-/// Why the policy lost its authority.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// A person, or a program on a person's behalf.
-    OperatorStop,
-    /// No sample arrived for longer than the contract allows.
-    LinkSilent,
-    /// A sensor is older than the contract allows.
-    StaleSensor,
-    /// A sensor is NaN, infinite, or no rotation.
-    BadSensor,
-    /// The policy put out NaN or an infinity.
-    BadOutput,
-    /// The policy's output lay outside its limits for too many periods in a row.
-    OutOfRange,
-    /// Too many ticks ended late.
-    Overruns,
-    /// The robot reports that it was stopped at its own end.
-    RobotStopped,
-    /// The link stayed bad for longer than the fallback may last.
-    FallbackTooLong,
-}
-
-impl Cause {
-    /// Whether the policy may take over again by itself once the cause is gone.
-    pub const fn clears(self) -> bool {
-        matches!(self, Self::LinkSilent | Self::StaleSensor)
-    }
 }
 
 /// What an operator asks for.
@@ -76,47 +57,6 @@ pub enum Request {
     Stop,
 }
 
-/// How long phases last and what is tolerated.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// The policy runs in shadow for so long, s.
-    pub standby_s: f32,
-    /// The robot moves to its default pose for so long, s.
-    pub readying_s: f32,
-    /// The policy is blended in for so long, s.
-    pub engaging_s: f32,
-    /// Fresh samples in a row that end a fallback.
-    pub recovery_ticks: u32,
-    /// A fallback that lasts longer becomes a stop, s.
-    pub fallback_s: f32,
-    /// Policy periods in a row with an output out of range that are tolerated.
-    pub out_of_range_periods: u32,
-    /// Late ticks within a second that are tolerated: the default survives one stall of some ticks.
-    pub overruns_per_s: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            standby_s: 0.2,
-            readying_s: 1.0,
-            engaging_s: 0.5,
-            recovery_ticks: 3,
-            fallback_s: 1.0,
-            out_of_range_periods: 50,
-            overruns_per_s: 20,
-        }
-    }
-}
-
-impl Limits {
-    /// The policy commands from its first sample on: for a robot that is released in motion, as in training.
-    pub fn immediate() -> Self {
-        Self { standby_s: 0.0, readying_s: 0.0, engaging_s: 0.0, ..Self::default() }
-    }
-}
-
 /// What happened since the last tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Inputs {
@@ -126,6 +66,8 @@ pub struct Inputs {
     pub request: Option<Request>,
     /// What is wrong with link, sample or policy in this tick, if anything.
     pub fault: Option<Cause>,
+    /// What else is wrong: what the robot's guards found, or an operator who is silent.
+    pub guarded: Causes,
     /// Whether the policy ran in this tick.
     pub inferred: bool,
     /// Whether an output of that inference lay outside its limits.
@@ -145,6 +87,11 @@ pub enum Source {
     Policy {
         /// In `[0, 1]`.
         share: f32,
+    },
+    /// The fallback controller's command.
+    Fallback {
+        /// For how long it has commanded without a break, s.
+        elapsed_s: f32,
     },
     /// A stop is sent.
     Stop,
@@ -172,12 +119,18 @@ pub struct Decision {
     pub source: Source,
     /// The change of mode in this tick, if any.
     pub transition: Option<Transition>,
+    /// What is wrong in this tick; of several causes the one with the severest answer.
+    pub fault: Option<Cause>,
+    /// Whether all checks pass, warnings aside: a watchdog is petted in such a tick alone.
+    pub healthy: bool,
 }
 
 /// The state between ticks; see the [module](self).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Supervisor {
     limits: Limits,
+    /// Whether there is a fallback controller.
+    controlled: bool,
     mode: Mode,
     since_us: u64,
     cause: Option<Cause>,
@@ -185,13 +138,48 @@ pub struct Supervisor {
     saturated_periods: u32,
     overruns: u32,
     overruns_since_us: u64,
+    fallback: FallbackState,
+}
+
+/// Of a fallback, what one tick leaves to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct FallbackState {
+    /// The mode that follows it.
+    resumes: Mode,
+    /// Whether the robot was commanded when it began.
+    commanded: bool,
+    latched: bool,
+    /// How long its causes must be gone, s, and when one was there last.
+    clear_s: f32,
+    faulty_us: u64,
+    /// Since when the fallback controller has commanded.
+    acting_us: Option<u64>,
+}
+
+impl FallbackState {
+    const NONE: Self = Self {
+        resumes: Mode::Running,
+        commanded: false,
+        latched: false,
+        clear_s: 0.0,
+        faulty_us: 0,
+        acting_us: None,
+    };
+
+    /// A cause is there.
+    fn suffer(&mut self, answer: Answer, time_us: u64) {
+        self.latched |= answer.latches;
+        self.clear_s = if answer.clear_s > self.clear_s { answer.clear_s } else { self.clear_s };
+        self.faulty_us = time_us;
+    }
 }
 
 impl Supervisor {
-    /// Disarmed.
+    /// Disarmed, without a fallback controller.
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            controlled: false,
             mode: Mode::Disarmed,
             since_us: 0,
             cause: None,
@@ -199,7 +187,14 @@ impl Supervisor {
             saturated_periods: 0,
             overruns: 0,
             overruns_since_us: 0,
+            fallback: FallbackState::NONE,
         }
+    }
+
+    /// There is a fallback controller: it commands in a fallback, and the policy is blended in after one.
+    #[must_use]
+    pub fn with_fallback_controller(self) -> Self {
+        Self { controlled: true, ..self }
     }
 
     /// The mode.
@@ -215,40 +210,60 @@ impl Supervisor {
     /// Decides one tick.
     pub fn step(&mut self, inputs: &Inputs) -> Decision {
         let before = self.mode;
-        let fault = self.accumulated_fault(inputs).or(inputs.fault);
+        let causes = self.causes(inputs);
+        let worst = self.worst(causes);
+        let fault = worst.filter(|(_, answer)| answer.action > Action::Warn);
         let (next, cause) = self.next(inputs, fault);
         if next != before {
             self.since_us = inputs.time_us;
             self.cause = cause;
             self.fresh_ticks = 0;
             self.saturated_periods = 0;
+            self.fallback = self.fallback_after(before);
+        }
+        if let (Mode::Fallback, Some((_, answer))) = (next, fault) {
+            self.fallback.suffer(answer, inputs.time_us);
         }
         self.mode = next;
         let transition =
             (next != before).then_some(Transition { time_us: inputs.time_us, from: before, to: next, cause });
-        Decision { mode: next, source: self.source(inputs), transition }
+        let source = self.source(inputs, causes);
+        let healthy = fault.is_none() && !matches!(next, Mode::Fallback | Mode::Stopped);
+        Decision { mode: next, source, transition, fault: worst.map(|(cause, _)| cause), healthy }
     }
 
-    /// Faults that are one only when they go on.
-    fn accumulated_fault(&mut self, inputs: &Inputs) -> Option<Cause> {
+    /// Everything that is wrong in this tick.
+    fn causes(&mut self, inputs: &Inputs) -> Causes {
+        let mut causes = inputs.guarded;
+        if let Some(fault) = inputs.fault {
+            causes.insert(fault);
+        }
         if inputs.inferred {
-            self.saturated_periods = if inputs.saturated { self.saturated_periods + 1 } else { 0 };
+            self.saturated_periods =
+                if inputs.saturated { self.saturated_periods.saturating_add(1) } else { 0 };
         }
         if inputs.time_us.saturating_sub(self.overruns_since_us) >= 1_000_000 {
             self.overruns_since_us = inputs.time_us;
             self.overruns = 0;
         }
-        self.overruns += u32::from(inputs.overran);
+        self.overruns = self.overruns.saturating_add(u32::from(inputs.overran));
+        // These two are faults only when they go on.
         if self.saturated_periods > self.limits.out_of_range_periods {
-            Some(Cause::OutOfRange)
-        } else if self.overruns > self.limits.overruns_per_s {
-            Some(Cause::Overruns)
-        } else {
-            None
+            causes.insert(Cause::OutOfRange);
         }
+        if self.overruns > self.limits.overruns_per_s {
+            causes.insert(Cause::Overruns);
+        }
+        causes
     }
 
-    fn next(&mut self, inputs: &Inputs, fault: Option<Cause>) -> (Mode, Option<Cause>) {
+    /// The first cause with the severest answer.
+    fn worst(&self, causes: Causes) -> Option<(Cause, Answer)> {
+        let answered = causes.iter().map(|cause| (cause, self.limits.answers.to(cause)));
+        answered.reduce(|worst, next| if next.1.action > worst.1.action { next } else { worst })
+    }
+
+    fn next(&mut self, inputs: &Inputs, fault: Option<(Cause, Answer)>) -> (Mode, Option<Cause>) {
         match inputs.request {
             Some(Request::Stop) => return (Mode::Stopped, Some(Cause::OperatorStop)),
             Some(Request::Disarm) => return (Mode::Disarmed, None),
@@ -257,32 +272,42 @@ impl Supervisor {
             }
             Some(Request::Arm) | None => {}
         }
-        let elapsed_s = self.elapsed_s(inputs);
-        match self.mode {
-            Mode::Disarmed | Mode::Stopped => (self.mode, self.cause),
-            Mode::Fallback => self.recover(fault, elapsed_s),
-            Mode::Standby | Mode::Readying | Mode::Engaging | Mode::Running => match fault {
-                Some(cause) if cause.clears() => (Mode::Fallback, Some(cause)),
-                Some(cause) => (Mode::Stopped, Some(cause)),
-                None if elapsed_s >= self.duration_s(self.mode) => (self.after(self.mode), None),
-                None => (self.mode, None),
-            },
+        let elapsed_s = since_s(self.since_us, inputs.time_us);
+        match (self.mode, fault) {
+            (Mode::Disarmed | Mode::Stopped, _) => (self.mode, self.cause),
+            (_, Some((cause, Answer { action: Action::Stop, .. }))) => (Mode::Stopped, Some(cause)),
+            (Mode::Fallback, _) => self.recover(inputs, fault.is_some(), elapsed_s),
+            (_, Some((cause, _))) => (Mode::Fallback, Some(cause)),
+            (mode, None) if elapsed_s >= self.duration_s(mode) => (self.after(mode), None),
+            (mode, None) => (mode, None),
         }
     }
 
-    fn recover(&mut self, fault: Option<Cause>, elapsed_s: f32) -> (Mode, Option<Cause>) {
-        match fault {
-            Some(cause) if !cause.clears() => return (Mode::Stopped, Some(cause)),
-            Some(_) => self.fresh_ticks = 0,
-            None => self.fresh_ticks += 1,
-        }
-        if self.fresh_ticks >= self.limits.recovery_ticks {
-            (Mode::Running, None)
+    fn recover(&mut self, inputs: &Inputs, faulty: bool, elapsed_s: f32) -> (Mode, Option<Cause>) {
+        self.fresh_ticks = if faulty { 0 } else { self.fresh_ticks.saturating_add(1) };
+        let FallbackState { latched, clear_s, faulty_us, resumes, .. } = self.fallback;
+        let clear = self.fresh_ticks >= self.limits.recovery_ticks
+            && since_s(faulty_us, inputs.time_us) >= clear_s
+            && !latched;
+        if clear {
+            (resumes, None)
         } else if elapsed_s > self.limits.fallback_s {
             (Mode::Stopped, Some(Cause::FallbackTooLong))
         } else {
             (Mode::Fallback, self.cause)
         }
+    }
+
+    /// A fallback that begins in mode `before`.
+    fn fallback_after(&self, before: Mode) -> FallbackState {
+        let resumes = match before {
+            // What a controller did is blended out again, as the default pose is.
+            Mode::Running if self.controlled => self.after(Mode::Readying),
+            Mode::Running => Mode::Running,
+            _ => self.after(Mode::Disarmed),
+        };
+        let commanded = matches!(before, Mode::Readying | Mode::Engaging | Mode::Running);
+        FallbackState { resumes, commanded, ..FallbackState::NONE }
     }
 
     /// The next phase that takes any time; running goes on.
@@ -294,6 +319,7 @@ impl Supervisor {
 
     fn duration_s(&self, mode: Mode) -> f32 {
         match mode {
+            Mode::Standby if self.limits.shadow => f32::INFINITY,
             Mode::Standby => self.limits.standby_s,
             Mode::Readying => self.limits.readying_s,
             Mode::Engaging => self.limits.engaging_s,
@@ -301,134 +327,29 @@ impl Supervisor {
         }
     }
 
-    fn elapsed_s(&self, inputs: &Inputs) -> f32 {
-        inputs.time_us.saturating_sub(self.since_us) as f32 * 1e-6
-    }
-
-    fn source(&self, inputs: &Inputs) -> Source {
+    fn source(&mut self, inputs: &Inputs, causes: Causes) -> Source {
+        let FallbackState { commanded, acting_us, .. } = self.fallback;
+        let blind = causes.contains(Cause::LinkSilent) || causes.contains(Cause::StaleSensor);
+        let acts = self.mode == Mode::Fallback && self.controlled && commanded && !blind;
+        self.fallback.acting_us = acts.then(|| acting_us.unwrap_or(inputs.time_us));
         match self.mode {
-            Mode::Disarmed | Mode::Standby | Mode::Fallback => Source::None,
+            Mode::Disarmed | Mode::Standby => Source::None,
             Mode::Readying => Source::DefaultPose,
-            Mode::Engaging => Source::Policy { share: self.elapsed_s(inputs) / self.limits.engaging_s },
+            Mode::Engaging => {
+                Source::Policy { share: since_s(self.since_us, inputs.time_us) / self.limits.engaging_s }
+            }
             Mode::Running => Source::Policy { share: 1.0 },
+            Mode::Fallback => self.fallback.acting_us.map_or(Source::None, |since_us| Source::Fallback {
+                elapsed_s: since_s(since_us, inputs.time_us),
+            }),
             Mode::Stopped => Source::Stop,
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: u64 = 1_000;
-
-    fn at(time_us: u64) -> Inputs {
-        Inputs { time_us, inferred: true, ..Inputs::default() }
-    }
-
-    fn armed(limits: Limits) -> Supervisor {
-        let mut supervisor = Supervisor::new(limits);
-        supervisor.step(&Inputs { request: Some(Request::Arm), ..at(0) });
-        supervisor
-    }
-
-    fn with_fault(time_us: u64, cause: Cause) -> Inputs {
-        Inputs { fault: Some(cause), inferred: false, ..at(time_us) }
-    }
-
-    #[test]
-    fn nothing_moves_without_an_explicit_arm() {
-        let mut supervisor = Supervisor::new(Limits::immediate());
-        for tick in 0..1000 {
-            assert_eq!(supervisor.step(&at(tick * 10 * MS)).source, Source::None);
-        }
-        let decision = supervisor.step(&Inputs { request: Some(Request::Arm), ..at(10_000 * MS) });
-        assert_eq!((decision.mode, decision.source), (Mode::Running, Source::Policy { share: 1.0 }));
-    }
-
-    #[test]
-    fn arming_readies_and_blends_before_the_policy_has_the_robot() {
-        let mut supervisor = armed(Limits::default());
-        let modes =
-            [(100, Mode::Standby), (200, Mode::Readying), (1199, Mode::Readying), (1200, Mode::Engaging)];
-        for (time_ms, mode) in modes {
-            assert_eq!(supervisor.step(&at(time_ms * MS)).mode, mode, "{time_ms} ms");
-        }
-        assert_eq!(supervisor.step(&at(1450 * MS)).source, Source::Policy { share: 0.5 });
-        assert_eq!(supervisor.step(&at(1700 * MS)).mode, Mode::Running);
-    }
-
-    #[test]
-    fn a_silent_link_falls_back_and_recovers_after_fresh_samples() {
-        let mut supervisor = armed(Limits::immediate());
-        let decision = supervisor.step(&with_fault(50 * MS, Cause::LinkSilent));
-        assert_eq!((decision.mode, decision.source), (Mode::Fallback, Source::None));
-        assert_eq!(supervisor.step(&at(60 * MS)).mode, Mode::Fallback);
-        assert_eq!(supervisor.step(&with_fault(70 * MS, Cause::StaleSensor)).mode, Mode::Fallback);
-        for time_ms in [80, 90] {
-            assert_eq!(supervisor.step(&at(time_ms * MS)).mode, Mode::Fallback);
-        }
-        assert_eq!(supervisor.step(&at(100 * MS)).mode, Mode::Running);
-    }
-
-    #[test]
-    fn a_fallback_that_lasts_too_long_latches() {
-        let mut supervisor = armed(Limits::immediate());
-        supervisor.step(&with_fault(0, Cause::LinkSilent));
-        let decision = supervisor.step(&with_fault(1001 * MS, Cause::LinkSilent));
-        assert_eq!(decision.transition.and_then(|change| change.cause), Some(Cause::FallbackTooLong));
-        assert_eq!(supervisor.step(&at(1100 * MS)).source, Source::Stop);
-    }
-
-    #[test]
-    fn what_is_not_finite_stops_at_once_and_latches() {
-        for cause in [Cause::BadSensor, Cause::BadOutput] {
-            let mut supervisor = armed(Limits::immediate());
-            assert_eq!(supervisor.step(&with_fault(10 * MS, cause)).source, Source::Stop);
-            let again = Inputs { request: Some(Request::Arm), ..at(20 * MS) };
-            assert_eq!(supervisor.step(&again).mode, Mode::Stopped);
-            supervisor.step(&Inputs { request: Some(Request::Disarm), ..at(30 * MS) });
-            let again = Inputs { request: Some(Request::Arm), ..at(40 * MS) };
-            assert_eq!(supervisor.step(&again).mode, Mode::Running);
-        }
-    }
-
-    #[test]
-    fn stop_is_accepted_in_every_mode() {
-        let stop = Inputs { request: Some(Request::Stop), ..at(10 * MS) };
-        let mut fallen = armed(Limits::immediate());
-        fallen.step(&with_fault(5 * MS, Cause::LinkSilent));
-        for mut supervisor in
-            [Supervisor::new(Limits::default()), armed(Limits::default()), armed(Limits::immediate()), fallen]
-        {
-            assert_eq!(supervisor.step(&stop).source, Source::Stop);
-            assert_eq!(supervisor.step(&stop).mode, Mode::Stopped);
-        }
-    }
-
-    #[test]
-    fn a_saturated_output_is_a_fault_only_when_it_goes_on() {
-        let mut supervisor = armed(Limits { out_of_range_periods: 3, ..Limits::immediate() });
-        let saturated = |time_us| Inputs { saturated: true, ..at(time_us) };
-        for tick in 1..=3 {
-            assert_eq!(supervisor.step(&saturated(tick * MS)).mode, Mode::Running);
-        }
-        supervisor.step(&at(4 * MS));
-        for tick in 5..=7 {
-            assert_eq!(supervisor.step(&saturated(tick * MS)).mode, Mode::Running);
-        }
-        assert_eq!(supervisor.step(&saturated(8 * MS)).mode, Mode::Stopped);
-        assert_eq!(supervisor.cause(), Some(Cause::OutOfRange));
-    }
-
-    #[test]
-    fn overruns_are_budgeted_by_the_second() {
-        let mut supervisor = armed(Limits { overruns_per_s: 2, ..Limits::immediate() });
-        let late = |time_us| Inputs { overran: true, ..at(time_us) };
-        supervisor.step(&late(10 * MS));
-        supervisor.step(&late(20 * MS));
-        assert_eq!(supervisor.step(&late(1200 * MS)).mode, Mode::Running);
-        supervisor.step(&late(1210 * MS));
-        assert_eq!(supervisor.step(&late(1220 * MS)).mode, Mode::Stopped);
-    }
+fn since_s(since_us: u64, time_us: u64) -> f32 {
+    time_us.saturating_sub(since_us) as f32 * 1e-6
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ mod campaign;
 mod doctor;
 #[cfg(feature = "sim")]
 mod hil;
+mod jog;
 mod key;
 #[cfg(feature = "sim")]
 mod plant;
@@ -27,6 +28,7 @@ pub(crate) struct Arguments {
 enum Command {
     Doctor(doctor::DoctorCommand),
     Run(run::Run),
+    Jog(jog::JogCommand),
     Key(key::KeyCommand),
     Recover(recover::RecoverCommand),
     Replay(replay::ReplayCommand),
@@ -42,6 +44,7 @@ impl Arguments {
         match self.command {
             Command::Doctor(command) => command.run(),
             Command::Run(command) => command.run(),
+            Command::Jog(command) => command.run(),
             Command::Key(command) => command.run(),
             Command::Recover(command) => command.run(),
             Command::Replay(command) => command.run(),

@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 use sinew_firmware_host::exit::{Outcome, failed, unusable};
-use sinew_firmware_host::telemetry::{Replay, replay};
+use sinew_firmware_host::telemetry::{Replay, replay_with_fallback};
 use sinew_policy_runtime::policy_file::load_policy;
 use std::path::PathBuf;
 
@@ -14,13 +14,17 @@ pub(crate) struct ReplayCommand {
     /// The policy that flew: policy.onnx or policy.img.
     #[arg(long)]
     policy: PathBuf,
+    /// The fallback policy, where the run had one.
+    #[arg(long)]
+    fallback_policy: Option<PathBuf>,
 }
 
 impl ReplayCommand {
     pub(crate) fn run(self) -> Outcome {
         let image = load_policy(&self.policy).map_err(unusable)?;
+        let fallback = self.fallback_policy.as_ref().map(load_policy).transpose().map_err(unusable)?;
         let Replay { verified, unverified, keyframes, gaps, cut_at, difference } =
-            replay(&self.log, &image).map_err(unusable)?;
+            replay_with_fallback(&self.log, &image, fallback.as_ref()).map_err(unusable)?;
         eprintln!("{verified} ticks did the same again, {unverified} are unverified, {gaps} gaps");
         eprintln!("{keyframes} keyframes found again");
         if let Some(at) = cut_at {

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use sinew_firmware_host::control_loop::{self, Directive, LoopReport};
 use sinew_firmware_host::exit::{Failure, Outcome, failed, stopped, unusable};
-use sinew_firmware_host::host::{Host, HostOptions};
+use sinew_firmware_host::host::{Counters, Host, HostOptions};
 use sinew_firmware_host::link::{
     Link, LinkAddress, LinkCounters, MergedLink, Traffic, fresh_nonce, open_host_end, open_robot_end,
     read_key,
@@ -12,10 +12,13 @@ use sinew_firmware_host::release::load_policy;
 use sinew_firmware_host::robot::Robot;
 use sinew_firmware_host::rt::{RtPolicy, prepare_thread};
 use sinew_firmware_host::telemetry::{self, LogClock, Recorder, Start};
+use sinew_firmware_host::watchdog::Watchdog;
 use sinew_firmware_host::wire::message::mode_number;
+use sinew_policy_runtime::contract::Contract;
+use sinew_policy_runtime::image::Image;
 use sinew_policy_runtime::supervisor::{Cause, Limits, Mode, Request};
 use std::io::BufRead;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -43,6 +46,15 @@ pub(crate) struct Run {
     /// The secret shared with the robot: authenticates datagrams, which without it stay on loopback.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// The policy that commands in a fallback, where the robot's description has `controller = "policy"`.
+    #[arg(long, value_name = "POLICY")]
+    fallback_policy: Option<PathBuf>,
+    /// Compute and log, and command nothing: the policy stays in standby.
+    #[arg(long)]
+    shadow: bool,
+    /// A watchdog's device, such as /dev/watchdog, which gets a byte each tick while all checks pass.
+    #[arg(long, value_name = "DEVICE")]
+    watchdog: Option<PathBuf>,
     /// Where an operator's station connects to, with goals and requests: udp:HOST:PORT (binds), serial:DEVICE@BAUD,
     /// unix:PATH (listens) or pty (prints its path).
     #[arg(long, value_name = "LINK")]
@@ -69,19 +81,28 @@ impl Run {
         let robot = Robot::load(&self.robot).map_err(unusable)?;
         let image = load_policy(&self.policy, self.require_signature.as_deref()).map_err(unusable)?;
         let view = image.image().map_err(unusable)?;
-        let contract = view
-            .contract()
-            .map_err(unusable)?
-            .ok_or_else(|| unusable(anyhow!("{} has no contract", self.policy.display())))?;
+        let contract = contract_of(&view, &self.policy)?;
         let tick_period_s = self.rate.map_or(contract.periods.policy_period_s, |rate| 1.0 / rate);
         let random = fresh_nonce().map_err(unusable)?;
+        let limits = robot.limits();
         let options = HostOptions {
             session: random.iter().take(8).fold(0, |session, byte| session << 8 | u64::from(*byte)),
             tick_period_s,
             goal: contract.commands.iter().flat_map(|command| command.safe_value.iter().copied()).collect(),
-            limits: Limits::default(),
+            limits: Limits { shadow: self.shadow || limits.shadow, ..limits },
         };
+        let fallback = self.fallback_policy.as_deref();
+        let fallback = fallback.map(|path| load_policy(path, self.require_signature.as_deref()));
+        let fallback = fallback.transpose().map_err(unusable)?;
         let mut host = Host::new(view, &contract, &robot, options).map_err(unusable)?;
+        if let (Some(fallback), Some(path)) = (&fallback, &self.fallback_policy) {
+            let view = fallback.image().map_err(unusable)?;
+            let contract = contract_of(&view, path)?;
+            host = host.with_fallback_policy(view, &contract, &robot).map_err(unusable)?;
+        }
+        host.check_fallback(&robot).map_err(unusable)?;
+        let mut watchdog =
+            self.watchdog.as_deref().map(Watchdog::open).transpose().map_err(unusable)?.unwrap_or_default();
         let mut link = self.open(&robot, 1.0 / tick_period_s)?;
         let (mut recorder, log) = match &self.log {
             None => (Recorder::off(), None),
@@ -93,12 +114,16 @@ impl Run {
         };
         let (request, told) = (AtomicU8::new(NOTHING), Told::default());
         let asked = Asked { tick_period_s, request: &request, told: &told };
+        if host.options().limits.shadow {
+            eprintln!("in shadow: nothing is commanded");
+        }
         eprintln!("ready: type arm, stop, disarm or quit");
         let flown = std::thread::scope(|scope| {
             // Ends with `quit` or with stdin, which also end the loop.
             let reader = &request;
             scope.spawn(move || read_requests(reader));
-            let flight = scope.spawn(|| self.fly(&mut host, &mut *link, &mut recorder, &asked));
+            let flight =
+                scope.spawn(|| self.fly(&mut host, &mut *link, &mut recorder, &mut watchdog, &asked));
             let mut known = [0; 2];
             while !flight.is_finished() {
                 told.print(&mut known);
@@ -110,6 +135,10 @@ impl Run {
         print_counters(&link.counters());
         let logged = log.map(|log| log.finish(recorder)).transpose();
         flown?;
+        watchdog.release();
+        if watchdog.refused() > 0 {
+            eprintln!("the watchdog took nothing {} times", watchdog.refused());
+        }
         if let Some(summary) = logged.map_err(failed)? {
             eprintln!("logged {} messages, {} dropped", summary.messages, summary.dropped);
         }
@@ -138,7 +167,14 @@ impl Run {
         Ok(Box::new(MergedLink::new(link, operator)))
     }
 
-    fn fly(&self, host: &mut Host, link: &mut dyn Link, recorder: &mut Recorder, asked: &Asked) -> Outcome {
+    fn fly(
+        &self,
+        host: &mut Host,
+        link: &mut dyn Link,
+        recorder: &mut Recorder,
+        watchdog: &mut Watchdog,
+        asked: &Asked,
+    ) -> Outcome {
         let Asked { tick_period_s, request, told } = *asked;
         let (rt, _guard) = prepare_thread(self.rt, self.core).map_err(unusable)?;
         for item in rt.items.iter().filter(|item| !item.granted) {
@@ -147,6 +183,10 @@ impl Run {
         let (mut quitting, mut arming) = (false, false);
         let period_ns = (tick_period_s * 1e9).round() as u64;
         let report = control_loop::run(host, link, recorder, period_ns, |_, host| {
+            // Of the tick before: a loop that hangs pets nobody.
+            if host.is_healthy() {
+                watchdog.pet();
+            }
             let mode = host.supervisor().mode();
             told.mode.store(mode_number(mode), Ordering::Relaxed);
             let refusal = host.counters().refused.map_or(0, |reason| reason as u8 + 1);
@@ -178,6 +218,8 @@ impl Run {
         }
         let LoopReport { ticks, overruns, skipped, allocations, usage, .. } = report;
         eprintln!("{ticks} ticks, {overruns} overruns, {skipped} skipped, {allocations} allocations");
+        let Counters { inferences, saturated, warnings, .. } = *host.counters();
+        eprintln!("{inferences} inferences, {saturated} saturated, {warnings} ticks with a warning");
         eprintln!("{usage}");
         let stops = host.transitions().iter().filter(|change| change.to == Mode::Stopped);
         // What the operator asked for is no fault.
@@ -186,6 +228,11 @@ impl Run {
             Some(cause) => Err(stopped(anyhow!("stopped by a safety fault: {cause:?}"))),
         }
     }
+}
+
+fn contract_of<'i>(image: &Image<'i>, path: &Path) -> Result<Contract<'i>, Failure> {
+    let contract = image.contract().map_err(unusable)?;
+    contract.ok_or_else(|| unusable(anyhow!("{} has no contract", path.display())))
 }
 
 /// What the loop goes by, and where it says how it goes.

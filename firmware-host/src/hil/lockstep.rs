@@ -9,6 +9,7 @@ use crate::plant::{Plant, PlantReport};
 use crate::rt::{RtPolicy, RtReport};
 use crate::telemetry::Timing;
 use crate::wire::frame::LARGEST_FRAME;
+use crate::wire::message::Operator;
 use crate::wire::{Decoder, ToHost, ToRobot};
 use sinew_policy_runtime::supervisor::Request;
 use std::time::{Duration, Instant};
@@ -60,6 +61,10 @@ fn lead_lockstep(
             plant.restart();
         }
         plant.publish(now_us, link);
+        if script.operator_speaks(plant.since_first_command_us(now_us)) {
+            // A message that the link refuses is lost like any other.
+            let _ = send_message(link, &ToHost::Operator(presence(tick)));
+        }
         send_message(sync, &ToHost::Advance { tick })?;
         let finished = loop {
             match exchange.await_message::<ToRobot>(sync, "host")? {
@@ -76,6 +81,11 @@ fn lead_lockstep(
         }
     }
     Ok(plant.into_report())
+}
+
+/// What an operator's station says when its person wants nothing.
+fn presence(tick: u64) -> Operator {
+    Operator { session: 1, sequence: tick + 1, request: None, valid_for_us: 0, goal: heapless::Vec::new() }
 }
 
 /// Waits for lockstep's messages, at most [`SILENCE`].

@@ -169,16 +169,19 @@ pub fn run(task: &Task, image: &AlignedImage, options: &HilOptions) -> Result<Hi
     }
     let view = image.image()?;
     let contract = view.contract()?.ok_or(HilError::NoContract)?;
-    let robot = Robot::of_task(task);
+    let robot = Robot::of_task(task).supervised(&options.script.supervision).map_err(
+        |(field, found, expected)| RobotError::Value { file: task.name().to_owned(), field, found, expected },
+    )?;
     let tick_period_s = options.rate_hz.map_or(contract.periods.policy_period_s, |rate| 1.0 / rate);
     let host_options = HostOptions {
         session: options.seed ^ u64::from(std::process::id()) << 32 | 1,
         tick_period_s,
         goal: task.goal().iter().copied().collect(),
         // The robot is let go in motion, as in training; a blend would be something that training never saw.
-        limits: Limits::immediate(),
+        limits: robot.supervisor.unwrap_or_else(Limits::immediate),
     };
     let host = Host::new(view, &contract, &robot, host_options)?;
+    host.check_fallback(&robot)?;
     if !options.lockstep && !options.script.is_real_time() {
         return Err(HilError::Script);
     }

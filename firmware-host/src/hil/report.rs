@@ -140,7 +140,7 @@ impl Flight<'_> {
             injected: self.link.inner().counts(),
             changes: changes(self.host.transitions(), armed_us),
             witnessed: self.link.seen(),
-            faults: fault_records(self.host.transitions(), armed_us),
+            faults: fault_records(self.host.transitions(), armed_us, self.host.has_fallback_controller()),
             rt,
             log: None,
             // NaN where nothing was measured or anything was not finite: such a flight is not judged as a precise one.
@@ -167,13 +167,17 @@ fn changes(transitions: &[Transition], armed_us: u64) -> Vec<(f64, Mode, Option<
 }
 
 /// Pairs each loss of authority with its end.
-fn fault_records(transitions: &[Transition], armed_us: u64) -> Vec<FaultRecord> {
+fn fault_records(transitions: &[Transition], armed_us: u64, controlled: bool) -> Vec<FaultRecord> {
     let seconds = |time_us: u64| (time_us as f64 - armed_us as f64) * 1e-6;
     let lost =
         transitions.iter().enumerate().filter_map(|(index, change)| Some((index, change, change.cause?)));
     lost.map(|(index, change, cause)| {
         let recovered = transitions[index + 1..].iter().find(|later| later.to == Mode::Running);
         let handling = match (change.to, recovered) {
+            (Mode::Fallback, Some(_)) if controlled => {
+                "the fallback controller took over; policy back once the cause was gone"
+            }
+            (Mode::Fallback, None) if controlled => "the fallback controller took over",
             (Mode::Fallback, Some(_)) => {
                 "no command sent; the robot's safe action took over; policy back on fresh samples"
             }

@@ -1,7 +1,9 @@
-//! What happens in a flight beside the faults of its link: operators, stalls, clocks, sensors and restarts, in virtual time.
+//! What happens in a flight beside the faults of its link: operators, stalls, clocks, sensors and restarts, in virtual time; and
+//! under which supervision it is flown.
 //!
 //! A [`Script`] is part of a campaign's case and is played in lockstep alone, where it happens at the same tick each time.
 
+use crate::robot::Supervision;
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::interface::Interface;
 use sinew_policy_runtime::supervisor::Request;
@@ -20,6 +22,10 @@ pub struct Script {
     pub sensors: Vec<SensorFault>,
     /// The robot's firmware restarts and has forgotten its session.
     pub restarts_s: Vec<f64>,
+    /// A station speaks for an operator, without asking for anything, from the beginning until this time of the robot's.
+    pub operator_until_s: Option<f64>,
+    /// What the robot must not do, and what happens when it does.
+    pub supervision: Supervision,
 }
 
 /// An operator's request.
@@ -69,6 +75,8 @@ pub enum SensorFaultKind {
     Infinite,
     /// A million times the value and a million more: finite, and far from anything that training saw.
     OutOfRange,
+    /// A million times the value and a million less.
+    BelowRange,
     /// Zeros, as from a bus that answers with nothing.
     Zero,
     /// The values at the fault's beginning, again and again, as fresh as ever.
@@ -108,6 +116,7 @@ impl Script {
         let jumps = self.clock_jumps.iter().flat_map(|jump| {
             [time("clock_jumps: at_s".to_owned(), jump.at_s), time("clock_jumps: by_s".to_owned(), jump.by_s)]
         });
+        let until = self.operator_until_s.map(|until_s| time("operator_until_s".to_owned(), until_s));
         let restarts = self.restarts_s.iter().map(|at_s| time("restarts_s".to_owned(), *at_s));
         let sensors = self.sensors.iter().flat_map(|fault| {
             let name = &fault.sensor;
@@ -119,13 +128,15 @@ impl Script {
             let [at, duration] = times.map(|(field, value)| time(format!("sensors: {field}"), value));
             [unknown, at, duration]
         });
-        requests.chain(stalls).chain(jumps).chain(restarts).chain(sensors).flatten().next()
+        requests.chain(stalls).chain(jumps).chain(restarts).chain(until).chain(sensors).flatten().next()
     }
 
     /// Whether real time can play it.
     pub(super) fn is_real_time(&self) -> bool {
-        let Self { requests: _, stalls, clock_jumps, sensors, restarts_s } = self;
-        stalls.is_empty() && clock_jumps.is_empty() && sensors.is_empty() && restarts_s.is_empty()
+        let Self { requests: _, stalls, clock_jumps, sensors, restarts_s, operator_until_s, supervision: _ } =
+            self;
+        let played = stalls.is_empty() && clock_jumps.is_empty() && sensors.is_empty();
+        played && restarts_s.is_empty() && operator_until_s.is_none()
     }
 
     /// What an operator asks for between two times since arming, the first excluded.
@@ -146,6 +157,12 @@ impl Script {
     pub(super) fn clock_offset_us(&self, since_arming_us: u64) -> u64 {
         let leapt = self.clock_jumps.iter().filter(|jump| (jump.at_s * 1e6) as u64 <= since_arming_us);
         leapt.map(|jump| (jump.by_s * 1e6) as u64).sum()
+    }
+
+    /// Whether an operator's station speaks, `since_us` after the robot's first command.
+    pub(super) fn operator_speaks(&self, since_us: Option<u64>) -> bool {
+        let since_s = since_us.map_or(-1.0, |since_us| since_us as f64 * 1e-6);
+        self.operator_until_s.is_some_and(|until_s| since_s < until_s)
     }
 
     /// Whether the robot's firmware restarts between two of its times, the first excluded.
@@ -193,6 +210,9 @@ impl BrokenSensors {
                 SensorFaultKind::Infinite => values[own].fill(f32::INFINITY),
                 SensorFaultKind::OutOfRange => {
                     values[own].iter_mut().for_each(|value| *value = *value * 1e6 + 1e6);
+                }
+                SensorFaultKind::BelowRange => {
+                    values[own].iter_mut().for_each(|value| *value = *value * 1e6 - 1e6);
                 }
                 SensorFaultKind::Zero => values[own].fill(0.0),
                 SensorFaultKind::Frozen => values[own.clone()].copy_from_slice(&self.frozen[own]),

@@ -1,5 +1,6 @@
 //! All that a host carries from one tick to the next: what a log's keyframe holds, and from where a replay goes on.
 
+use super::protection::ProtectionMemory;
 use super::{Counters, Host};
 use crate::operator::OperatorMemory;
 use crate::wire::Decoder;
@@ -18,6 +19,7 @@ use std::borrow::Cow;
 pub struct HostMemory<'m> {
     controller: ControllerMemory<Cow<'m, [f32]>>,
     supervisor: Supervisor,
+    protection: ProtectionMemory<'m>,
     decoder: DecoderMemory<'m>,
     session: Cow<'m, HostSession>,
     operator: OperatorMemory,
@@ -40,6 +42,7 @@ impl Host<'_> {
         HostMemory {
             controller: self.controller.memory(),
             supervisor: self.supervisor,
+            protection: self.protection_memory(),
             decoder: self.decoder.memory(),
             session: Cow::Borrowed(&self.session),
             operator: self.operator.memory(),
@@ -53,7 +56,7 @@ impl Host<'_> {
     /// Goes on from the [`Self::memory`] of a host of the same policy, robot and options.
     ///
     /// # Errors
-    /// It is of another policy; nothing is changed.
+    /// It is of another policy or of another robot; the host cannot be used any more.
     pub fn restore(&mut self, memory: &HostMemory) -> Result<(), MemoryMismatch> {
         let mismatch = |what, expected, found| MemoryMismatch { what, expected, found };
         let decoder = Decoder::from_memory(&memory.decoder).ok_or(mismatch(
@@ -65,6 +68,7 @@ impl Host<'_> {
             return Err(mismatch("goal", self.options.goal.len(), memory.goal.len()));
         }
         self.controller.restore(&memory.controller)?;
+        self.restore_protection(&memory.protection)?;
         self.supervisor = memory.supervisor;
         self.decoder = decoder;
         self.session = memory.session.clone().into_owned();
@@ -80,7 +84,15 @@ impl Host<'_> {
     pub fn largest_memory_bytes(&self) -> usize {
         const LARGEST_VARINT: usize = 10;
         const LARGEST_REST: usize = 4096;
-        let histories = size_of_val(self.controller.memory::<&[f32]>().history());
-        histories + LARGEST_VARINT * REMEMBERED_FRAMES + LARGEST_FRAME + LARGEST_REST
+        let controller = self.controller.memory::<&[f32]>();
+        let remembered = size_of_val(controller.history()) + size_of_val(controller.states());
+        // The newest sample, and one that is being put together.
+        let samples = 2 * size_of::<f32>() * self.interface.sample_size();
+        remembered
+            + self.largest_protection_bytes()
+            + samples
+            + LARGEST_VARINT * REMEMBERED_FRAMES
+            + LARGEST_FRAME
+            + LARGEST_REST
     }
 }

@@ -17,7 +17,7 @@ pub struct TickTrace {
     pub request: Option<Request>,
     /// Whether the tick before ended late.
     pub overran: bool,
-    /// What was wrong with link, sample or policy.
+    /// What was wrong; of several causes the one with the severest answer.
     pub fault: Option<Cause>,
     /// Whether the policy ran.
     pub inferred: bool,
@@ -52,7 +52,9 @@ pub struct SampleTrace {
 impl Host<'_> {
     /// The newest tick; before the first, one that did nothing. Allocates nothing.
     pub fn trace(&self) -> TickTrace {
-        let (Inputs { time_us, request, fault, inferred, saturated, overran }, transition) = self.newest;
+        let (Inputs { time_us, request, inferred, saturated, overran, .. }, decision) = self.newest;
+        let (fault, transition) =
+            decision.map_or((None, None), |decision| (decision.fault, decision.transition));
         TickTrace {
             tick: self.counters.ticks.saturating_sub(1),
             time_us,

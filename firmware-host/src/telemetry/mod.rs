@@ -24,6 +24,6 @@ mod writer;
 pub use event::Timing;
 pub use recorder::Recorder;
 pub use recover::{RecoverError, Recovery, recover};
-pub use replay::{Difference, Replay, ReplayError, replay};
+pub use replay::{Difference, Replay, ReplayError, replay, replay_with_fallback};
 pub use start::{LogClock, Start};
 pub use writer::{Log, LogError, LogSummary, start};

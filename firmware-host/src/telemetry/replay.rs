@@ -13,7 +13,7 @@ use crate::link::{Link, LinkError};
 use crate::robot::{Robot, RobotError};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sinew_policy_runtime::image::{AlignedImage, Image, ImageError};
+use sinew_policy_runtime::image::{AlignedImage, ImageError};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
@@ -49,6 +49,12 @@ pub enum ReplayError {
         expected: String,
         /// Of the policy's file.
         found: String,
+    },
+    /// The log was made with a fallback policy, or without one.
+    #[error("the log was made {} a fallback policy", if *.logged { "with" } else { "without" })]
+    FallbackPolicy {
+        /// Whether the log has one.
+        logged: bool,
     },
     /// The policy's image cannot be read.
     #[error(transparent)]
@@ -96,11 +102,34 @@ pub struct Replay {
 /// # Errors
 /// The log cannot be read, or is of another policy.
 pub fn replay(path: &Path, policy: &AlignedImage) -> Result<Replay, ReplayError> {
+    replay_with_fallback(path, policy, None)
+}
+
+/// Executes the log of a run that had a fallback policy too.
+///
+/// # Errors
+/// The log cannot be read, or is of other policies.
+pub fn replay_with_fallback(
+    path: &Path,
+    policy: &AlignedImage,
+    fallback: Option<&AlignedImage>,
+) -> Result<Replay, ReplayError> {
     let image = policy.image()?;
     let (start, robot) = beginning(path)?;
-    check(&start, &image)?;
     let contract = image.contract()?.ok_or(ReplayError::NoContract)?;
-    let host = Host::new(image, &contract, &robot, start.options.clone())?;
+    check("contract", &start.contract, image.contract_hash())?;
+    check("image", &start.image, image.hash())?;
+    let mut host = Host::new(image, &contract, &robot, start.options.clone())?;
+    match (&start.fallback_policy, fallback) {
+        (Some(expected), Some(fallback)) => {
+            let image = fallback.image()?;
+            check("image of the fallback policy", expected, image.hash())?;
+            let contract = image.contract()?.ok_or(ReplayError::NoContract)?;
+            host = host.with_fallback_policy(image, &contract, &robot)?;
+        }
+        (None, None) => {}
+        (logged, _) => return Err(ReplayError::FallbackPolicy { logged: logged.is_some() }),
+    }
     let mut execution = Execution {
         path,
         host,
@@ -147,15 +176,9 @@ fn beginning(path: &Path) -> Result<(Start, Robot), ReplayError> {
     Ok((start, robot))
 }
 
-fn check(start: &Start, image: &Image) -> Result<(), ReplayError> {
-    let pairs = [("contract", &start.contract, image.contract_hash()), ("image", &start.image, image.hash())];
-    for (what, expected, found) in pairs {
-        let found = digits(&found);
-        if *expected != found {
-            return Err(ReplayError::Policy { what, expected: expected.clone(), found });
-        }
-    }
-    Ok(())
+fn check(what: &'static str, expected: &str, hash: [u8; 32]) -> Result<(), ReplayError> {
+    let (expected, found) = (expected.to_owned(), digits(&hash));
+    if expected == found { Ok(()) } else { Err(ReplayError::Policy { what, expected, found }) }
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, topic: Topic, data: &[u8]) -> Result<T, ReplayError> {

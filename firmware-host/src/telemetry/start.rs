@@ -27,6 +27,9 @@ pub struct Start {
     pub image: String,
     /// SHA-256 of its contract.
     pub contract: String,
+    /// SHA-256 of the fallback policy's image, where the robot has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_policy: Option<String>,
     /// SHA-256 of the robot's interface.
     pub interface: String,
     /// How the host behaves.
@@ -49,6 +52,7 @@ impl Start {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             image: digits(&image.hash()),
             contract: digits(&image.contract_hash()),
+            fallback_policy: host.fallback_policy_hash().map(|hash| digits(&hash)),
             interface: digits(&robot.interface().hash()),
             options: host.options().clone(),
             robot: toml::to_string(robot).map_err(|error| LogError::Start { reason: error.to_string() })?,

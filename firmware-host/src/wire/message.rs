@@ -248,6 +248,15 @@ pub const fn stop_reason(cause: Option<Cause>) -> u8 {
         Some(Cause::Overruns) => 7,
         Some(Cause::RobotStopped) => 8,
         Some(Cause::FallbackTooLong) => 9,
+        Some(Cause::SensorRange) => 10,
+        Some(Cause::SensorRate) => 11,
+        Some(Cause::Torque) => 12,
+        Some(Cause::Velocity) => 13,
+        Some(Cause::Tilt) => 14,
+        Some(Cause::Workspace) => 15,
+        Some(Cause::BatteryLow) => 16,
+        Some(Cause::BatteryCritical) => 17,
+        Some(Cause::OperatorSilent) => 18,
     }
 }
 

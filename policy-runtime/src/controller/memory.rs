@@ -1,17 +1,18 @@
 //! What a controller carries from one policy period to the next, so that a run can be taken up again in its middle.
 
 use super::Controller;
-use crate::image::Role;
 use crate::interface::MAX_ACTUATORS;
 use serde::{Deserialize, Serialize};
 
-/// All that the next period depends on beside its sample and goal; `H` holds the histories.
+/// All that the next period depends on beside its sample and goal; `H` holds the histories and the policy's own states.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ControllerMemory<H> {
     /// Samples taken since the reset.
     samples: u64,
     /// The rings of all terms.
     history: H,
+    /// What a recurrent policy remembers.
+    states: H,
     /// The commands from which rates of change are counted.
     last: heapless::Vec<f32, MAX_ACTUATORS>,
     /// The policy's previous output.
@@ -22,6 +23,11 @@ impl<H: AsRef<[f32]>> ControllerMemory<H> {
     /// The rings of all terms' histories.
     pub fn history(&self) -> &[f32] {
         self.history.as_ref()
+    }
+
+    /// What a recurrent policy remembers; empty where it remembers nothing.
+    pub fn states(&self) -> &[f32] {
+        self.states.as_ref()
     }
 }
 
@@ -44,6 +50,7 @@ impl<S: AsRef<[f32]> + AsMut<[f32]>> Controller<'_, S> {
         ControllerMemory {
             samples,
             history: history.into(),
+            states: self.executor.states().into(),
             last: self.actions.last().collect(),
             raw_action: self.raw_action[..self.size].iter().copied().collect(),
         }
@@ -52,12 +59,11 @@ impl<S: AsRef<[f32]> + AsMut<[f32]>> Controller<'_, S> {
     /// Goes on from the [`Self::memory`] of a controller of the same policy.
     ///
     /// # Errors
-    /// It is of another policy, or the policy is recurrent, whose state no memory holds; nothing is changed.
+    /// It is of another policy; nothing is changed.
     pub fn restore<H: AsRef<[f32]>>(&mut self, memory: &ControllerMemory<H>) -> Result<(), MemoryMismatch> {
-        let history = memory.history.as_ref();
-        let states = self.executor.image().inputs().filter(|input| input.role == Role::State);
+        let (history, states) = (memory.history.as_ref(), memory.states.as_ref());
         let lengths = [
-            ("recurrent state", states.map(|state| state.size).sum(), 0),
+            ("recurrent state", self.executor.states().len(), states.len()),
             ("history", self.builder.history().1.len(), history.len()),
             ("last commands", self.actions.last().len(), memory.last.len()),
             ("previous action", self.size, memory.raw_action.len()),
@@ -67,7 +73,8 @@ impl<S: AsRef<[f32]> + AsMut<[f32]>> Controller<'_, S> {
                 return Err(MemoryMismatch { what, expected, found });
             }
         }
-        // Neither can fail: the lengths are those that each expects.
+        // None can fail: the lengths are those that each expects.
+        let _ = self.executor.restore_states(states);
         let _ = self.builder.restore_history(memory.samples, history);
         let _ = self.actions.restore(&memory.last);
         self.raw_action[..self.size].copy_from_slice(&memory.raw_action);
@@ -80,12 +87,47 @@ mod tests {
     use super::super::Storage;
     use super::*;
     use crate::contract::{History, HistoryOrder, HistoryReset};
-    use crate::image::Element;
     use crate::image::program::{Program, Terminal};
+    use crate::image::{Element, Role};
     use crate::observation::SensorFrame;
+    use crate::onnx::{self, write};
     use crate::testing::{pendulum_contract, pendulum_interface};
     use std::vec;
     use std::vec::Vec;
+
+    use crate::contract::Contract;
+    use crate::image::AlignedImage;
+    use crate::interface::Interface;
+
+    fn controller<'a>(
+        image: &'a AlignedImage,
+        contract: &Contract<'a>,
+        robot: &Interface<'a>,
+    ) -> Controller<'a, Vec<f32>> {
+        let view = image.image().unwrap();
+        let [history, observation, scratch] =
+            Controller::<Vec<f32>>::storage(&view, contract).map(|size| vec![0.0; size]);
+        Controller::new(view, contract, robot, Storage { history, observation, scratch }).unwrap()
+    }
+
+    fn step(controller: &mut Controller<Vec<f32>>, period: i32) -> u32 {
+        let values = [0.1 * period as f32, -0.4 * period as f32];
+        let frame = SensorFrame { values: &values, ages_us: &[0, 0] };
+        controller.step(&frame, &[]).unwrap().0[0].to_bits()
+    }
+
+    /// Takes a memory after 7 periods, and goes on from it beside the controller that it was taken of.
+    fn assert_goes_on(image: &AlignedImage, contract: &Contract, robot: &Interface) {
+        let mut original = controller(image, contract, robot);
+        for period in 0..7 {
+            step(&mut original, period);
+        }
+        let mut restored = controller(image, contract, robot);
+        restored.restore(&original.memory::<Vec<f32>>()).unwrap();
+        for period in 7..20 {
+            assert_eq!(step(&mut original, period), step(&mut restored, period), "period {period}");
+        }
+    }
 
     #[test]
     fn a_restored_controller_goes_on_with_the_same_bits() {
@@ -110,25 +152,36 @@ mod tests {
         let mut robot = pendulum_interface();
         robot.actuators[0].max_rate_per_s = contract.actions[0].max_rate_per_s;
         contract.interface_hash = robot.hash();
-        let controller = || {
-            let view = image.image().unwrap();
-            let [history, observation, scratch] = Controller::<Vec<f32>>::storage(&view, &contract);
-            let [history, observation, scratch] = [history, observation, scratch].map(|size| vec![0.0; size]);
-            Controller::new(view, &contract, &robot, Storage { history, observation, scratch }).unwrap()
+        assert_goes_on(&image, &contract, &robot);
+    }
+
+    #[test]
+    fn a_recurrent_policy_goes_on_with_what_it_remembers() {
+        let (contract, robot) = (pendulum_contract(), pendulum_interface());
+        let (inputs, size) = (contract.observation_size(), 5);
+        let weights = |count: usize| -> Vec<f32> {
+            (0..count).map(|index| ((index * 37 % 19) as f32 - 9.0) * 0.07).collect()
         };
-        let step = |controller: &mut Controller<Vec<f32>>, period: i32| {
-            let values = [0.1 * period as f32, -0.4 * period as f32];
-            let frame = SensorFrame { values: &values, ages_us: &[0, 0] };
-            controller.step(&frame, &[]).unwrap().0[0].to_bits()
+        let memory = write::GatedMemory {
+            weights: &weights(inputs * 3 * size),
+            bias: &weights(3 * size),
+            state_weights: &weights(size * 3 * size),
+            state_bias: &weights(3 * size),
         };
-        let mut original = controller();
-        for period in 0..7 {
-            step(&mut original, period);
-        }
-        let mut restored = controller();
-        restored.restore(&original.memory::<Vec<f32>>()).unwrap();
-        for period in 7..20 {
-            assert_eq!(step(&mut original, period), step(&mut restored, period), "period {period}");
-        }
+        let layer = write::DenseLayer { weights: &weights(size), bias: &[0.1], activation: None };
+        let head = write::Head { squash: write::Squash::Tanh, scale: &[2.0], offset: &[0.0] };
+        let graph = write::PolicyGraph { normalizer: None, layers: &[layer], head, contract: &contract };
+        let image = onnx::load(&write::write_with_memory(&graph, &memory).unwrap()).unwrap();
+        assert_goes_on(&image, &contract, &robot);
+
+        // Its states count, and those of another policy are refused.
+        let mut original = controller(&image, &contract, &robot);
+        let begun = step(&mut original, 3);
+        let mut taken = original.memory::<Vec<f32>>();
+        assert!(taken.states().iter().any(|value| *value != 0.0), "{taken:?}");
+        assert_ne!(step(&mut original, 3), begun);
+        taken.states.pop();
+        let refused = original.restore(&taken).unwrap_err();
+        assert_eq!((refused.what, refused.found + 1), ("recurrent state", refused.expected));
     }
 }

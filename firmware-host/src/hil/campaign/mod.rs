@@ -12,11 +12,12 @@ pub use verdict::{CampaignReport, CaseReport};
 use super::script::{ClockJump, Script, ScriptedRequest, SensorFault, Span};
 use super::{HilError, HilOptions, HilReport, run};
 use crate::link::{FaultPlan, FaultPlanError, FaultWindow, LinkAddress};
+use crate::robot::{FallbackDescription, GuardDescription, Supervision};
 use crate::rt::RtPolicy;
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::document::{self, DocumentError};
 use sinew_policy_runtime::image::AlignedImage;
-use sinew_policy_runtime::supervisor::{Cause, Mode};
+use sinew_policy_runtime::supervisor::{Cause, Limits, Mode};
 use sinew_sim::{Randomization, Task};
 use std::path::{Path, PathBuf};
 
@@ -67,6 +68,18 @@ pub struct Case {
     /// See [`Script`].
     #[serde(default)]
     pub restarts_s: Vec<f64>,
+    /// See [`Script`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator_until_s: Option<f64>,
+    /// Of `robot.toml`: the supervisor's phases, tolerances and answers. The policy commands at once where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supervisor: Option<Limits>,
+    /// Of `robot.toml`: what the host commands when the policy may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<FallbackDescription>,
+    /// Of `robot.toml`: what sensors may say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardDescription>,
     /// All changes of mode after arming, in order.
     #[serde(default)]
     pub expect: Vec<Expected>,
@@ -231,6 +244,12 @@ impl Case {
             clock_jumps: self.clock_jumps.clone(),
             sensors: self.sensors.clone(),
             restarts_s: self.restarts_s.clone(),
+            operator_until_s: self.operator_until_s,
+            supervision: Supervision {
+                supervisor: self.supervisor,
+                fallback: self.fallback.clone(),
+                guards: self.guards.clone(),
+            },
         }
     }
 

@@ -1,0 +1,98 @@
+//! What stands between a policy and its robot beside the supervisor: the robot's guards, and who commands in a fallback.
+//!
+//! Guards look at every sample as it arrives. A fallback policy runs in shadow whenever the first one runs, so its history is
+//! warm when it is needed, and a fault makes no tick longer than it was before.
+
+#[cfg(feature = "host")]
+mod second_policy;
+
+#[cfg(feature = "host")]
+pub(super) use second_policy::{ProtectionMemory, SecondPolicy};
+
+use super::Host;
+use crate::wire::message::Status;
+use sinew_policy_runtime::fallback::JointFallback;
+use sinew_policy_runtime::guard::Guards;
+use sinew_policy_runtime::interface::{MAX_ACTUATORS, Setpoint};
+use sinew_policy_runtime::supervisor::{Action, Cause, Causes};
+
+/// Guards and fallback; see the [module](self).
+#[derive(Default)]
+pub(super) struct Protection {
+    guards: Guards,
+    fallback: Fallback,
+}
+
+/// Who commands in a fallback.
+#[derive(Default)]
+enum Fallback {
+    #[default]
+    Nobody,
+    Joints(JointFallback),
+    /// A second policy, once it is given.
+    #[cfg(feature = "host")]
+    Policy,
+}
+
+impl Protection {
+    /// Whether anybody commands in a fallback.
+    pub(super) fn has_controller(&self) -> bool {
+        !matches!(self.fallback, Fallback::Nobody)
+    }
+
+    /// A sample has come.
+    pub(super) fn watch(&mut self, status: &Status, values: &[f32]) {
+        self.guards.watch(values, status.time_us);
+    }
+
+    /// The robot begins again.
+    pub(super) fn forget_samples(&mut self) {
+        self.guards.reset();
+    }
+}
+
+impl Host<'_> {
+    /// Whether anybody commands in a fallback.
+    pub fn has_fallback_controller(&self) -> bool {
+        self.protection.has_controller()
+    }
+
+    /// Whether all checks passed in the newest tick: a watchdog is petted after such a tick alone.
+    pub fn is_healthy(&self) -> bool {
+        self.newest.1.is_some_and(|decision| decision.healthy)
+    }
+
+    /// What is commanded in a fallback; absent where nobody can.
+    pub(super) fn fallback_setpoints(
+        &self,
+        elapsed_s: f32,
+    ) -> Option<heapless::Vec<Setpoint, MAX_ACTUATORS>> {
+        match &self.protection.fallback {
+            Fallback::Nobody => None,
+            Fallback::Joints(joints) => Some(joints.setpoints(elapsed_s)),
+            #[cfg(feature = "host")]
+            Fallback::Policy => Some(self.bounded(self.second_policy.as_ref()?.command()?).0),
+        }
+    }
+
+    /// What guards and the operator's silence add to a tick's faults.
+    pub(super) fn guarded(&self, now_us: u64) -> Causes {
+        let mut causes = match self.session.sample() {
+            Some(sample) => {
+                self.protection.guards.causes(self.session.sample_age_us(now_us), &sample.ages_us)
+            }
+            None => Causes::default(),
+        };
+        let silence_s = self.options.limits.operator_silence_s;
+        if silence_s > 0.0 && self.operator.silent_us(now_us) as f32 * 1e-6 > silence_s {
+            causes.insert(Cause::OperatorSilent);
+        }
+        causes
+    }
+
+    /// Counts a tick whose worst fault is answered with a warning.
+    pub(super) fn count_warning(&mut self, fault: Option<Cause>) {
+        let warns = |cause| self.options.limits.answers.to(cause).action == Action::Warn;
+        self.counters.warnings += u64::from(fault.is_some_and(warns));
+    }
+}
