@@ -3,6 +3,10 @@
 //!
 //! `constant_work [SET]` runs with a set of instructions other than the best: `portable`, `avx2`, `avx512`, `neon`.
 
+#[path = "../tests/observations/mod.rs"]
+mod observations;
+
+use observations::draw;
 use sinew_policy_runtime::executor::Executor;
 use sinew_policy_runtime::image::Image;
 use sinew_policy_runtime::kernel::InstructionSet;
@@ -32,19 +36,4 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("{INFERENCES} inferences, {}", set.name());
     Ok(())
-}
-
-/// Finite values of every size up to a thousand, of both signs, zeros and denormal ones among them.
-fn draw(state: &mut u32) -> f32 {
-    let mut next = || {
-        *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        *state >> 8
-    };
-    let magnitude = match next() % 8 {
-        0 => 0.0,
-        1 => f32::from_bits(next() >> 1),
-        2 | 3 => next() as f32 / 16_777.216,
-        _ => next() as f32 / 16_777_216.0,
-    };
-    if next() % 2 == 0 { magnitude } else { -magnitude }
 }

@@ -4,9 +4,12 @@
 //! for recurrent ones the outputs of ONNX Runtime, whose states are fed. `inference.img` is a policy of 4-64-64-1 with tanh, the
 //! one whose instructions are counted; `tanh.img` gives the tanh of each of its inputs.
 
+#[path = "../tests/observations/mod.rs"]
+mod observations;
 #[path = "../tests/policies/mod.rs"]
 mod policies;
 
+use observations::draw;
 use policies::Shape;
 use serde_json::Value;
 use sinew_policy_runtime::executor::Executor;
@@ -45,21 +48,6 @@ fn actions(image: &AlignedImage) -> Result<String, Box<dyn Error>> {
         }
     }
     Ok(lines)
-}
-
-/// Finite values of every size up to a thousand, of both signs, zeros and denormal ones among them.
-fn draw(state: &mut u32) -> f32 {
-    let mut next = || {
-        *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        *state >> 8
-    };
-    let magnitude = match next() % 8 {
-        0 => 0.0,
-        1 => f32::from_bits(next() >> 1),
-        2 | 3 => next() as f32 / 16_777.216,
-        _ => next() as f32 / 16_777_216.0,
-    };
-    if next() % 2 == 0 { magnitude } else { -magnitude }
 }
 
 /// The tanh of each input, as the head of a network whose only layer changes nothing. Their number is odd, so that a kernel

@@ -36,7 +36,7 @@ pub(crate) fn size(model: &[u8]) -> Result<(u64, usize), Box<dyn Error>> {
     Ok((cost.multiply_adds, cost.weight_bytes))
 }
 
-/// All engines for a model: ours, fastest first, then the peers.
+/// All engines for a model: ours, fastest first, then the peers, then none at all: the weights are only read.
 ///
 /// Peers may leave the upper halves of vector registers in use, which slows code without wide vectors to a third. Ours with
 /// wide vectors clears them; so where engines take turns, the portable one must come right after another of ours.
@@ -58,7 +58,50 @@ pub(crate) fn all(model: &[u8]) -> Result<Vec<Engine>, Box<dyn Error>> {
         None => eprintln!("{} does not name a library, so ONNX Runtime is left out", onnxruntime::LIBRARY),
     }
     engines.push(Engine { name: "tract".to_owned(), infer: tract(model)? });
+    engines.push(Engine { name: "reading alone".to_owned(), infer: reading(model)? });
     Ok(engines)
+}
+
+/// Reads every weight and computes nothing: what the memory alone takes, below which no engine comes that uses each weight once.
+fn reading(model: &[u8]) -> Result<Box<dyn FnMut()>, Box<dyn Error>> {
+    let aligned: &'static AlignedImage = Box::leak(Box::new(onnx::load(model)?));
+    let weight_bytes = aligned.image()?.cost().weight_bytes;
+    let bytes = aligned.as_bytes();
+    let (lines, _) = bytes[bytes.len() - weight_bytes..].as_chunks();
+    Ok(Box::new(move || {
+        black_box(read(black_box(lines)));
+    }))
+}
+
+#[cfg(target_arch = "x86_64")]
+fn read(lines: &[[u8; 64]]) -> [u8; 64] {
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn wide(lines: &[[u8; 64]]) -> [u8; 64] {
+        union_of(lines)
+    }
+    if std::arch::is_x86_feature_detected!("avx512bw") {
+        // SAFETY: the processor has the instructions.
+        #[allow(unsafe_code, reason = "as wide as the kernels read")]
+        return unsafe { wide(lines) };
+    }
+    union_of(lines)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn read(lines: &[[u8; 64]]) -> [u8; 64] {
+    union_of(lines)
+}
+
+/// The bits of all lines together, four at a time, so that no line waits for the one before.
+#[inline(always)]
+fn union_of(lines: &[[u8; 64]]) -> [u8; 64] {
+    let mut found = [[0; 64]; 4];
+    for four in lines.as_chunks::<4>().0 {
+        for (found, line) in found.iter_mut().zip(four) {
+            found.iter_mut().zip(line).for_each(|(found, byte)| *found |= byte);
+        }
+    }
+    std::array::from_fn(|index| found.iter().fold(0, |union, line| union | line[index]))
 }
 
 fn observation(size: usize) -> Vec<f32> {

@@ -72,7 +72,7 @@ mod tests {
             let fits = |size: usize| seen.len().is_multiple_of(size) && (offset.is_multiple_of(4) || seen.is_empty());
             let found = floats(seen).map(|found| found.iter().map(|value| value.to_bits()).collect::<Vec<_>>());
             prop_assert_eq!(found, fits(4).then(|| words.clone()));
-            let found = records::<3>(seen).map(|found| found.concat());
+            let found = records::<3>(seen).map(<[[u32; 3]]>::concat);
             prop_assert_eq!(found, fits(12).then_some(words));
         }
     }

@@ -23,6 +23,8 @@ mod instruction_set;
 mod neon;
 pub mod panel;
 pub mod scalar;
+#[cfg(all(test, feature = "std"))]
+mod soundness;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

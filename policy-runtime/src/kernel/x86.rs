@@ -29,7 +29,7 @@ fn found() -> u8 {
     if known != 0 {
         return known;
     }
-    let found = ASKED | ask();
+    let found = ASKED | if cfg!(miri) { compiled_for() } else { ask() };
     // Every thread that asks at the same time stores the same.
     FOUND.store(found, Ordering::Relaxed);
     found
@@ -52,6 +52,12 @@ fn ask() -> u8 {
     let avx2 = if offers(LEAF_7_AVX2, SAVED_256) { AVX2 } else { 0 };
     let avx512 = if avx2 != 0 && offers(LEAF_7_AVX512, SAVED_512) { AVX512 } else { 0 };
     avx2 | avx512
+}
+
+/// What the crate was compiled for: an interpreter has no processor to ask.
+fn compiled_for() -> u8 {
+    let avx2 = if cfg!(target_feature = "avx2") { AVX2 } else { 0 };
+    avx2 | if cfg!(target_feature = "avx512f") { AVX512 } else { 0 }
 }
 
 #[target_feature(enable = "xsave")]

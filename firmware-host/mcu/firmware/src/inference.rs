@@ -4,9 +4,13 @@
 //! them, so an inference is repeated on each input until one instruction more in it would move the result by more than
 //! a tick; inputs then differ by no more than a tick exactly if every inference takes as many.
 
+#[path = "../../../../policy-runtime/tests/observations/mod.rs"]
+mod observations;
+
 use crate::board::Board;
 use crate::console::{decimal, hexadecimal, text};
 use core::hint::black_box;
+use observations::draw;
 use sinew_policy_runtime::executor::{Executor, Inference, InferenceFault};
 use sinew_policy_runtime::image::Image;
 
@@ -109,19 +113,4 @@ fn report(board: &mut impl Board, name: &str, value: u32) {
     text(board, ": ");
     decimal(board, value);
     text(board, "\n");
-}
-
-/// Finite values of every size up to a thousand, of both signs, zeros and denormal ones among them.
-fn draw(state: &mut u32) -> f32 {
-    let mut next = || {
-        *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        *state >> 8
-    };
-    let magnitude = match next() % 8 {
-        0 => 0.0,
-        1 => f32::from_bits(next() >> 1),
-        2 | 3 => next() as f32 / 16_777.216,
-        _ => next() as f32 / 16_777_216.0,
-    };
-    if next() % 2 == 0 { magnitude } else { -magnitude }
 }

@@ -63,7 +63,16 @@ fn expected(observations: &[Vec<f32>]) -> String {
 /// What the program gives for the same on its standard input.
 fn found(program: &Path, observations: &[Vec<f32>]) -> String {
     let image = Path::new(HERE).join("../../tests/data/pendulum.img");
-    let mut child = Command::new(program)
+    // What the library does with the pointers that it is given, no comparison of bits can see.
+    let mut command = match std::env::var_os("SINEW_VALGRIND") {
+        Some(valgrind) => {
+            let mut command = Command::new(valgrind);
+            command.args(["--quiet", "--error-exitcode=9"]).arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    let mut child = command
         .arg(image)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
