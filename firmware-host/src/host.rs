@@ -3,10 +3,12 @@
 //! [`Host::tick`] is given the time and a link, and does everything that a tick does, so the same code runs at real-time
 //! deadlines, in lockstep with a simulated robot, and in tests that make time up. After construction it allocates nothing.
 
+mod latency;
 mod memory;
 mod protection;
 mod trace;
 
+pub use latency::Latencies;
 pub use memory::HostMemory;
 pub use trace::{SampleTrace, TickTrace};
 
@@ -129,6 +131,7 @@ pub struct Host<'a> {
     robot_armed: bool,
     transitions: Vec<Transition>,
     counters: Counters,
+    latencies: Latencies,
     overran: bool,
     /// What the newest tick was given and what it decided.
     newest: (Inputs, Option<Decision>),
@@ -204,6 +207,7 @@ impl<'a> Host<'a> {
             robot_armed: false,
             transitions: Vec::with_capacity(REMEMBERED_TRANSITIONS),
             counters: Counters::default(),
+            latencies: Latencies::default(),
             overran: false,
             newest: Default::default(),
         })
@@ -222,6 +226,11 @@ impl<'a> Host<'a> {
     /// What happened so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// How long the exchange with the robot takes.
+    pub fn latencies(&self) -> &Latencies {
+        &self.latencies
     }
 
     /// How it behaves.
@@ -383,7 +392,9 @@ impl<'a> Host<'a> {
             echoed > 0 && echoed + REMEMBERED_FRAMES as u64 > self.sequence && echoed <= self.sequence;
         self.age_at_arrival_us = if remembered {
             let sent_us = self.sent_us[(echoed % REMEMBERED_FRAMES as u64) as usize];
-            now_us.saturating_sub(sent_us).saturating_sub(sample.status.echo_age_us.into())
+            let age_us = now_us.saturating_sub(sent_us).saturating_sub(sample.status.echo_age_us.into());
+            self.latencies.arrived(age_us);
+            age_us
         } else {
             u64::MAX / 2
         };
@@ -427,6 +438,7 @@ impl<'a> Host<'a> {
             Ok((command, saturated)) => {
                 self.command[..command.len()].copy_from_slice(command);
                 inputs.inferred = true;
+                self.latencies.used(age_us);
                 inputs.saturated = saturated > 0;
                 self.counters.inferences += 1;
                 self.counters.saturated += u64::from(saturated > 0);
