@@ -5,10 +5,14 @@
 //! memory. After construction it allocates nothing.
 
 #[cfg(feature = "host")]
+mod latency;
+#[cfg(feature = "host")]
 mod memory;
 mod protection;
 mod trace;
 
+#[cfg(feature = "host")]
+pub use latency::Latencies;
 #[cfg(feature = "host")]
 pub use memory::HostMemory;
 pub use trace::{SampleTrace, TickTrace};
@@ -158,6 +162,8 @@ pub struct Host<'a> {
     command: [f32; MAX_ACTUATORS],
     transitions: heapless::Vec<Transition, REMEMBERED_TRANSITIONS>,
     counters: Counters,
+    #[cfg(feature = "host")]
+    latencies: Latencies,
     overran: bool,
     /// What the newest tick was given and what it decided.
     newest: (Inputs, Option<Decision>),
@@ -251,6 +257,8 @@ impl<'a> Host<'a> {
             command: [0.0; MAX_ACTUATORS],
             transitions: heapless::Vec::new(),
             counters: Counters::default(),
+            #[cfg(feature = "host")]
+            latencies: Latencies::default(),
             overran: false,
             newest: Default::default(),
         })
@@ -269,6 +277,12 @@ impl<'a> Host<'a> {
     /// What happened so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// How long the exchange with the robot takes.
+    #[cfg(feature = "host")]
+    pub fn latencies(&self) -> &Latencies {
+        &self.latencies
     }
 
     /// How it behaves.
@@ -354,6 +368,10 @@ impl<'a> Host<'a> {
         }
         if let Some(sample) = self.session.sample().filter(|_| after.samples != before.samples) {
             self.protection.watch(&sample.status, &sample.values);
+            #[cfg(feature = "host")]
+            if let Some(age_us) = self.session.age_at_arrival_us() {
+                self.latencies.arrived(age_us);
+            }
         }
     }
 
@@ -365,6 +383,8 @@ impl<'a> Host<'a> {
             Ok((command, saturated)) => {
                 self.command.iter_mut().zip(command).for_each(|(newest, value)| *newest = *value);
                 inputs.inferred = true;
+                #[cfg(feature = "host")]
+                self.latencies.used(self.session.sample_age_us(now_us));
                 inputs.saturated = saturated > 0;
                 self.counters.inferences += 1;
                 self.counters.saturated += u64::from(saturated > 0);

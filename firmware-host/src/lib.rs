@@ -15,6 +15,7 @@
 //! - [`release`]: the keys and signatures that say which policies a robot believes;
 //! - `plant` (feature `sim`): the simulated robot behind a link;
 //! - `hil` (feature `sim`): both together, with a report;
+//! - [`chart`]: histograms as pictures;
 //! - [`doctor`]: what a machine grants a control loop, and what would help;
 //! - [`exit`]: how commands end, for both command lines.
 //!
@@ -25,6 +26,8 @@
 
 #[cfg(feature = "host")]
 pub mod allocation;
+#[cfg(feature = "host")]
+pub mod chart;
 #[cfg(feature = "host")]
 pub mod control_loop;
 #[cfg(feature = "host")]

@@ -397,6 +397,100 @@ fn an_operator_at_a_distance_arms_and_stops() {
     assert_eq!(host.finish().0.code(), Some(0));
 }
 
+/// All messages of a topic in a log.
+fn logged(log: &Path, topic: &str) -> Vec<serde_json::Value> {
+    let bytes = std::fs::read(log).unwrap();
+    let messages = mcap::MessageStream::new(&bytes).unwrap().map(Result::unwrap);
+    let of_topic = messages.filter(|message| message.channel.topic == topic);
+    of_topic.map(|message| serde_json::from_slice(&message.data).unwrap()).collect()
+}
+
+#[test]
+fn in_shadow_a_policy_computes_is_logged_and_commands_nothing() {
+    let folder = Folder::new("shadow");
+    let robot = Robot::start(&format!("unix:{}", folder.path("socket").display()), None);
+    let log = folder.path("shadow.mcap");
+    let mut host = Host::start(folder.host(&robot.address, &["--shadow", "--log", log.to_str().unwrap()]));
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        host.ask("arm");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    host.ask("stop");
+    robot.await_state(RobotState::Stopped);
+    host.ask("quit");
+    let (status, told) = host.finish();
+    assert_eq!(status.code(), Some(0), "{told}");
+    assert!(told.contains("in shadow: nothing is commanded"), "{told}");
+    // A stop is obeyed in shadow too; nothing else ever reached the robot.
+    assert!(robot.shared.torques.lock().unwrap().is_empty());
+    assert!(!robot.states().contains(&RobotState::Armed), "{:?}", robot.states());
+
+    let ticks = logged(&log, "/tick");
+    let computed = ticks.iter().filter(|tick| tick["inferred"] == true && tick["mode"] == "standby");
+    assert!(computed.clone().count() > 10, "{told}");
+    assert!(computed.clone().all(|tick| tick["command"]["a"].as_f64().is_some_and(|torque| torque != 0.0)));
+    let replayed = Command::new(env!("CARGO_BIN_EXE_sinew-host"))
+        .args(["replay", log.to_str().unwrap(), "--policy"])
+        .arg(folder.path("policy.img"))
+        .output()
+        .unwrap();
+    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+}
+
+#[test]
+fn a_watchdog_hears_only_of_ticks_in_which_all_checks_pass() {
+    let folder = Folder::new("watchdog");
+    let device = folder.path("watchdog");
+    std::fs::write(&device, "").unwrap();
+    let length = || std::fs::read(&device).unwrap().len();
+    let robot = Robot::start(&format!("unix:{}", folder.path("socket").display()), None);
+    let mut host = Host::start(folder.host(&robot.address, &["--watchdog", device.to_str().unwrap()]));
+    host.arm(&robot);
+    let begun = Instant::now();
+    while length() < 20 {
+        assert!(begun.elapsed() < PATIENCE, "the watchdog was never petted");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The robot falls silent.
+    drop(robot);
+    std::thread::sleep(Duration::from_millis(500));
+    let silent = length();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(length(), silent);
+    host.ask("quit");
+    let (status, told) = host.finish();
+    // A stop for a fault is no orderly end, and the watchdog is not released.
+    assert!(!std::fs::read(&device).unwrap().contains(&b'V') || status.success(), "{told}");
+    let (status, told) = Host::start(folder.host("udp:127.0.0.1:9", &["--watchdog", "/no/such"])).finish();
+    assert_eq!(status.code(), Some(2), "{told}");
+    assert!(told.contains("cannot open the watchdog /no/such"), "{told}");
+}
+
+#[test]
+fn a_supervision_that_cannot_be_used_ends_with_code_2_and_says_where() {
+    let folder = Folder::new("supervision");
+    let robot = std::fs::read_to_string(folder.path("robot.toml")).unwrap();
+    for (tables, reason) in [
+        (
+            "[supervisor]\nfallback_s = -1.0\n",
+            "robot.toml: supervisor.fallback_s is -1, expected from 0 to 3600",
+        ),
+        ("[supervisor]\nfalback_s = 1.0\n", "unknown key \"falback_s\", did you mean \"fallback_s\"?"),
+        (
+            "[[guards]]\ncause = \"velocity\"\nsensor = \"state\"\nmaximum = 1.0\n",
+            "robot.toml: guards[0].sensor is \"state\", expected a sensor in radian_per_second or meter_per_second",
+        ),
+        ("[fallback]\ncontroller = \"policy\"\n", "no fallback policy was given"),
+        ("[fallback]\ncontroller = \"hold\"\n", "robot.toml: fallback.joints is damping"),
+    ] {
+        std::fs::write(folder.path("robot.toml"), format!("{robot}{tables}")).unwrap();
+        let (status, told) = Host::start(folder.host("udp:127.0.0.1:9", &[])).finish();
+        assert_eq!(status.code(), Some(2), "{tables}: {told}");
+        assert!(told.contains(reason), "{tables}: {told}");
+    }
+}
+
 #[test]
 fn what_cannot_be_used_ends_with_code_2_and_says_why() {
     let folder = Folder::new("refused");

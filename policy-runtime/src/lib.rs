@@ -98,8 +98,7 @@
 //! - [`contract`]: what a policy and a robot must agree on;
 //! - [`observation`]: sensor samples become the policy's input;
 //! - [`action`]: the policy's output becomes actuator commands;
-//! - [`controller`]: the two and the policy between them, one period at a time;
-//! - [`supervisor`] and [`safe_action`]: who may command the robot, and what it does when nobody may.
+//! - [`controller`]: the two and the policy between them, one period at a time.
 //!
 //! Between observation and action runs the policy itself:
 //!

@@ -47,6 +47,9 @@ pub(crate) struct Hil {
     /// Log every input and output of the host into a new file; with --campaign, a folder of them.
     #[arg(long, value_name = "F.mcap")]
     log: Option<PathBuf>,
+    /// Draw histograms of wake-up latency, round trip and age into this folder, as SVG; in real time alone.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["lockstep", "campaign"])]
+    svg: Option<PathBuf>,
     /// Fly a campaign's cases in lockstep and judge each: a TOML file, or quadrotor, which is built in.
     #[arg(long, value_name = "F.toml", conflicts_with_all = ["faults", "duration", "seed", "rt"])]
     campaign: Option<String>,
@@ -94,6 +97,11 @@ impl Hil {
         let report = run(&task, &image, &options)
             .map_err(|error| if error.is_unusable() { unusable(error) } else { failed(error) })?;
         print(&report);
+        if let Some(folder) = &self.svg {
+            report.write_histograms(folder).map_err(|error| {
+                failed(anyhow!("cannot write histograms into {}: {error}", folder.display()))
+            })?;
+        }
         if self.json {
             println!("{}", serde_json::to_string(&report).map_err(failed)?);
         }
@@ -105,7 +113,12 @@ fn print(report: &HilReport) {
     let time = if report.lockstep { "lockstep" } else { "real time" };
     eprintln!("{} over {} in {time}, {:.0} Hz: {}", report.mode, report.link, report.rate_hz, report.outcome);
     eprintln!("ticks         {} ({} overruns, {} skipped)", report.ticks, report.overruns, report.skipped);
-    for (name, quantiles) in [("wake-up us", report.wake_up_us), ("compute us", report.compute_us)] {
+    for (name, quantiles) in [
+        ("wake-up us", report.wake_up_us),
+        ("compute us", report.compute_us),
+        ("round trip us", report.round_trip_us),
+        ("age us", report.age_us),
+    ] {
         let (p50, p99, p999, max) = (quantiles.p50, quantiles.p99, quantiles.p999, quantiles.max);
         eprintln!("{name:<13} p50 {p50:.0}  p99 {p99:.0}  p99.9 {p999:.0}  max {max:.0}");
     }

@@ -5,6 +5,7 @@
 //! touches, carries `Advance` and `Done`, so every age and time-out is reproducible and two runs give the same report.
 
 pub mod campaign;
+mod drawing;
 mod lockstep;
 mod report;
 mod script;

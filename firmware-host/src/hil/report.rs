@@ -3,7 +3,7 @@
 use super::{Flight, HilError, HilOptions, Pilot, Witnessed};
 use crate::allocation::ThreadUsage;
 use crate::control_loop::LoopReport;
-use crate::host::Counters;
+use crate::host::{Counters, Latencies};
 use crate::link::FaultCounts;
 use crate::plant::{PlantReport, TracePoint};
 use crate::rt::RtReport;
@@ -48,6 +48,18 @@ pub struct HilReport {
     pub compute_us: Quantiles,
     /// Lower edges in µs and counts.
     pub wake_up_histogram: Vec<(f64, u64)>,
+    /// From a frame's departure to the arrival of the sample that echoes it, without the robot's own time, µs.
+    #[serde(default)]
+    pub round_trip_us: Quantiles,
+    /// Lower edges in µs and counts.
+    #[serde(default)]
+    pub round_trip_histogram: Vec<(f64, u64)>,
+    /// A bound on a sample's age when the policy uses it, µs.
+    #[serde(default)]
+    pub age_us: Quantiles,
+    /// Lower edges in µs and counts.
+    #[serde(default)]
+    pub age_histogram: Vec<(f64, u64)>,
     /// Allocations, reallocations and releases on the real-time thread within ticks.
     pub allocations: u64,
     /// Page faults and involuntary switches of the real-time thread while it ticked; zeros in lockstep.
@@ -112,6 +124,7 @@ impl Flight<'_> {
             damaged_frames,
             ..
         } = *self.host.counters();
+        let Latencies { round_trip, age } = self.host.latencies();
         let settled = plant.trace.iter().filter(|point| point.time_s >= 0.5 * options.duration_s);
         let errors: Vec<f64> = settled.map(|point| point.error).collect();
         let squares: f64 = errors.iter().map(|error| error * error).sum();
@@ -126,6 +139,10 @@ impl Flight<'_> {
             wake_up_us: measured.wake_up.quantiles(),
             compute_us: measured.compute.quantiles(),
             wake_up_histogram: measured.wake_up.buckets().collect(),
+            round_trip_us: round_trip.quantiles(),
+            round_trip_histogram: round_trip.buckets().collect(),
+            age_us: age.quantiles(),
+            age_histogram: age.buckets().collect(),
             allocations: measured.allocations,
             thread: measured.usage,
             interventions,

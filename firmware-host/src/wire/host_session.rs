@@ -127,6 +127,11 @@ impl HostSession {
         self.age_at_arrival_us.saturating_add(now_us.saturating_sub(self.arrived_us))
     }
 
+    /// The bound on its age when it arrived, µs; absent where it echoed no frame whose send time is known.
+    pub fn age_at_arrival_us(&self) -> Option<u64> {
+        Some(self.age_at_arrival_us).filter(|age_us| *age_us != UNKNOWN_AGE_US)
+    }
+
     /// What was heard so far.
     pub fn counters(&self) -> SessionCounters {
         self.counters

@@ -4,13 +4,11 @@
 //! [`terminal::text`] draw it. The drawings judge nothing themselves; [`RunReport::verdict`] does, so that the page, the
 //! terminal and the exit code never disagree. Parts that did not happen are `None` and are left out.
 
-mod axis;
 mod braille;
 mod chart;
 pub mod compare;
 mod flight;
 pub mod html;
-mod number;
 mod range_curve;
 pub mod terminal;
 pub(crate) mod undefined;
@@ -22,6 +20,7 @@ pub use verdict::{Check, Verdict};
 use crate::evaluation::MetricSummary;
 use crate::training::EvaluationPoint;
 use serde::{Deserialize, Serialize};
+use sinew_firmware_host::chart::{axis, number};
 
 /// One run from training to flight.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

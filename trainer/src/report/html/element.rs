@@ -1,21 +1,6 @@
 //! The few elements that the page is made of.
 
-/// Makes text safe inside an element and inside a quoted attribute.
-pub(crate) fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            character if character.is_control() => safe.push(' '),
-            character => safe.push(character),
-        }
-    }
-    safe
-}
+pub(crate) use sinew_firmware_host::chart::escape;
 
 /// One key number.
 pub(super) struct Tile {

@@ -17,16 +17,16 @@ enum Spacing {
 
 /// A labelled place on an axis.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tick {
+pub struct Tick {
     /// Where.
-    pub(super) value: f64,
+    pub value: f64,
     /// What is written there.
-    pub(super) label: String,
+    pub label: String,
 }
 
 /// One axis of a chart.
 #[derive(Clone, Debug)]
-pub(super) struct Axis {
+pub struct Axis {
     min: f64,
     max: f64,
     spacing: Spacing,
@@ -35,14 +35,14 @@ pub(super) struct Axis {
 
 impl Axis {
     /// From the smallest to the largest of `values`; none where no value is finite.
-    pub(super) fn exact(values: impl IntoIterator<Item = f64>, ticks: usize) -> Option<Self> {
+    pub fn exact(values: impl IntoIterator<Item = f64>, ticks: usize) -> Option<Self> {
         let (min, max) = widened(extent(values)?);
         let step = round_step((max - min) / ticks.max(1) as f64);
         Some(Self { min, max, spacing: Spacing::Linear, ticks: round_ticks(min, max, step) })
     }
 
     /// As [`Self::exact`], extended outward to round numbers.
-    pub(super) fn rounded(values: impl IntoIterator<Item = f64>, ticks: usize) -> Option<Self> {
+    pub fn rounded(values: impl IntoIterator<Item = f64>, ticks: usize) -> Option<Self> {
         let (min, max) = widened(extent(values)?);
         let step = round_step((max - min) / ticks.max(1) as f64);
         let (min, max) = ((min / step).floor() * step, (max / step).ceil() * step);
@@ -50,7 +50,7 @@ impl Axis {
     }
 
     /// Whole powers of ten around the positive ones of `values`; none where no value is positive.
-    pub(super) fn logarithmic(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub fn logarithmic(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let (min, max) = extent(values.into_iter().filter(|value| *value > 0.0))?;
         let first = min.log10().floor() as i32;
         let last = (max.log10().ceil() as i32).max(first + 1);
@@ -65,17 +65,17 @@ impl Axis {
     }
 
     /// The same axis, beginning a little lower so that its first value is not at the edge.
-    pub(super) fn with_room_below(self, factor: f64) -> Self {
+    pub fn with_room_below(self, factor: f64) -> Self {
         Self { min: self.min * factor, ..self }
     }
 
     /// Places at round numbers, ascending.
-    pub(super) fn ticks(&self) -> &[Tick] {
+    pub fn ticks(&self) -> &[Tick] {
         &self.ticks
     }
 
     /// Where `value` lies between the ends, from 0 to 1; what lies beyond an end is drawn at the end.
-    pub(super) fn position(&self, value: f64) -> f64 {
+    pub fn position(&self, value: f64) -> f64 {
         let share = match self.spacing {
             Spacing::Linear => (value - self.min) / (self.max - self.min),
             Spacing::Logarithmic => {
@@ -88,7 +88,7 @@ impl Axis {
 }
 
 /// Whether a value can be drawn.
-pub(super) fn drawable(value: f64) -> bool {
+pub fn drawable(value: f64) -> bool {
     value.is_finite() && value.abs() < LARGEST
 }
 

@@ -4,12 +4,12 @@
 const UNDEFINED: &str = "–";
 
 /// A count with its thousands set apart: `60,000`.
-pub(super) fn count(value: u64) -> String {
+pub fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
 
 /// Three significant digits, such as `0.0123`, `12.3`, `1,234` or `4.2e-7`.
-pub(super) fn significant(value: f64) -> String {
+pub fn significant(value: f64) -> String {
     let magnitude = value.abs();
     if value.is_nan() {
         UNDEFINED.to_owned()
@@ -27,7 +27,7 @@ pub(super) fn significant(value: f64) -> String {
 }
 
 /// A fixed number of decimals, thousands apart.
-pub(super) fn decimal(value: f64, decimals: usize) -> String {
+pub fn decimal(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return significant(value);
     }
@@ -42,18 +42,18 @@ pub(super) fn decimal(value: f64, decimals: usize) -> String {
 }
 
 /// No more decimals than the number needs, such as `0.01` or `1,000`; for powers of ten.
-pub(super) fn plain(value: f64) -> String {
+pub fn plain(value: f64) -> String {
     let decimals = (0..9).find(|decimals| value * 10f64.powi(*decimals) >= 0.999).unwrap_or(9);
     decimal(value, decimals as usize)
 }
 
 /// A share as a percentage without its sign: `95`.
-pub(super) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     decimal(100.0 * share, 0)
 }
 
 /// A size in bytes, such as `612 B` or `301 kB`.
-pub(super) fn bytes(value: u64) -> String {
+pub fn bytes(value: u64) -> String {
     match value {
         0..1_000 => format!("{value} B"),
         1_000..1_000_000 => format!("{} kB", significant(value as f64 / 1e3)),
