@@ -19,36 +19,45 @@
 //! use sinew_policy_runtime::policy_file::load_policy;
 //!
 //! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/pendulum.img");
-//! // Load. Either form will do; an ONNX model needs the feature `onnx`, and its golden pairs are run too.
+//! // Load. Either form will do; an ONNX model needs the feature `onnx`.
 //! let policy = load_policy(path)?;
 //! let image = policy.image()?;
 //!
 //! // Verify. The golden pairs must hold bit for bit on this processor.
 //! Executor::new(image, vec![0.0; image.scratch_len()])?.verify_golden()?;
-//! // The contract says what the policy senses and commands; a host reads its robot's side from `robot.toml`.
+//! // The contract says what the policy senses and commands.
 //! let contract = image.contract()?.ok_or("a policy without a contract")?;
-//! let robot = Interface { sensors: contract.sensors.clone(), actuators: contract.actions.clone() };
-//! // All memory is lent; names, units, limits and sizes are compared, and a refusal says which differ.
-//! let [history, observation, scratch] = Controller::<Vec<f32>>::storage(&image, &contract);
+//! // The robot's own side, which a host reads from `robot.toml`.
+//! let robot = Interface {
+//!     sensors: contract.sensors.clone(),
+//!     actuators: contract.actions.clone(),
+//! };
+//! // All memory is lent. Names, units, limits and sizes are compared.
+//! let [history, observation, scratch] =
+//!     Controller::<Vec<f32>>::storage(&image, &contract);
 //! let storage = Storage {
 //!     history: vec![0.0; history],
 //!     observation: vec![0.0; observation],
 //!     scratch: vec![0.0; scratch],
 //! };
-//! let mut controller = Controller::new(image, &contract, &robot, storage).map_err(|error| error.to_string())?;
+//! let mut controller = Controller::new(image, &contract, &robot, storage)
+//!     .map_err(|mismatch| mismatch.to_string())?;
 //!
-//! // Tick, once each `contract.periods.policy_period_s`. Nothing allocates, locks or reads a clock.
+//! // Tick, once each `contract.periods.policy_period_s`.
+//! // From here on nothing allocates, locks or reads a clock.
 //! let values = vec![0.1; robot.sample_size()];
 //! let ages_us = vec![400; robot.sensors.len()];
 //! let goal = vec![0.0; contract.command_size()];
 //! for _ in 0..3 {
-//!     let (commands, saturated) = controller.step(&SensorFrame { values: &values, ages_us: &ages_us }, &goal)?;
+//!     let sample = SensorFrame { values: &values, ages_us: &ages_us };
+//!     let (commands, saturated) = controller.step(&sample, &goal)?;
 //!     assert_eq!((commands.len(), saturated), (robot.actuators.len(), 0));
 //! }
 //!
-//! // A sample that is not finite or too old gives a fault and no command, never an old one.
+//! // A sample that is not finite, or too old, gives a fault and no command.
 //! let stale = vec![u32::MAX; robot.sensors.len()];
-//! assert!(controller.step(&SensorFrame { values: &values, ages_us: &stale }, &goal).is_err());
+//! let sample = SensorFrame { values: &values, ages_us: &stale };
+//! assert!(controller.step(&sample, &goal).is_err());
 //! # Ok(())
 //! # }
 //! # #[cfg(not(feature = "std"))]
@@ -76,7 +85,7 @@
 //! fn first_action(scratch: &mut [f32]) -> Option<f32> {
 //!     let image = Image::parse(POLICY).ok()?;
 //!     let mut executor = Executor::new(image, scratch).ok()?;
-//!     // At boot: a compiler or a floating-point unit that computes otherwise is found before anything moves.
+//!     // At boot: what computes otherwise is found before anything moves.
 //!     executor.verify_golden().ok()?;
 //!     let observation = [0.1; 4];
 //!     Some(executor.infer(&observation).ok()?.action[0])

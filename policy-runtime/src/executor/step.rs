@@ -74,6 +74,9 @@ impl Work for Rest<'_> {
 
 #[inline(always)]
 fn rest<V: Vectors>(vectors: V, operation: &Operation, weights: &[f32], scratch: &mut [f32]) -> Option<bool> {
+    if !operation.is_built() {
+        return None;
+    }
     match *operation {
         Operation::Dense { .. } | Operation::Binary { .. } => None,
         Operation::Function { function, source, destination, length } => {

@@ -5,7 +5,7 @@
 #[repr(C, align(64))]
 pub struct Aligned<B: ?Sized>(pub B);
 
-/// Embeds a file's bytes on a 64-byte boundary, as a `&'static [u8]` for [`Image::parse`].
+/// Embeds a file's bytes on a 64-byte boundary, as a `&'static [u8]` for [`Image::parse`](crate::image::Image::parse).
 ///
 /// ```text
 /// static POLICY: &[u8] = sinew_policy_runtime::include_image!("policy.img");

@@ -110,6 +110,9 @@ impl Binary {
     #[inline(always)]
     pub(super) fn combine<'c>(self, values: &mut [f32], others: impl Iterator<Item = &'c f32>) {
         let truth = |holds: bool| if holds { 1.0 } else { 0.0 };
+        if !self.is_built() {
+            return values.fill(f32::NAN);
+        }
         match self {
             Self::Add => zip(values, others, |x, c| x + c),
             Self::Subtract => zip(values, others, |x, c| x - c),

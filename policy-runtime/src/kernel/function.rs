@@ -123,6 +123,9 @@ impl Function {
     /// Applies the function to every value, in place, and says whether all were finite before.
     #[inline(always)]
     pub(super) fn apply(self, values: &mut [f32]) -> bool {
+        if !self.is_built() {
+            return false;
+        }
         match self {
             Self::Activation(activation) => activation.apply(values),
             Self::Exponential => map(values, math::exp),

@@ -1,7 +1,8 @@
 //! What this build can execute: all of it, or with the feature `feed-forward` what networks of dense layers consist of.
 //!
-//! The rest has no meaning in a record: whoever reads one gets nothing, loading and the executor alike. So an image that needs it
-//! is refused when it is loaded, and the compiler leaves out what can never be chosen.
+//! Loading refuses the rest. The executor asks again wherever it chooses, among operations, functions and binary operations, because
+//! the compiler leaves out only what cannot be chosen at that very place: asked once, where records are read, a Cortex-M's program
+//! of dense layers takes 37,880 bytes of code in place of 23,024.
 
 use super::Operation;
 use crate::kernel::{Binary, Function};

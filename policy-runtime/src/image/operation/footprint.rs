@@ -110,6 +110,12 @@ impl Operation {
     /// Checks that every place lies within scratch and weights, that nothing is empty, and that no source overlaps the
     /// destination in a way that the executor cannot serve: all must be apart, or the same where it works in place.
     pub(crate) fn check(&self, scratch_len: usize, weights: &[f32]) -> Result<(), FieldError> {
+        if !self.is_built() {
+            return Err((
+                "operation, which this build leaves out, with destination",
+                self.footprint().destination.start as u32,
+            ));
+        }
         let print = self.footprint();
         let word = |place: &Range<usize>| u32::try_from(place.start).unwrap_or(u32::MAX);
         for source in print.sources.iter().flatten() {

@@ -115,7 +115,7 @@ impl BinaryRecord {
         let [code, variant, flags, _] = head.to_le_bytes();
         let second = operand(second, flags >> 2).ok()?;
         let binary = *Binary::ALL.get(usize::from(variant))?;
-        (code == BINARY && binary.is_built()).then_some(Self { binary, first, second, destination, length })
+        (code == BINARY).then_some(Self { binary, first, second, destination, length })
     }
 }
 
@@ -128,11 +128,11 @@ pub(crate) struct FunctionRecord {
 }
 
 impl FunctionRecord {
-    /// `None` for an unknown code, or one that this build leaves out. What the parameters are, the check of the image has seen.
+    /// `None` for an unknown code. What the parameters are, the check of the image has seen.
     #[inline(always)]
     pub(crate) fn function(self) -> Option<Function> {
         let (first, second) = (f32::from_bits(self.first), f32::from_bits(self.second));
-        let function = match self.code {
+        Some(match self.code {
             0 => Function::IDENTITY,
             1 => Function::Activation(Activation::Relu),
             2 => Function::Activation(Activation::Tanh),
@@ -147,8 +147,7 @@ impl FunctionRecord {
             66 => Function::Celu { alpha: first },
             67 => Function::Threshold { threshold: first },
             other => *FUNCTIONS.get(usize::from(other.wrapping_sub(FIRST_FUNCTION)))?,
-        };
-        function.is_built().then_some(function)
+        })
     }
 
     fn check(self) -> Result<Function, FieldError> {
@@ -158,19 +157,7 @@ impl FunctionRecord {
 }
 
 impl Operation {
-    /// The operation of a record, if this build executes it.
-    #[inline(always)]
     pub(crate) fn decode(record: &Record) -> Result<Self, FieldError> {
-        let operation = Self::decode_any(record)?;
-        // Compiled into the executor's choice, so that nothing is linked of what is left out.
-        if operation.is_built() {
-            Ok(operation)
-        } else {
-            Err(("code, which this build leaves out,", record[0] & 0xff))
-        }
-    }
-
-    fn decode_any(record: &Record) -> Result<Self, FieldError> {
         if let Some(layer) = DenseRecord::read(record) {
             let DenseRecord { function, source, destination, rows, inputs, outputs, weights } = layer;
             let function = function.check()?;
