@@ -20,8 +20,8 @@ use crate::wire::message::{
     Header, HostHello, Refusal, RobotHello, RobotState, SamplePart, Status, mode_number, stop_reason,
 };
 use crate::wire::sample::{Assembly, Sample};
-use protection::Protection;
 use crate::wire::{Decoder, PROTOCOL_REVISION, PROTOCOL_VERSION, ToHost, ToRobot, encode};
+use protection::Protection;
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::contract::Contract;
 use sinew_policy_runtime::controller::{Controller, ControllerFault};
@@ -515,10 +515,7 @@ impl<'a> Host<'a> {
     }
 
     /// One setpoint for each actuator, within the supervisor's bounds, and whether any had to be bounded.
-    fn bounded(
-        &self,
-        values: &[f32; MAX_ACTUATORS],
-    ) -> (heapless::Vec<Setpoint, MAX_ACTUATORS>, bool) {
+    fn bounded(&self, values: &[f32; MAX_ACTUATORS]) -> (heapless::Vec<Setpoint, MAX_ACTUATORS>, bool) {
         let mut setpoints = heapless::Vec::<Setpoint, MAX_ACTUATORS>::new();
         let mut intervened = false;
         for (index, actuator) in self.interface.actuators.iter().enumerate() {

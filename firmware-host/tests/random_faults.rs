@@ -83,8 +83,11 @@ fn guard() -> impl Strategy<Value = GuardDescription> {
 
 fn answer() -> impl Strategy<Value = Answer> {
     let clear_s = (0..5_u16).prop_map(|eighths| f32::from(eighths) / 8.0);
-    let fallback = (any::<bool>(), clear_s)
-        .prop_map(|(latches, clear_s)| Answer { action: Action::Fallback, latches, clear_s });
+    let fallback = (any::<bool>(), clear_s).prop_map(|(latches, clear_s)| Answer {
+        action: Action::Fallback,
+        latches,
+        clear_s,
+    });
     prop_oneof![Just(Answer::WARN), Just(Answer::STOP), fallback]
 }
 
@@ -179,7 +182,8 @@ fn no_sequence_of_faults_makes_the_host_send_what_no_robot_may_get() {
         *counted.1 += u64::from(report.changes.iter().any(|(_, mode, _)| *mode == Mode::Stopped));
         report.changes.iter().filter_map(|(_, _, cause)| *cause).for_each(|cause| counted.2.insert(cause));
         let text = || Campaign::new(vec![case.clone()]).to_toml().unwrap();
-        problem(&case, &report).map_or(Ok(()), |problem| Err(TestCaseError::fail(format!("{problem}\n{}", text()))))
+        problem(&case, &report)
+            .map_or(Ok(()), |problem| Err(TestCaseError::fail(format!("{problem}\n{}", text()))))
     });
     if let Err(failure) = outcome {
         panic!("{failure}");

@@ -5,8 +5,8 @@
 mod untrained;
 
 use sinew_firmware_host::allocation::{self, CountingAllocator};
-use sinew_firmware_host::host::HostMemory;
 use sinew_firmware_host::hil::{HilOptions, HilReport, Script, run};
+use sinew_firmware_host::host::HostMemory;
 use sinew_firmware_host::link::FaultPlan;
 use sinew_firmware_host::rt::RtPolicy;
 use sinew_firmware_host::telemetry::{Replay, replay};

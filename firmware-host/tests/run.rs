@@ -445,8 +445,7 @@ fn a_watchdog_hears_only_of_ticks_in_which_all_checks_pass() {
     std::fs::write(&device, "").unwrap();
     let length = || std::fs::read(&device).unwrap().len();
     let robot = Robot::start(&format!("unix:{}", folder.path("socket").display()), None);
-    let mut host =
-        Host::start(folder.host(&robot.address, &["--watchdog", device.to_str().unwrap()]));
+    let mut host = Host::start(folder.host(&robot.address, &["--watchdog", device.to_str().unwrap()]));
     host.arm(&robot);
     let begun = Instant::now();
     while length() < 20 {
@@ -473,7 +472,10 @@ fn a_supervision_that_cannot_be_used_ends_with_code_2_and_says_where() {
     let folder = Folder::new("supervision");
     let robot = std::fs::read_to_string(folder.path("robot.toml")).unwrap();
     for (tables, reason) in [
-        ("[supervisor]\nfallback_s = -1.0\n", "robot.toml: supervisor.fallback_s is -1, expected from 0 to 3600"),
+        (
+            "[supervisor]\nfallback_s = -1.0\n",
+            "robot.toml: supervisor.fallback_s is -1, expected from 0 to 3600",
+        ),
         ("[supervisor]\nfalback_s = 1.0\n", "unknown key \"falback_s\", did you mean \"fallback_s\"?"),
         (
             "[[guards]]\ncause = \"velocity\"\nsensor = \"state\"\nmaximum = 1.0\n",

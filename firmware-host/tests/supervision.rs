@@ -4,8 +4,9 @@
 
 mod untrained;
 
-use sinew_firmware_host::hil::campaign::{Campaign, CampaignOptions, Case};
+use sinew_firmware_host::allocation::{self, CountingAllocator};
 use sinew_firmware_host::hil::HilReport;
+use sinew_firmware_host::hil::campaign::{Campaign, CampaignOptions, Case};
 use sinew_firmware_host::host::{Host, HostOptions};
 use sinew_firmware_host::link::{Link, inproc_pair};
 use sinew_firmware_host::plant::Plant;
@@ -20,14 +21,16 @@ use sinew_sim::{Randomization, Task};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
 /// The pendulum with a sensor for its motor's torque.
 static TASK: LazyLock<Task> = LazyLock::new(|| {
     let sim = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sim");
     let folder = std::env::temp_dir().join(format!("sinew-supervision-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::copy(sim.join("robots/pendulum.xml"), folder.join("pendulum.xml")).unwrap();
-    let sensor =
-        "[[sensors]]\nname = \"hinge_torque\"\nquantity = \"joint_effort\"\njoint = \"hinge\"\n\n[[actuators]]";
+    let sensor = "[[sensors]]\nname = \"hinge_torque\"\nquantity = \"joint_effort\"\njoint = \"hinge\"\n\n[[actuators]]";
     let text = std::fs::read_to_string(sim.join("tasks/pendulum.toml")).unwrap();
     let path = folder.join("pendulum.toml");
     std::fs::write(&path, text.replacen("[[actuators]]", sensor, 1)).unwrap();
@@ -40,7 +43,8 @@ static SECOND: LazyLock<AlignedImage> =
     LazyLock::new(|| onnx::load(&untrained::recurrent_policy(&TASK)).unwrap());
 
 fn fly(case: &str) -> (Case, HilReport) {
-    let campaign = Campaign::parse(&format!("[[cases]]\nname = \"it\"\nduration_s = 4.0\n{case}"), "case.toml");
+    let campaign =
+        Campaign::parse(&format!("[[cases]]\nname = \"it\"\nduration_s = 4.0\n{case}"), "case.toml");
     let case = campaign.unwrap().cases.remove(0);
     let options = CampaignOptions { link: "inproc".parse().unwrap(), rate_hz: None, logs: None };
     let report = case.fly(&TASK, &IMAGE, &options).unwrap();
@@ -70,7 +74,8 @@ fn joints_are_damped_or_held_by_the_host_where_it_is_told_to() {
     assert!(left.plant_expired == 1 && left.witnessed.commands < left.ticks, "{left:?}");
     for controller in ["damp", "hold"] {
         let joint = "{ actuator = \"hinge\", pose = 3.0, stiffness = 5.0, damping = 1.0 }";
-        let fallback = format!("fallback = {{ controller = \"{controller}\", hold_s = 2.0, joints = [{joint}] }}\n");
+        let fallback =
+            format!("fallback = {{ controller = \"{controller}\", hold_s = 2.0, joints = [{joint}] }}\n");
         let (_, report) = fly(&format!("{TOO_FAST}{fallback}"));
         assert_eq!(report.changes.iter().map(|change| change.1).collect::<Vec<_>>(), [Mode::Fallback]);
         // The robot is commanded to the end, and never left to itself.
@@ -91,7 +96,10 @@ fn a_supervision_that_does_not_fit_the_robot_is_refused() {
         format!("{:#}", anyhow::Error::from(error))
     };
     let error = refused("guards = [{ cause = \"tilt\", sensor = \"hinge_position\", maximum = 1.0 }]\n");
-    assert!(error.contains("guards[0].sensor is \"hinge_position\", expected an orientation of 4 values"), "{error}");
+    assert!(
+        error.contains("guards[0].sensor is \"hinge_position\", expected an orientation of 4 values"),
+        "{error}"
+    );
     let error = refused("fallback = { controller = \"policy\" }\n");
     assert!(error.contains("no fallback policy was given"), "{error}");
 }
@@ -111,7 +119,8 @@ fn robot() -> Robot {
 /// Flies with both policies and a log; gives the torques that were sent, each with the mode in which it was.
 fn fly_with_second_policy(robot: &Robot, log: &Path) -> Vec<(Mode, f32)> {
     let (view, second) = (IMAGE.image().unwrap(), SECOND.image().unwrap());
-    let (contract, second_contract) = (view.contract().unwrap().unwrap(), second.contract().unwrap().unwrap());
+    let (contract, second_contract) =
+        (view.contract().unwrap().unwrap(), second.contract().unwrap().unwrap());
     let tick_period_s = contract.periods.policy_period_s;
     let options = HostOptions { session: 7, tick_period_s, goal: Vec::new(), limits: robot.limits() };
     let host = Host::new(view, &contract, robot, options).unwrap();
@@ -128,8 +137,12 @@ fn fly_with_second_policy(robot: &Robot, log: &Path) -> Vec<(Mode, f32)> {
         let now_us = tick * period_us;
         plant.publish(now_us, &mut *robot_end);
         let request = (tick == 3).then_some(Request::Arm);
-        let mut tapped = Tap { link: &mut *host_end, decoder: &mut decoder, torques: Vec::new() };
+        let torques = Vec::with_capacity(4);
+        let mut tapped = Tap { link: &mut *host_end, decoder: &mut decoder, torques };
+        let before = allocation::count();
         recorder.tick(&mut host, &mut tapped, now_us, request);
+        // Guards, both policies, the fault and the log.
+        assert_eq!(allocation::count() - before, 0, "tick {tick}");
         let mode = host.supervisor().mode();
         sent.extend(tapped.torques.into_iter().map(|torque| (mode, torque)));
         recorder.end_tick(&host, Timing::default());
@@ -169,7 +182,7 @@ fn a_second_policy_takes_the_robot_and_its_log_replays() {
     let _ = std::fs::remove_file(&log);
     let sent = fly_with_second_policy(&robot, &log);
     let of = |mode: Mode| sent.iter().filter(move |(at, _)| *at == mode).map(|(_, torque)| *torque);
-    assert!(of(Mode::Running).count() > 2 && of(Mode::Fallback).count() > 20, "{sent:?}");
+    assert!(of(Mode::Running).count() > 0 && of(Mode::Fallback).count() > 20, "{sent:?}");
     // It is another policy, and it acts: what it says differs from tick to tick.
     let fallback: Vec<f32> = of(Mode::Fallback).collect();
     assert!(fallback.windows(2).any(|pair| pair[0] != pair[1]), "{fallback:?}");

@@ -69,7 +69,8 @@ mod tests {
     fn stiffness_grows_holds_and_gives_way_to_damping() {
         let joint = HeldJoint { pose: 0.5, stiffness: 20.0, damping: 1.0 };
         let hold = JointFallback { joints: [joint].into_iter().collect(), ramp_s: 0.5, hold_s: 2.0 };
-        for (elapsed_s, stiffness) in [(0.0, 0.0), (0.25, 10.0), (0.5, 20.0), (1.9, 20.0), (2.0, 0.0), (f32::NAN, 0.0)]
+        for (elapsed_s, stiffness) in
+            [(0.0, 0.0), (0.25, 10.0), (0.5, 20.0), (1.9, 20.0), (2.0, 0.0), (f32::NAN, 0.0)]
         {
             assert_eq!(gains(&hold, elapsed_s), [stiffness, 1.0], "{elapsed_s} s");
         }

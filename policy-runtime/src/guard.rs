@@ -129,7 +129,8 @@ impl Guards {
 
     /// Looks at a sample that the robot took at `taken_us` by its own clock.
     pub fn watch(&mut self, values: &[f32], taken_us: u64) {
-        let elapsed_s = self.memory.previous_us.map(|before_us| taken_us.saturating_sub(before_us) as f32 * 1e-6);
+        let elapsed_s =
+            self.memory.previous_us.map(|before_us| taken_us.saturating_sub(before_us) as f32 * 1e-6);
         for (guard, beyond) in self.list.iter().zip(&mut self.memory.beyond) {
             let values = values.get(guard.first..).unwrap_or_default();
             let bounds = self.bounds.get(guard.start..).unwrap_or_default().iter().take(guard.size);
@@ -142,7 +143,8 @@ impl Guards {
                     let rate = |(value, before): (&f32, &mut f32)| {
                         let change = *value - core::mem::replace(before, *value);
                         // Without a sample before there is no change; without time between, any is too fast.
-                        elapsed_s.map_or(0.0, |elapsed_s| if change == 0.0 { 0.0 } else { change / elapsed_s })
+                        elapsed_s
+                            .map_or(0.0, |elapsed_s| if change == 0.0 { 0.0 } else { change / elapsed_s })
                     };
                     let rates = values.iter().zip(previous).take(guard.size).map(rate);
                     holds(rates, bounds)
@@ -259,10 +261,8 @@ mod tests {
     #[test]
     fn tilt_is_the_angle_from_upright_whatever_the_heading() {
         let bounds = [Guard::tilt_bounds(0.5)];
-        let guard = Guard {
-            first: FIRST_OF_ORIENTATION,
-            ..of_velocities(Cause::Tilt, Measure::Upright, &bounds)
-        };
+        let guard =
+            Guard { first: FIRST_OF_ORIENTATION, ..of_velocities(Cause::Tilt, Measure::Upright, &bounds) };
         let mut guards = guards(&[guard]);
         let turned = |axis: usize, angle: f32| {
             let mut sample = LEVEL;

@@ -64,9 +64,11 @@ impl JogCommand {
         let wrong = jog.findings().iter().filter(|finding| finding.verdict != Verdict::Right).count();
         match ended {
             Ok(()) if wrong == 0 => Ok(()),
-            Ok(()) | Err(JogError::Finding) => {
-                Err(failed(anyhow!("{wrong} of {} joints are not as {} says", jog.findings().len(), self.robot)))
-            }
+            Ok(()) | Err(JogError::Finding) => Err(failed(anyhow!(
+                "{wrong} of {} joints are not as {} says",
+                jog.findings().len(),
+                self.robot
+            ))),
             Err(error) => Err(failed(error)),
         }
     }
@@ -152,7 +154,9 @@ fn told(finding: &Finding, joints: &[JoggedJoint]) -> String {
         Verdict::Offset => "WRONG: its zero is elsewhere".to_owned(),
         Verdict::Still => "WRONG: it did not move".to_owned(),
         Verdict::Swapped { with } => format!("WRONG: {} moved instead", joints[with].name),
-        Verdict::TooFar => "WRONG: it moved further than it may".to_owned(),
+        Verdict::TooFar => {
+            "WRONG: it moved further than it may; its sign or its zero may be wrong".to_owned()
+        }
         Verdict::TooFast => "WRONG: it moved faster than it may".to_owned(),
         Verdict::NoReading => "WRONG: its position is no number".to_owned(),
     };

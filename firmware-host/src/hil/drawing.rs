@@ -129,7 +129,8 @@ mod tests {
         let quantiles = Quantiles { p50: 17.2, p99: 40.0, p999: 90.0, max: 3200.0 };
         let buckets = [(16.9, 990), (39.0, 9), (3199.0, 1)];
         let text = picture("Wake-up latency", "latency, µs", "ticks", &buckets, quantiles).unwrap();
-        for mark in ["p50 17.2 µs", "p99 40.0 µs", "p99.9 90.0 µs", "max 3,200 µs", "latency, µs", "ticks"] {
+        for mark in ["p50 17.2 µs", "p99 40.0 µs", "p99.9 90.0 µs", "max 3,200 µs", "latency, µs", "ticks"]
+        {
             assert!(text.contains(mark), "{mark}: {text}");
         }
         assert!(picture("Nothing", "µs", "ticks", &[], Quantiles::default()).is_none());

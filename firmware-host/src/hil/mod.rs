@@ -170,9 +170,9 @@ pub fn run(task: &Task, image: &AlignedImage, options: &HilOptions) -> Result<Hi
     }
     let view = image.image()?;
     let contract = view.contract()?.ok_or(HilError::NoContract)?;
-    let robot = Robot::of_task(task)
-        .supervised(&options.script.supervision)
-        .map_err(|(field, found, expected)| RobotError::Value { file: task.name().to_owned(), field, found, expected })?;
+    let robot = Robot::of_task(task).supervised(&options.script.supervision).map_err(
+        |(field, found, expected)| RobotError::Value { file: task.name().to_owned(), field, found, expected },
+    )?;
     let tick_period_s = options.rate_hz.map_or(contract.periods.policy_period_s, |rate| 1.0 / rate);
     let host_options = HostOptions {
         session: options.seed ^ u64::from(std::process::id()) << 32 | 1,

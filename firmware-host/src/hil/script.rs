@@ -133,7 +133,8 @@ impl Script {
 
     /// Whether real time can play it.
     pub(super) fn is_real_time(&self) -> bool {
-        let Self { requests: _, stalls, clock_jumps, sensors, restarts_s, operator_until_s, supervision: _ } = self;
+        let Self { requests: _, stalls, clock_jumps, sensors, restarts_s, operator_until_s, supervision: _ } =
+            self;
         let played = stalls.is_empty() && clock_jumps.is_empty() && sensors.is_empty();
         played && restarts_s.is_empty() && operator_until_s.is_none()
     }

@@ -201,7 +201,10 @@ impl<'a> Host<'a> {
     pub fn check_fallback(&self, robot: &Robot) -> Result<(), RobotError> {
         let asked = robot.fallback.as_ref().map(|fallback| fallback.controller);
         if asked == Some(FallbackController::Policy) && self.fallback_policy_hash().is_none() {
-            let reason = format!("{}: fallback.controller is \"policy\", and no fallback policy was given", robot.name);
+            let reason = format!(
+                "{}: fallback.controller is \"policy\", and no fallback policy was given",
+                robot.name
+            );
             return Err(RobotError::Policy { reason });
         }
         Ok(())

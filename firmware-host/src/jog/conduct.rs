@@ -39,8 +39,16 @@ pub fn conduct(
 ) -> Result<(), JogError> {
     let guards = robot.guards().map_err(|error| JogError::Guards { reason: error.to_string() })?;
     let (begun_ns, limits) = (monotonic_ns(), robot.limits());
-    let mut conductor =
-        Conductor { robot, link, session: Session::new(session, robot), guards, limits, begun_ns, tick: 0, seen: 0 };
+    let mut conductor = Conductor {
+        robot,
+        link,
+        session: Session::new(session, robot),
+        guards,
+        limits,
+        begun_ns,
+        tick: 0,
+        seen: 0,
+    };
     let ended = conductor.perform(jog, wish);
     conductor.farewell(ended.is_ok());
     ended

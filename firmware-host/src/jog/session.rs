@@ -7,16 +7,14 @@ use crate::host::send_message;
 use crate::link::Link;
 use crate::robot::Robot;
 use crate::wire::frame::LARGEST_FRAME;
-use crate::wire::message::{
-    Header, HostHello, Refusal, RobotState, SamplePart, mode_number, stop_reason,
-};
+use crate::wire::message::{Header, HostHello, Refusal, RobotState, SamplePart, mode_number, stop_reason};
 use crate::wire::sample::{Assembly, Sample};
 use crate::wire::{Decoder, PROTOCOL_REVISION, PROTOCOL_VERSION, ToHost, ToRobot};
 use sinew_policy_runtime::interface::{InterfaceHash, MAX_ACTUATORS, Setpoint};
 use sinew_policy_runtime::supervisor::{Cause, Mode};
 
 /// A sample older than this is as good as none, µs.
-const LARGEST_AGE_US: u64 = 100_000;
+const LARGEST_AGE_US: u64 = 200_000;
 /// Between two hellos, µs.
 const HELLO_PERIOD_US: u64 = 20_000;
 /// Frames whose send times are remembered.

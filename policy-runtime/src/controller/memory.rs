@@ -87,8 +87,8 @@ mod tests {
     use super::super::Storage;
     use super::*;
     use crate::contract::{History, HistoryOrder, HistoryReset};
-    use crate::image::{Element, Role};
     use crate::image::program::{Program, Terminal};
+    use crate::image::{Element, Role};
     use crate::observation::SensorFrame;
     use crate::onnx::{self, write};
     use crate::testing::{pendulum_contract, pendulum_interface};

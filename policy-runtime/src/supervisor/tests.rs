@@ -32,8 +32,7 @@ fn nothing_moves_without_an_explicit_arm() {
 #[test]
 fn arming_readies_and_blends_before_the_policy_has_the_robot() {
     let mut supervisor = armed(Limits::default());
-    let modes =
-        [(100, Mode::Standby), (200, Mode::Readying), (1199, Mode::Readying), (1200, Mode::Engaging)];
+    let modes = [(100, Mode::Standby), (200, Mode::Readying), (1199, Mode::Readying), (1200, Mode::Engaging)];
     for (time_ms, mode) in modes {
         assert_eq!(supervisor.step(&at(time_ms * MS)).mode, mode, "{time_ms} ms");
     }
