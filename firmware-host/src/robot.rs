@@ -3,12 +3,13 @@
 //! `robot.toml` says it for a real robot; for a simulated one it follows from the task. Names are owned here, and
 //! [`Robot::interface`] lends them.
 
+mod fallback;
+mod guard;
 mod supervision;
 
-pub use supervision::{
-    Bounds, FallbackController, FallbackDescription, GuardDescription, GuardedCause, HeldDescription,
-    Mistake, Supervision,
-};
+pub use fallback::{FallbackController, FallbackDescription, HeldDescription};
+pub use guard::{Bounds, GuardDescription, GuardedCause};
+pub use supervision::{Mistake, Supervision};
 
 use crate::host::HostError;
 use crate::wire::message::MAX_SAMPLE;

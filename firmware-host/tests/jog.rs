@@ -38,14 +38,28 @@ impl Folder {
 
     /// The pendulum, hanging still.
     fn hanging_pendulum(&self) -> Task {
+        let still = "position = 3.141592653589793\nvelocity = 0.0";
+        self.task(
+            "pendulum",
+            "pendulum.xml",
+            "position = [-3.141592653589793, 3.141592653589793]\nvelocity = [-1.0, 1.0]",
+            still,
+        )
+    }
+
+    /// The arm, whose first joint is near its zero: held where an inverted sensor says it is, it moves little.
+    fn arm(&self) -> Task {
+        self.task("arm_reach", "arm.xml", "position = [-0.3, 0.3]", "position = 0.05")
+    }
+
+    /// A built-in task that begins otherwise.
+    fn task(&self, name: &str, model: &str, start: &str, other: &str) -> Task {
         let sim = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sim");
-        std::fs::copy(sim.join("robots/pendulum.xml"), self.0.join("pendulum.xml")).unwrap();
-        let text = std::fs::read_to_string(sim.join("tasks/pendulum.toml")).unwrap();
-        let (still, moved) = ("position = 3.141592653589793\nvelocity = 0.0", "velocity = [-1.0, 1.0]");
-        let text =
-            text.replace(moved, "").replace("position = [-3.141592653589793, 3.141592653589793]", still);
-        let path = self.0.join("pendulum.toml");
-        std::fs::write(&path, text).unwrap();
+        std::fs::copy(sim.join("robots").join(model), self.0.join(model)).unwrap();
+        let path = self.0.join(name).with_extension("toml");
+        let text = std::fs::read_to_string(sim.join("tasks").join(path.file_name().unwrap())).unwrap();
+        assert!(text.contains(start));
+        std::fs::write(&path, text.replacen(start, other, 1)).unwrap();
         Task::load(path.to_str().unwrap()).unwrap()
     }
 }
@@ -182,7 +196,7 @@ fn a_torque_joint_is_found_right_inverted_or_displaced() {
 #[test]
 fn a_position_joint_of_an_arm_is_found_right_or_inverted() {
     let folder = Folder::new("arm");
-    let task = Task::load("arm_reach").unwrap();
+    let task = folder.arm();
     let robot = folder.write(&robot_of(&task, None));
     for (sign, code, found) in [(1.0, 0, "shoulder_pan: sign +1"), (-1.0, 1, "shoulder_pan: sign -1")] {
         let plant = Simulated::start(&task, &folder.socket(), &[Wiring { value: 0, sign, offset: 0.0 }]);

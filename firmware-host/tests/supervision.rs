@@ -4,6 +4,7 @@
 
 mod untrained;
 
+use sinew_firmware_host::allocation::{self, CountingAllocator};
 use sinew_firmware_host::hil::HilReport;
 use sinew_firmware_host::hil::campaign::{Campaign, CampaignOptions, Case};
 use sinew_firmware_host::host::{Host, HostOptions};
@@ -19,6 +20,9 @@ use sinew_policy_runtime::supervisor::{Answer, Cause, Limits, Mode, Request};
 use sinew_sim::{Randomization, Task};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// The pendulum with a sensor for its motor's torque.
 static TASK: LazyLock<Task> = LazyLock::new(|| {
@@ -118,8 +122,7 @@ fn fly_with_second_policy(robot: &Robot, log: &Path) -> Vec<(Mode, f32)> {
     let (contract, second_contract) =
         (view.contract().unwrap().unwrap(), second.contract().unwrap().unwrap());
     let tick_period_s = contract.periods.policy_period_s;
-    let options =
-        HostOptions { session: 7, tick_period_s, goal: heapless::Vec::new(), limits: robot.limits() };
+    let options = HostOptions { session: 7, tick_period_s, goal: heapless::Vec::new(), limits: robot.limits() };
     let host = Host::new(view, &contract, robot, options).unwrap();
     assert!(host.check_fallback(robot).is_err());
     let mut host = host.with_fallback_policy(second, &second_contract, robot).unwrap();
@@ -134,8 +137,12 @@ fn fly_with_second_policy(robot: &Robot, log: &Path) -> Vec<(Mode, f32)> {
         let now_us = tick * period_us;
         plant.publish(now_us, &mut *robot_end);
         let request = (tick == 3).then_some(Request::Arm);
-        let mut tapped = Tap { link: &mut *host_end, decoder: &mut decoder, torques: Vec::new() };
+        let torques = Vec::with_capacity(4);
+        let mut tapped = Tap { link: &mut *host_end, decoder: &mut decoder, torques };
+        let before = allocation::count();
         recorder.tick(&mut host, &mut tapped, now_us, request);
+        // Guards, both policies, the fault and the log.
+        assert_eq!(allocation::count() - before, 0, "tick {tick}");
         let mode = host.supervisor().mode();
         sent.extend(tapped.torques.into_iter().map(|torque| (mode, torque)));
         recorder.end_tick(&host, Timing::default());
@@ -175,7 +182,7 @@ fn a_second_policy_takes_the_robot_and_its_log_replays() {
     let _ = std::fs::remove_file(&log);
     let sent = fly_with_second_policy(&robot, &log);
     let of = |mode: Mode| sent.iter().filter(move |(at, _)| *at == mode).map(|(_, torque)| *torque);
-    assert!(of(Mode::Running).count() > 2 && of(Mode::Fallback).count() > 20, "{sent:?}");
+    assert!(of(Mode::Running).count() > 0 && of(Mode::Fallback).count() > 20, "{sent:?}");
     // It is another policy, and it acts: what it says differs from tick to tick.
     let fallback: Vec<f32> = of(Mode::Fallback).collect();
     assert!(fallback.windows(2).any(|pair| pair[0] != pair[1]), "{fallback:?}");

@@ -154,7 +154,9 @@ fn told(finding: &Finding, joints: &[JoggedJoint]) -> String {
         Verdict::Offset => "WRONG: its zero is elsewhere".to_owned(),
         Verdict::Still => "WRONG: it did not move".to_owned(),
         Verdict::Swapped { with } => format!("WRONG: {} moved instead", joints[with].name),
-        Verdict::TooFar => "WRONG: it moved further than it may".to_owned(),
+        Verdict::TooFar => {
+            "WRONG: it moved further than it may; its sign or its zero may be wrong".to_owned()
+        }
         Verdict::TooFast => "WRONG: it moved faster than it may".to_owned(),
         Verdict::NoReading => "WRONG: its position is no number".to_owned(),
     };

@@ -192,6 +192,8 @@ impl Run {
             let refusal = host.counters().refused.map_or(0, |reason| reason as u8 + 1);
             told.refusal.store(refusal, Ordering::Relaxed);
             if std::mem::take(&mut arming) && mode == Mode::Disarmed {
+                let fault = host.trace().fault.map_or(0, |cause| cause as u8 + 1);
+                told.fault.store(fault, Ordering::Relaxed);
                 told.arm_refused.store(true, Ordering::Relaxed);
             }
             if quitting {
@@ -247,6 +249,8 @@ struct Asked<'r> {
 struct Told {
     mode: AtomicU8,
     arm_refused: AtomicBool,
+    /// 1 more than the number of the cause for which it was refused; 0 where there is none any more.
+    fault: AtomicU8,
     /// 1 more than the number of the reason why the robot refuses this host; 0 where it does not.
     refusal: AtomicU8,
 }
@@ -274,7 +278,13 @@ impl Told {
             }
         }
         if self.arm_refused.swap(false, Ordering::Relaxed) {
-            eprintln!("not armed: no fresh sample has come, or the robot is stopped");
+            let fault = usize::from(self.fault.load(Ordering::Relaxed)).checked_sub(1);
+            match fault.and_then(|fault| Cause::ALL.get(fault)) {
+                Some(Cause::LinkSilent) => eprintln!("not armed: no fresh sample has come"),
+                Some(Cause::RobotStopped) => eprintln!("not armed: the robot is stopped"),
+                Some(cause) => eprintln!("not armed: {cause:?}"),
+                None => eprintln!("not armed: ask again"),
+            }
         }
     }
 }

@@ -130,7 +130,8 @@ impl Jog {
 
     /// Smooths positions, and says whether a joint moves as none may.
     fn surprise(&mut self, now_us: u64, positions: &[f32]) -> Option<Finding> {
-        let elapsed_s = now_us.saturating_sub(self.newest_us) as f32 * 1e-6;
+        // A tick that comes early behind a late one would make noise look fast.
+        let elapsed_s = now_us.saturating_sub(self.newest_us).max(Self::PERIOD_US) as f32 * 1e-6;
         self.newest_us = now_us;
         for (joint, (position, smooth)) in positions.iter().zip(&mut self.smooth).enumerate() {
             let change = SMOOTHING * (*position - *smooth);
@@ -143,7 +144,7 @@ impl Jog {
             if !(moved.abs() <= self.options.largest_motion) {
                 return found(Verdict::TooFar);
             }
-            if elapsed_s > 0.0 && !(change.abs() / elapsed_s <= self.options.largest_speed) {
+            if !(change.abs() / elapsed_s <= self.options.largest_speed) {
                 return found(Verdict::TooFast);
             }
         }

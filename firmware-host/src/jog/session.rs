@@ -14,7 +14,7 @@ use sinew_policy_runtime::interface::{InterfaceHash, MAX_ACTUATORS, Setpoint};
 use sinew_policy_runtime::supervisor::{Cause, Mode};
 
 /// A sample older than this is as good as none, µs.
-const LARGEST_AGE_US: u64 = 100_000;
+const LARGEST_AGE_US: u64 = 200_000;
 /// Between two hellos, µs.
 const HELLO_PERIOD_US: u64 = 20_000;
 /// Frames whose send times are remembered.
