@@ -6,10 +6,12 @@
 
 #[cfg(feature = "host")]
 mod memory;
+mod settings;
 mod trace;
 
 #[cfg(feature = "host")]
 pub use memory::HostMemory;
+pub use settings::{Settings, SettingsError};
 pub use trace::{SampleTrace, TickTrace};
 
 use crate::link::{Link, LinkError};
@@ -18,7 +20,7 @@ use crate::operator::{OperatorState, most_careful};
 use crate::robot::{Robot, RobotError};
 use crate::wire::frame::LARGEST_FRAME;
 use crate::wire::host_session::{HostSession, SessionCounters};
-use crate::wire::message::{Header, MAX_GOAL, Refusal, mode_number, stop_reason};
+use crate::wire::message::{Header, HostHello, MAX_GOAL, Operator, Refusal, mode_number, stop_reason};
 use crate::wire::{Decoder, ToHost, ToRobot, encode};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::contract::{Contract, Periods};
@@ -40,8 +42,8 @@ pub type Values = &'static mut [f32];
 /// Pieces that are taken from a link in one tick, each of a frame or more: what comes beyond waits for the next tick, so that
 /// no flood makes one late.
 const PIECES_PER_TICK: usize = 256;
-/// Transitions that are remembered; later ones are counted alone.
-const REMEMBERED_TRANSITIONS: usize = 256;
+/// Transitions that are remembered, by those who report them; later ones are counted alone.
+const REMEMBERED_TRANSITIONS: usize = if cfg!(feature = "host") { 256 } else { 16 };
 /// The supervisor lets commands exceed the contract's limits by this share of their range before it intervenes. The action
 /// map saturates at the limits, so only a broken one gets there.
 const BOUND_MARGIN: f32 = 0.05;
@@ -177,7 +179,8 @@ impl<'a> Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    /// The same with memory that is lent, for a robot that obeys an actuator command for `valid_for_us`.
+    /// Checks that policy, robot and options belong together, and runs in `storage`; the robot obeys an actuator command for
+    /// `valid_for_us`.
     ///
     /// # Errors
     /// The first thing that does not fit.
@@ -255,6 +258,17 @@ impl<'a> Host<'a> {
         &self.supervisor
     }
 
+    /// Who it is.
+    pub fn hello(&self) -> HostHello {
+        self.session.hello()
+    }
+
+    /// What an operator says on a line of his own, for the next tick.
+    pub fn hear(&mut self, now_us: u64, message: &Operator) {
+        let taken = self.operator.take(now_us, message, &mut self.options.goal);
+        self.counters.rejected_operator += u64::from(!taken);
+    }
+
     /// Tells the next tick that the last one ended late.
     pub fn report_overrun(&mut self) {
         self.overran = true;
@@ -312,8 +326,7 @@ impl<'a> Host<'a> {
 
     fn take(&mut self, now_us: u64, message: &ToHost) {
         if let ToHost::Operator(message) = message {
-            let taken = self.operator.take(now_us, message, &mut self.options.goal);
-            self.counters.rejected_operator += u64::from(!taken);
+            self.hear(now_us, message);
         } else {
             self.session.take(now_us, message);
         }

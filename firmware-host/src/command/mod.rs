@@ -3,6 +3,7 @@
 #[cfg(feature = "sim")]
 mod campaign;
 mod doctor;
+mod firmware;
 #[cfg(feature = "sim")]
 mod hil;
 mod key;
@@ -27,6 +28,7 @@ pub(crate) struct Arguments {
 enum Command {
     Doctor(doctor::DoctorCommand),
     Run(run::Run),
+    Firmware(firmware::Firmware),
     Key(key::KeyCommand),
     Recover(recover::RecoverCommand),
     Replay(replay::ReplayCommand),
@@ -42,6 +44,7 @@ impl Arguments {
         match self.command {
             Command::Doctor(command) => command.run(),
             Command::Run(command) => command.run(),
+            Command::Firmware(command) => command.run(),
             Command::Key(command) => command.run(),
             Command::Recover(command) => command.run(),
             Command::Replay(command) => command.run(),

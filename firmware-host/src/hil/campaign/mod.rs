@@ -10,7 +10,7 @@ mod verdict;
 pub use verdict::{CampaignReport, CaseReport};
 
 use super::script::{ClockJump, Script, ScriptedRequest, SensorFault, Span};
-use super::{HilError, HilOptions, HilReport, run};
+use super::{HilError, HilOptions, HilReport, Microcontroller, run, run_on};
 use crate::link::{FaultPlan, FaultPlanError, FaultWindow, LinkAddress};
 use crate::rt::RtPolicy;
 use serde::{Deserialize, Serialize};
@@ -194,6 +194,21 @@ impl Campaign {
         task: &Task,
         image: &AlignedImage,
         options: &CampaignOptions,
+        tell: impl FnMut(&CaseReport),
+    ) -> Result<CampaignReport, CampaignError> {
+        self.run_on(None, task, image, options, tell)
+    }
+
+    /// The same with a host on a microcontroller, where there is one.
+    ///
+    /// # Errors
+    /// See [`Self::run`].
+    pub fn run_on(
+        &self,
+        mut microcontroller: Option<&mut Microcontroller>,
+        task: &Task,
+        image: &AlignedImage,
+        options: &CampaignOptions,
         mut tell: impl FnMut(&CaseReport),
     ) -> Result<CampaignReport, CampaignError> {
         let mut cases = Vec::new();
@@ -202,7 +217,8 @@ impl Campaign {
             {
                 return Err(CampaignError::Case { file: self.file.clone(), case: case.name.clone(), reason });
             }
-            let report = CaseReport::judge(case, &case.fly(task, image, options)?);
+            let report =
+                CaseReport::judge(case, &case.fly_on(microcontroller.as_deref_mut(), task, image, options)?);
             tell(&report);
             cases.push(report);
         }
@@ -244,6 +260,16 @@ impl Case {
         image: &AlignedImage,
         options: &CampaignOptions,
     ) -> Result<HilReport, CampaignError> {
+        self.fly_on(None, task, image, options)
+    }
+
+    fn fly_on(
+        &self,
+        microcontroller: Option<&mut Microcontroller>,
+        task: &Task,
+        image: &AlignedImage,
+        options: &CampaignOptions,
+    ) -> Result<HilReport, CampaignError> {
         let hil = HilOptions {
             link: options.link.clone(),
             duration_s: self.duration_s,
@@ -257,7 +283,11 @@ impl Case {
             script: self.script(),
         };
         let failed = |source| CampaignError::Flight { case: self.name.clone(), source: Box::new(source) };
-        run(task, image, &hil).map_err(failed)
+        match microcontroller {
+            None => run(task, image, &hil),
+            Some(microcontroller) => run_on(microcontroller, task, image, &hil),
+        }
+        .map_err(failed)
     }
 }
 
