@@ -9,12 +9,14 @@ mod latency;
 #[cfg(feature = "host")]
 mod memory;
 mod protection;
+mod settings;
 mod trace;
 
 #[cfg(feature = "host")]
 pub use latency::Latencies;
 #[cfg(feature = "host")]
 pub use memory::HostMemory;
+pub use settings::{Settings, SettingsError};
 pub use trace::{SampleTrace, TickTrace};
 
 use crate::link::{Link, LinkError};
@@ -23,7 +25,7 @@ use crate::operator::{OperatorState, most_careful};
 use crate::robot::{Robot, RobotError};
 use crate::wire::frame::LARGEST_FRAME;
 use crate::wire::host_session::{HostSession, SessionCounters};
-use crate::wire::message::{Header, MAX_GOAL, Refusal, mode_number, stop_reason};
+use crate::wire::message::{Header, HostHello, MAX_GOAL, Operator, Refusal, mode_number, stop_reason};
 use crate::wire::sample::Sample;
 use crate::wire::{Decoder, ToHost, ToRobot, encode};
 use protection::Protection;
@@ -49,8 +51,8 @@ pub type Values = &'static mut [f32];
 /// Pieces that are taken from a link in one tick, each of a frame or more: what comes beyond waits for the next tick, so that
 /// no flood makes one late.
 const PIECES_PER_TICK: usize = 256;
-/// Transitions that are remembered; later ones are counted alone.
-const REMEMBERED_TRANSITIONS: usize = 256;
+/// Transitions that are remembered, by those who report them; later ones are counted alone.
+const REMEMBERED_TRANSITIONS: usize = if cfg!(feature = "host") { 256 } else { 16 };
 /// The supervisor lets commands exceed the contract's limits by this share of their range before it intervenes. The action
 /// map saturates at the limits, so only a broken one gets there.
 const BOUND_MARGIN: f32 = 0.05;
@@ -207,8 +209,8 @@ fn ticks_per_period<'a>(contract: &Contract, tick_s: f64) -> Result<u64, HostErr
 }
 
 impl<'a> Host<'a> {
-    /// The same with memory that is lent, for a robot that obeys an actuator command for `valid_for_us`, without guards or a fallback
-    /// controller.
+    /// Checks that policy, robot and options belong together, and runs in `storage`; the robot obeys an actuator command for
+    /// `valid_for_us`. There are neither guards nor a fallback controller.
     ///
     /// # Errors
     /// The first thing that does not fit.
@@ -295,6 +297,17 @@ impl<'a> Host<'a> {
         &self.supervisor
     }
 
+    /// Who it is.
+    pub fn hello(&self) -> HostHello {
+        self.session.hello()
+    }
+
+    /// What an operator says on a line of his own, for the next tick.
+    pub fn hear(&mut self, now_us: u64, message: &Operator) {
+        let taken = self.operator.take(now_us, message, &mut self.options.goal);
+        self.counters.rejected_operator += u64::from(!taken);
+    }
+
     /// Tells the next tick that the last one ended late.
     pub fn report_overrun(&mut self) {
         self.overran = true;
@@ -356,8 +369,7 @@ impl<'a> Host<'a> {
 
     fn take(&mut self, now_us: u64, message: &ToHost) {
         if let ToHost::Operator(message) = message {
-            let taken = self.operator.take(now_us, message, &mut self.options.goal);
-            self.counters.rejected_operator += u64::from(!taken);
+            self.hear(now_us, message);
             return;
         }
         let before = self.session.counters();

@@ -122,7 +122,8 @@ fn fly_with_second_policy(robot: &Robot, log: &Path) -> Vec<(Mode, f32)> {
     let (contract, second_contract) =
         (view.contract().unwrap().unwrap(), second.contract().unwrap().unwrap());
     let tick_period_s = contract.periods.policy_period_s;
-    let options = HostOptions { session: 7, tick_period_s, goal: heapless::Vec::new(), limits: robot.limits() };
+    let options =
+        HostOptions { session: 7, tick_period_s, goal: heapless::Vec::new(), limits: robot.limits() };
     let host = Host::new(view, &contract, robot, options).unwrap();
     assert!(host.check_fallback(robot).is_err());
     let mut host = host.with_fallback_policy(second, &second_contract, robot).unwrap();

@@ -33,10 +33,10 @@ impl<'a> GoldenPairs<'a> {
     /// Each pair's input and output.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a [f32], &'a [f32])> + use<'a> {
         let input_size = self.input_size;
-        // At least one value, so that no size makes `chunks_exact` panic.
+        // At least one value, so that no size makes `chunks_exact` panic; every pair is as long as its input and its output.
         self.values
             .chunks_exact((input_size + self.output_size).max(1))
-            .map(move |pair| pair.split_at(input_size))
+            .map(move |pair| pair.split_at_checked(input_size).unwrap_or_default())
     }
 }
 

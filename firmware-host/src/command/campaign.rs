@@ -1,7 +1,9 @@
 //! `sinew-host hil --campaign`.
 
+use super::hil::told_comparison;
 use anyhow::anyhow;
 use sinew_firmware_host::exit::{Outcome, failed, unusable};
+use sinew_firmware_host::hil::Microcontroller;
 use sinew_firmware_host::hil::campaign::{Campaign, CampaignOptions, CaseReport};
 use sinew_policy_runtime::image::AlignedImage;
 use sinew_sim::Task;
@@ -10,6 +12,7 @@ use std::path::Path;
 /// Flies a campaign, prints its table, and writes XML for CI services where it is asked for.
 pub(crate) fn run(
     name: &str,
+    microcontroller: Option<&mut Microcontroller>,
     task: &Task,
     image: &AlignedImage,
     options: &CampaignOptions,
@@ -22,14 +25,25 @@ pub(crate) fn run(
             .map_err(|error| unusable(anyhow!("cannot make the folder {}: {error}", folder.display())))?;
     }
     let report = campaign
-        .run(task, image, options, tell)
+        .run_on(microcontroller, task, image, options, tell)
         .map_err(|error| if error.is_unusable() { unusable(error) } else { failed(error) })?;
     if let Some(path) = junit {
         std::fs::write(path, report.junit(name))
             .map_err(|error| failed(anyhow!("cannot write {}: {error}", path.display())))?;
     }
+    let compared = || report.cases.iter().filter_map(|case| case.microcontroller.as_ref());
+    if compared().next().is_some() {
+        let (commands, frames, differ) = compared().fold((0, 0, 0), |(commands, frames, differ), found| {
+            (commands + found.same_commands, frames + found.same_frames, differ + found.different_ticks)
+        });
+        eprintln!("{}", told_comparison(commands, frames, differ));
+    }
     let total = report.cases.len();
     eprintln!("{} of {total} cases passed", total - report.failed);
+    if !report.skipped.is_empty() {
+        let skipped = report.skipped.len();
+        eprintln!("{skipped} cases skipped, whose supervision is not the one in the microcontroller's flash");
+    }
     if json {
         println!("{}", serde_json::to_string(&report).map_err(failed)?);
     }

@@ -4,7 +4,7 @@ use super::campaign;
 use anyhow::anyhow;
 use sinew_firmware_host::exit::{Outcome, failed, unusable};
 use sinew_firmware_host::hil::campaign::CampaignOptions;
-use sinew_firmware_host::hil::{HilOptions, HilReport, Script, run};
+use sinew_firmware_host::hil::{Comparison, HilOptions, HilReport, Microcontroller, Script, run, run_on};
 use sinew_firmware_host::link::{FaultPlan, LinkAddress};
 use sinew_firmware_host::release::load_policy;
 use sinew_firmware_host::rt::RtPolicy;
@@ -23,12 +23,20 @@ pub(crate) struct Hil {
     /// Fly only a policy whose signature beside it, POLICY.sig, fits this public key.
     #[arg(long, value_name = "KEY.pub")]
     require_signature: Option<PathBuf>,
-    /// udp:HOST:PORT on loopback, unix:PATH, pty or inproc; port 0 takes a free one.
+    /// udp:HOST:PORT on loopback, unix:PATH, pty or inproc; port 0 takes a free one. With --microcontroller unix:PATH, at
+    /// which an emulator connects, or serial:DEVICE@BAUD.
     #[arg(long, default_value = "udp:127.0.0.1:0")]
     link: LinkAddress,
     /// Virtual time: the plant owns it, and two runs give the same report.
     #[arg(long)]
     lockstep: bool,
+    /// The host is a microcontroller's firmware at the other end of --link, in lockstep; every frame that it sends is compared
+    /// with what this machine would send.
+    #[arg(long, requires = "lockstep")]
+    microcontroller: bool,
+    /// The line for lockstep's exchange with a microcontroller; of unix:PATH it is unix:PATH.sync unless given.
+    #[arg(long, value_name = "LINK", requires = "microcontroller")]
+    sync: Option<LinkAddress>,
     /// A TOML file of faults to inject.
     #[arg(long, value_name = "F.toml")]
     faults: Option<PathBuf>,
@@ -71,9 +79,23 @@ impl Hil {
         }
         let task = Task::load(&self.task).map_err(unusable)?;
         let image = load_policy(&self.policy, self.require_signature.as_deref()).map_err(unusable)?;
+        let mut microcontroller = if self.microcontroller {
+            Some(Microcontroller::open(&self.link, self.sync.as_ref()).map_err(unusable)?)
+        } else {
+            None
+        };
         if let Some(name) = &self.campaign {
             let options = CampaignOptions { link: self.link, rate_hz: self.rate, logs: self.log };
-            return campaign::run(name, &task, &image, &options, self.junit.as_deref(), self.json);
+            let microcontroller = microcontroller.as_mut();
+            return campaign::run(
+                name,
+                microcontroller,
+                &task,
+                &image,
+                &options,
+                self.junit.as_deref(),
+                self.json,
+            );
         }
         let faults = match &self.faults {
             None => FaultPlan::default(),
@@ -94,8 +116,12 @@ impl Hil {
             log: self.log,
             script: Script::default(),
         };
-        let report = run(&task, &image, &options)
-            .map_err(|error| if error.is_unusable() { unusable(error) } else { failed(error) })?;
+        let flown = match &mut microcontroller {
+            None => run(&task, &image, &options),
+            Some(microcontroller) => run_on(microcontroller, &task, &image, &options),
+        };
+        let report =
+            flown.map_err(|error| if error.is_unusable() { unusable(error) } else { failed(error) })?;
         print(&report);
         if let Some(folder) = &self.svg {
             report.write_histograms(folder).map_err(|error| {
@@ -107,6 +133,15 @@ impl Hil {
         }
         if report.outcome == "completed" { Ok(()) } else { Err(failed(anyhow!("{}", report.outcome))) }
     }
+}
+
+/// What a comparison with a microcontroller found, for people.
+pub(super) fn told_comparison(commands: u64, frames: u64, different_ticks: u64) -> String {
+    format!(
+        "{commands} actuator commands and {} other frames of the microcontroller are bit-identical to this machine's; \
+         they differ in {different_ticks} ticks",
+        frames - commands
+    )
 }
 
 fn print(report: &HilReport) {
@@ -135,6 +170,13 @@ fn print(report: &HilReport) {
         "error         rms {:.3}, largest {:.3} over the second half",
         report.error_rms, report.error_max
     );
+    if let Some(found) = &report.microcontroller {
+        let Comparison { same_frames, same_commands, different_ticks, first_difference } = found;
+        eprintln!("compared      {}", told_comparison(*same_commands, *same_frames, *different_ticks));
+        if let Some(difference) = first_difference {
+            eprintln!("              {difference}");
+        }
+    }
     for item in &report.rt.items {
         let answer = if item.granted { "granted".to_owned() } else { format!("refused: {}", item.detail) };
         eprintln!("real time     {:<16} {:<18} {answer}", item.name, item.asked);

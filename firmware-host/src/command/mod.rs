@@ -3,6 +3,7 @@
 #[cfg(feature = "sim")]
 mod campaign;
 mod doctor;
+mod firmware;
 #[cfg(feature = "sim")]
 mod hil;
 mod jog;
@@ -29,6 +30,7 @@ enum Command {
     Doctor(doctor::DoctorCommand),
     Run(run::Run),
     Jog(jog::JogCommand),
+    Firmware(firmware::Firmware),
     Key(key::KeyCommand),
     Recover(recover::RecoverCommand),
     Replay(replay::ReplayCommand),
@@ -45,6 +47,7 @@ impl Arguments {
             Command::Doctor(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Jog(command) => command.run(),
+            Command::Firmware(command) => command.run(),
             Command::Key(command) => command.run(),
             Command::Recover(command) => command.run(),
             Command::Replay(command) => command.run(),

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 
 /// A silence of so much wall time is a failed run.
 const SILENCE: Duration = Duration::from_secs(10);
+/// How often the core is only offered before it is left alone for [`PAUSE`].
+const YIELDS: u32 = 200;
+const PAUSE: Duration = Duration::from_micros(20);
 
 /// Flies with the plant's clock. `sync` carries the exchange, the flight's own link and `robot_end` everything else.
 pub(super) fn fly(
@@ -100,17 +103,45 @@ impl Exchange {
         link: &mut dyn Link,
         who: &'static str,
     ) -> Result<M, HilError> {
-        let begun = Instant::now();
+        let mut patience = Patience::default();
         let mut buffer = [0; LARGEST_FRAME];
-        while begun.elapsed() < SILENCE {
+        loop {
             let length = link.receive(&mut buffer)?;
             // Each message is answered before the next is sent, so nothing lies behind it.
             if let (Some(message), _) = self.decoder.feed(&buffer[..length]) {
                 return Ok(message);
             }
-            std::thread::yield_now();
+            patience.wait(who)?;
         }
-        Err(HilError::Silent { who })
+    }
+}
+
+/// Waits for the other end a little at a time, and for [`SILENCE`] in all.
+pub(super) struct Patience {
+    begun: Instant,
+    yields: u32,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { begun: Instant::now(), yields: 0 }
+    }
+}
+
+impl Patience {
+    /// Waits a little.
+    pub(super) fn wait(&mut self, who: &'static str) -> Result<(), HilError> {
+        if self.begun.elapsed() > SILENCE {
+            return Err(HilError::Silent { who });
+        }
+        // Whoever answers at once is not made to wait; an emulator needs the core.
+        if self.yields < YIELDS {
+            self.yields += 1;
+            std::thread::yield_now();
+        } else {
+            std::thread::sleep(PAUSE);
+        }
+        Ok(())
     }
 }
 
@@ -137,12 +168,9 @@ impl Flight<'_> {
                     Directive::Tick(request) => {
                         let ahead_us =
                             since_arming_us.map_or(0, |since_us| self.script.clock_offset_us(since_us));
-                        self.follow_tick(
-                            now_us + ahead_us,
-                            request,
-                            std::mem::take(&mut stalled),
-                            &mut report,
-                        );
+                        let (now_us, swallowed) = (now_us + ahead_us, std::mem::take(&mut stalled));
+                        let tick = now_us / period_us;
+                        self.follow_tick((tick, now_us), request, swallowed, &mut report)?;
                         false
                     }
                     Directive::Finish => true,
@@ -156,16 +184,29 @@ impl Flight<'_> {
     }
 
     /// One tick, after so many that a stall swallowed: the one before them ended late, as in real time.
-    fn follow_tick(&mut self, now_us: u64, request: Option<Request>, stalled: u64, report: &mut LoopReport) {
+    fn follow_tick(
+        &mut self,
+        (tick, now_us): (u64, u64),
+        request: Option<Request>,
+        stalled: u64,
+        report: &mut LoopReport,
+    ) -> Result<(), HilError> {
         if stalled > 0 {
             report.overruns += 1;
             report.skipped += stalled;
+        }
+        if stalled > 0 || self.microcontroller.as_ref().is_some_and(|other| other.is_late(tick)) {
             self.host.report_overrun();
         }
         let allocations = allocation::count();
-        self.recorder.tick(&mut self.host, &mut self.link, now_us, request);
-        self.recorder.end_tick(&self.host, Timing { skipped: stalled, ..Timing::default() });
+        let Self { host, link, recorder, microcontroller, .. } = self;
+        match microcontroller {
+            None => recorder.tick(host, link, now_us, request),
+            Some(other) => recorder.tick(host, &mut other.tap(link), now_us, request),
+        };
+        recorder.end_tick(host, Timing { skipped: stalled, ..Timing::default() });
         report.allocations += allocation::count() - allocations;
         report.ticks += 1;
+        microcontroller.as_mut().map_or(Ok(()), |other| other.tick(tick, request, link))
     }
 }

@@ -2,15 +2,18 @@
 //!
 //! Both processes' code runs on this host, which the report calls SIL. In real time the plant has a core and a clock of its
 //! own and the host runs as it would on a robot. In lockstep the plant owns virtual time: a second link, which no fault
-//! touches, carries `Advance` and `Done`, so every age and time-out is reproducible and two runs give the same report.
+//! touches, carries `Advance` and `Done`, so every age and time-out is reproducible and two runs give the same report. A host on a
+//! microcontroller is flown in lockstep too, beside one on this machine that must send the same bytes.
 
 pub mod campaign;
 mod drawing;
 mod lockstep;
+mod microcontroller;
 mod report;
 mod script;
 mod witness;
 
+pub use microcontroller::{Comparison, Microcontroller};
 pub use report::{FaultRecord, HilReport};
 pub(crate) use script::BrokenSensors;
 pub use script::{ClockJump, Script, ScriptedRequest, SensorFault, SensorFaultKind, Span};
@@ -23,9 +26,10 @@ use crate::link::{
     inproc_pair,
 };
 use crate::plant::{Plant, run_in_real_time};
-use crate::robot::{Robot, RobotError};
+use crate::robot::{Robot, RobotError, Supervision};
 use crate::rt::{RtError, RtPolicy, prepare_thread, separate_cores};
 use crate::telemetry::{self, LogClock, LogError, Recorder, Start};
+use sinew_policy_runtime::contract::Contract;
 use sinew_policy_runtime::image::{AlignedImage, ImageError};
 use sinew_policy_runtime::supervisor::{Limits, Request};
 use sinew_sim::{Randomization, SimError, Task};
@@ -95,6 +99,27 @@ pub enum HilError {
     /// Real time cannot play this.
     #[error("stalls, clock jumps, broken sensors and restarts are played in lockstep alone")]
     Script,
+    /// A microcontroller counts ticks.
+    #[error(
+        "a clock that leaps {by_s} s ahead: a microcontroller's leaps by whole ticks of {tick_period_s} s alone"
+    )]
+    Leap {
+        /// The script's.
+        by_s: f64,
+        /// The host's.
+        tick_period_s: f64,
+    },
+    /// The script has guards, fallback or limits of its own, the microcontroller those of its flash.
+    #[error("a supervision of its own: a microcontroller has the one in its flash")]
+    Supervision,
+    /// The microcontroller was made for something else.
+    #[error(
+        "the microcontroller's {what} is another one than that of the policy and the robot here; write its flash anew"
+    )]
+    Microcontroller {
+        /// Contract or interface.
+        what: &'static str,
+    },
     /// A privilege was refused.
     #[error(transparent)]
     Rt(#[from] RtError),
@@ -165,6 +190,51 @@ impl Ends {
 /// # Errors
 /// See [`HilError`]. A run that ends in a safety stop is no error: the report's outcome says so.
 pub fn run(task: &Task, image: &AlignedImage, options: &HilOptions) -> Result<HilReport, HilError> {
+    fly(task, image, options, None)
+}
+
+/// The same in lockstep with a host on a microcontroller, whose line is `options.link`.
+///
+/// # Errors
+/// See [`HilError`].
+pub fn run_on(
+    microcontroller: &mut Microcontroller,
+    task: &Task,
+    image: &AlignedImage,
+    options: &HilOptions,
+) -> Result<HilReport, HilError> {
+    let options = HilOptions { lockstep: true, ..options.clone() };
+    fly(task, image, &options, Some(microcontroller))
+}
+
+/// How the host behaves that flies a task's robot.
+///
+/// # Errors
+/// The task is equations alone.
+pub fn host_options(
+    task: &Task,
+    contract: &Contract,
+    rate_hz: Option<f64>,
+    session: u64,
+) -> Result<HostOptions, HilError> {
+    if !task.has_robot() {
+        return Err(HilError::NoRobot { task: task.name().to_owned() });
+    }
+    Ok(HostOptions {
+        session,
+        tick_period_s: rate_hz.map_or(contract.periods.policy_period_s, |rate| 1.0 / rate),
+        goal: task.goal().iter().copied().collect(),
+        // The robot is let go in motion, as in training; a blend would be something that training never saw.
+        limits: Limits::immediate(),
+    })
+}
+
+fn fly(
+    task: &Task,
+    image: &AlignedImage,
+    options: &HilOptions,
+    mut microcontroller: Option<&mut Microcontroller>,
+) -> Result<HilReport, HilError> {
     if !task.has_robot() {
         return Err(HilError::NoRobot { task: task.name().to_owned() });
     }
@@ -173,14 +243,20 @@ pub fn run(task: &Task, image: &AlignedImage, options: &HilOptions) -> Result<Hi
     let robot = Robot::of_task(task).supervised(&options.script.supervision).map_err(
         |(field, found, expected)| RobotError::Value { file: task.name().to_owned(), field, found, expected },
     )?;
-    let tick_period_s = options.rate_hz.map_or(contract.periods.policy_period_s, |rate| 1.0 / rate);
-    let host_options = HostOptions {
-        session: options.seed ^ u64::from(std::process::id()) << 32 | 1,
-        tick_period_s,
-        goal: task.goal().iter().copied().collect(),
-        // The robot is let go in motion, as in training; a blend would be something that training never saw.
-        limits: robot.supervisor.unwrap_or_else(Limits::immediate),
-    };
+    let session = options.seed ^ u64::from(std::process::id()) << 32 | 1;
+    let mut host_options = host_options(task, &contract, options.rate_hz, session)?;
+    host_options.limits = robot.supervisor.unwrap_or(host_options.limits);
+    let tick_period_s = host_options.tick_period_s;
+    if let Some(microcontroller) = &mut microcontroller {
+        if options.script.supervision != Supervision::default() {
+            return Err(HilError::Supervision);
+        }
+        options.script.leaps_by_whole_ticks(tick_period_s)?;
+        let hello = microcontroller.begin()?;
+        same("contract", hello.contract_hash, view.contract_hash())?;
+        same("interface", hello.interface_hash, robot.interface().hash())?;
+        host_options.session = hello.session;
+    }
     let host = Host::new(view, &contract, &robot, host_options)?;
     host.check_fallback(&robot)?;
     if !options.lockstep && !options.script.is_real_time() {
@@ -192,13 +268,15 @@ pub fn run(task: &Task, image: &AlignedImage, options: &HilOptions) -> Result<Hi
         let physics_hz = 1.0 / plant.physics_period_s();
         Traffic::new(&robot.interface(), 1.0 / tick_period_s, physics_hz).check(&options.link)?;
     }
-    let ends = Ends::open(&options.link)?;
+    // A microcontroller's line lies behind the link of a flight.
+    let link = if microcontroller.is_some() { &LinkAddress::Inproc } else { &options.link };
+    let ends = Ends::open(link)?;
     let clock = FaultClock::default();
     let injector = FaultInjector::new(ends.host, options.faults.clone(), options.seed, clock.clone());
     // In real time, watching would be part of what is timed.
-    let link = Witness::new(injector, &robot, options.lockstep);
+    let witness = Witness::new(injector, &robot, options.lockstep);
     let script = options.script.clone();
-    if options.lockstep && matches!(options.link, LinkAddress::Pty(_)) {
+    if options.lockstep && matches!(link, LinkAddress::Pty(_)) {
         return Err(HilError::Lockstep { link: options.link.to_string() });
     }
     let duration_us = (options.duration_s * 1e6) as u64;
@@ -211,15 +289,19 @@ pub fn run(task: &Task, image: &AlignedImage, options: &HilOptions) -> Result<Hi
             (recorder, Some(log))
         }
     };
-    let mut flight = Flight { host, link, recorder, clock, tick_period_s, duration_us, script };
+    let mut flight =
+        Flight { host, link: witness, recorder, clock, tick_period_s, duration_us, script, microcontroller };
     let flown = if options.lockstep {
-        let sync = Ends::open(&sync_address(&options.link))?;
+        let sync = Ends::open(&sync_address(link))?;
         lockstep::fly(&mut flight, plant, ends.robot, sync, options)
     } else {
         fly_in_real_time(&mut flight, plant, ends.robot, options)
     };
     // A flight that failed leaves a whole log too.
     let summary = log.map(|log| log.finish(flight.recorder)).transpose();
+    if let Some(microcontroller) = flight.microcontroller {
+        microcontroller.leave();
+    }
     let mut report = flown?;
     report.log = summary?;
     Ok(report)
@@ -243,6 +325,13 @@ struct Flight<'a> {
     tick_period_s: f64,
     duration_us: u64,
     script: Script,
+    /// Flown in place of `host`, which decides beside it.
+    microcontroller: Option<&'a mut Microcontroller>,
+}
+
+/// Whether the microcontroller was made for what is flown.
+fn same(what: &'static str, found: [u8; 32], expected: [u8; 32]) -> Result<(), HilError> {
+    if found == expected { Ok(()) } else { Err(HilError::Microcontroller { what }) }
 }
 
 /// Arms once the robot has answered, and ends the flight after its time.

@@ -1,6 +1,6 @@
 //! What a run showed: [`HilReport`], whose keys are those of `sinew-host hil --json`.
 
-use super::{Flight, HilError, HilOptions, Pilot, Witnessed};
+use super::{Comparison, Flight, HilError, HilOptions, Pilot, Witnessed};
 use crate::allocation::ThreadUsage;
 use crate::control_loop::LoopReport;
 use crate::host::{Counters, Latencies};
@@ -28,7 +28,7 @@ pub struct FaultRecord {
 /// What a run showed. The keys are those of `sinew-host hil --json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HilReport {
-    /// `sil`: both ends on this host.
+    /// `sil`: both ends on this machine; `pil`: the host on an emulated microcontroller; `hil`: on a board.
     pub mode: String,
     /// Whether time was virtual.
     pub lockstep: bool,
@@ -90,6 +90,8 @@ pub struct HilReport {
     pub changes: Vec<(f64, Mode, Option<Cause>)>,
     /// What the host sent, as a witness beside it saw it; zeros in real time, where watching would cost what is timed.
     pub witnessed: Witnessed,
+    /// What a microcontroller sent beside what this machine would have sent; absent where none flew.
+    pub microcontroller: Option<Comparison>,
     /// What was asked of the operating system and granted.
     pub rt: RtReport,
     /// What was logged; absent where there was no log.
@@ -127,9 +129,12 @@ impl Flight<'_> {
         let Latencies { round_trip, age } = self.host.latencies();
         let settled = plant.trace.iter().filter(|point| point.time_s >= 0.5 * options.duration_s);
         let errors: Vec<f64> = settled.map(|point| point.error).collect();
+        let differs =
+            self.microcontroller.as_ref().is_some_and(|other| other.comparison().different_ticks > 0);
         let squares: f64 = errors.iter().map(|error| error * error).sum();
         Ok(HilReport {
-            mode: "sil".to_owned(),
+            mode: self.microcontroller.as_ref().map_or("sil", |other| other.mode()).to_owned(),
+            microcontroller: self.microcontroller.as_ref().map(|other| other.comparison().clone()),
             lockstep: options.lockstep,
             link: options.link.to_string(),
             rate_hz: 1.0 / self.tick_period_s,
@@ -168,10 +173,11 @@ impl Flight<'_> {
                 errors.iter().copied().fold(0.0, f64::max)
             },
             trace: plant.trace,
-            outcome: match (self.host.supervisor().mode(), self.host.supervisor().cause()) {
-                (Mode::Running, _) => "completed".to_owned(),
-                (mode, Some(cause)) => format!("ended in {mode:?}: {cause:?}"),
-                (mode, None) => format!("ended in {mode:?}"),
+            outcome: match (differs, self.host.supervisor().mode(), self.host.supervisor().cause()) {
+                (true, ..) => "the microcontroller sent other bytes than this machine".to_owned(),
+                (false, Mode::Running, _) => "completed".to_owned(),
+                (false, mode, Some(cause)) => format!("ended in {mode:?}: {cause:?}"),
+                (false, mode, None) => format!("ended in {mode:?}"),
             },
         })
     }

@@ -3,8 +3,10 @@
 //!
 //! A [`Script`] is part of a campaign's case and is played in lockstep alone, where it happens at the same tick each time.
 
+use super::HilError;
 use crate::robot::Supervision;
 use serde::{Deserialize, Serialize};
+use sinew_policy_runtime::contract::Periods;
 use sinew_policy_runtime::interface::Interface;
 use sinew_policy_runtime::supervisor::Request;
 
@@ -137,6 +139,15 @@ impl Script {
             self;
         let played = stalls.is_empty() && clock_jumps.is_empty() && sensors.is_empty();
         played && restarts_s.is_empty() && operator_until_s.is_none()
+    }
+
+    /// Whether a host that counts ticks can play its leaps.
+    pub(super) fn leaps_by_whole_ticks(&self, tick_period_s: f64) -> Result<(), HilError> {
+        let whole = |by_s: f64| by_s == 0.0 || Periods::ratio(tick_period_s, by_s).is_some();
+        match self.clock_jumps.iter().find(|jump| !whole(jump.by_s)) {
+            Some(jump) => Err(HilError::Leap { by_s: jump.by_s, tick_period_s }),
+            None => Ok(()),
+        }
     }
 
     /// What an operator asks for between two times since arming, the first excluded.

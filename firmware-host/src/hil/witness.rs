@@ -84,7 +84,7 @@ impl<L: Link> Witness<L> {
                 self.order(header.sequence);
             }
             ToRobot::Arm(header) | ToRobot::Heartbeat(header) => self.order(header.sequence),
-            ToRobot::Hello { .. } | ToRobot::Done { .. } => {}
+            ToRobot::Hello { .. } | ToRobot::Done { .. } | ToRobot::Sent { .. } => {}
         }
     }
 

@@ -92,6 +92,7 @@ fn to_robot() -> Vec<(&'static str, ToRobot)> {
             },
         ),
         ("done", ToRobot::Done { tick: 300, finished: true }),
+        ("sent to robot", ToRobot::Sent { bytes: 4096 }),
     ]
 }
 
@@ -121,6 +122,8 @@ fn to_host() -> Vec<(&'static str, ToHost)> {
         ("sample", ToHost::Sample(part)),
         ("operator", ToHost::Operator(operator)),
         ("advance", ToHost::Advance { tick: 300 }),
+        ("sent to host", ToHost::Sent { bytes: 4096 }),
+        ("begin", ToHost::Begin),
     ]
 }
 

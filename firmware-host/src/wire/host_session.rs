@@ -107,6 +107,11 @@ impl HostSession {
         }
     }
 
+    /// Who the host is, as its newest hello said it.
+    pub fn hello(&self) -> HostHello {
+        self.hello
+    }
+
     /// Whether the robot has answered a hello and sent a sample.
     pub fn is_connected(&self) -> bool {
         self.accepted && self.sample.is_some()
@@ -148,7 +153,7 @@ impl HostSession {
             }
             ToHost::Status(status) => self.take_status(status),
             ToHost::Sample(part) => self.take_part(now_us, part),
-            ToHost::Operator(_) | ToHost::Advance { .. } => {}
+            ToHost::Operator(_) | ToHost::Advance { .. } | ToHost::Sent { .. } | ToHost::Begin => {}
         }
     }
 

@@ -13,7 +13,7 @@ use sinew_policy_runtime::supervisor::{Cause, Mode, Request};
 /// Raised by any change of an existing message; peers of different versions refuse each other.
 pub const PROTOCOL_VERSION: u16 = 2;
 /// Raised by every added message; a peer sends no message that is newer than the other's revision.
-pub const PROTOCOL_REVISION: u16 = 0;
+pub const PROTOCOL_REVISION: u16 = 1;
 /// Largest number of values in one part of a sample: with everything else at its longest, the part still fits a frame.
 pub const MAX_PART_VALUES: usize = 192;
 /// Largest number of parts of a sample.
@@ -59,6 +59,12 @@ pub enum ToRobot {
         tick: u64,
         /// Whether the run is over.
         finished: bool,
+    },
+    /// Lockstep over lines that do not keep each other's order: the host has sent so many bytes on the main line since it
+    /// began, and the robot takes them all before the [`ToRobot::Done`] that follows. Since revision 1.
+    Sent {
+        /// Since the host began.
+        bytes: u64,
     },
 }
 
@@ -124,6 +130,15 @@ pub enum ToHost {
         /// Host periods since the start.
         tick: u64,
     },
+    /// Lockstep over lines that do not keep each other's order: the robot has sent so many bytes on the main line since the
+    /// host began, and the host takes them all before the [`ToHost::Advance`] that follows. Since revision 1.
+    Sent {
+        /// Since the host began.
+        bytes: u64,
+    },
+    /// Lockstep: the host is to begin anew, as after the loss of power, unless it has only just begun. It answers with its
+    /// [`ToRobot::Hello`]. Since revision 1.
+    Begin,
 }
 
 /// Who a robot is. No later version changes this encoding.

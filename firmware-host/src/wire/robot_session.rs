@@ -89,7 +89,7 @@ impl RobotSession {
         match message {
             ToRobot::Hello(hello) => return Some(self.greet(hello)),
             // Lockstep's own exchange has a link of its own.
-            ToRobot::Done { .. } => {}
+            ToRobot::Done { .. } | ToRobot::Sent { .. } => {}
             ToRobot::Heartbeat(header) => {
                 self.accept(now_us, header);
             }

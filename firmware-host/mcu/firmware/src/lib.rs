@@ -4,7 +4,8 @@
 //! - [`console`]: text without the cost of formatting;
 //! - [`conformance`]: real exports, whose bits a workstation compares;
 //! - [`inference`]: what one inference costs;
-//! - [`control`]: decode, tick, encode, without a panic anywhere.
+//! - [`control`]: decode, tick, encode, without a panic anywhere;
+//! - [`host`]: a robot's host on a serial line.
 //!
 //! Nothing here touches a register: a board's crate holds `main`, lends its memory and its peripherals, and calls one of
 //! these.
@@ -15,4 +16,5 @@ pub mod board;
 pub mod conformance;
 pub mod console;
 pub mod control;
+pub mod host;
 pub mod inference;

@@ -59,6 +59,7 @@ mod tests {
             changes: Vec::new(),
             witnessed: Witnessed::default(),
             ticks: 1,
+            microcontroller: None,
         };
         let cases = vec![case("all <well>", &[]), case("a & b", &["found \"x\"", "more"])];
         let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
@@ -71,6 +72,6 @@ mod tests {
   </testsuite>
 </testsuites>
 ";
-        assert_eq!(CampaignReport { cases, failed: 1 }.junit("mine"), expected);
+        assert_eq!(CampaignReport { cases, failed: 1, skipped: Vec::new() }.junit("mine"), expected);
     }
 }

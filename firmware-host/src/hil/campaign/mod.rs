@@ -10,7 +10,7 @@ mod verdict;
 pub use verdict::{CampaignReport, CaseReport};
 
 use super::script::{ClockJump, Script, ScriptedRequest, SensorFault, Span};
-use super::{HilError, HilOptions, HilReport, run};
+use super::{HilError, HilOptions, HilReport, Microcontroller, run, run_on};
 use crate::link::{FaultPlan, FaultPlanError, FaultWindow, LinkAddress};
 use crate::robot::{FallbackDescription, GuardDescription, Supervision};
 use crate::rt::RtPolicy;
@@ -207,20 +207,40 @@ impl Campaign {
         task: &Task,
         image: &AlignedImage,
         options: &CampaignOptions,
+        tell: impl FnMut(&CaseReport),
+    ) -> Result<CampaignReport, CampaignError> {
+        self.run_on(None, task, image, options, tell)
+    }
+
+    /// The same with a host on a microcontroller, where there is one.
+    ///
+    /// # Errors
+    /// See [`Self::run`].
+    pub fn run_on(
+        &self,
+        mut microcontroller: Option<&mut Microcontroller>,
+        task: &Task,
+        image: &AlignedImage,
+        options: &CampaignOptions,
         mut tell: impl FnMut(&CaseReport),
     ) -> Result<CampaignReport, CampaignError> {
-        let mut cases = Vec::new();
+        let (mut cases, mut skipped) = (Vec::new(), Vec::new());
         for case in &self.cases {
+            if microcontroller.is_some() && case.script().supervision != Supervision::default() {
+                skipped.push(case.name.clone());
+                continue;
+            }
             if let Some(reason) = task.has_robot().then(|| case.script().mistake(&task.interface())).flatten()
             {
                 return Err(CampaignError::Case { file: self.file.clone(), case: case.name.clone(), reason });
             }
-            let report = CaseReport::judge(case, &case.fly(task, image, options)?);
+            let report =
+                CaseReport::judge(case, &case.fly_on(microcontroller.as_deref_mut(), task, image, options)?);
             tell(&report);
             cases.push(report);
         }
         let failed = cases.iter().filter(|case| !case.problems.is_empty()).count();
-        Ok(CampaignReport { cases, failed })
+        Ok(CampaignReport { cases, failed, skipped })
     }
 }
 
@@ -263,6 +283,16 @@ impl Case {
         image: &AlignedImage,
         options: &CampaignOptions,
     ) -> Result<HilReport, CampaignError> {
+        self.fly_on(None, task, image, options)
+    }
+
+    fn fly_on(
+        &self,
+        microcontroller: Option<&mut Microcontroller>,
+        task: &Task,
+        image: &AlignedImage,
+        options: &CampaignOptions,
+    ) -> Result<HilReport, CampaignError> {
         let hil = HilOptions {
             link: options.link.clone(),
             duration_s: self.duration_s,
@@ -276,7 +306,11 @@ impl Case {
             script: self.script(),
         };
         let failed = |source| CampaignError::Flight { case: self.name.clone(), source: Box::new(source) };
-        run(task, image, &hil).map_err(failed)
+        match microcontroller {
+            None => run(task, image, &hil),
+            Some(microcontroller) => run_on(microcontroller, task, image, &hil),
+        }
+        .map_err(failed)
     }
 }
 

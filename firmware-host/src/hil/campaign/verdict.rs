@@ -1,7 +1,7 @@
 //! Judges a flight: what was expected beside what happened.
 
-use super::super::HilReport;
 use super::super::witness::Witnessed;
+use super::super::{Comparison, HilReport};
 use super::{Case, Expected};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::supervisor::{Cause, Mode};
@@ -19,6 +19,8 @@ pub struct CaseReport {
     pub witnessed: Witnessed,
     /// Ticks.
     pub ticks: u64,
+    /// Of a microcontroller that flew the case.
+    pub microcontroller: Option<Comparison>,
 }
 
 /// What became of a campaign.
@@ -28,6 +30,9 @@ pub struct CampaignReport {
     pub cases: Vec<CaseReport>,
     /// How many have problems.
     pub failed: usize,
+    /// Cases with a supervision of their own, which a microcontroller cannot fly: it has the one in its flash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
 }
 
 impl CaseReport {
@@ -36,6 +41,11 @@ impl CaseReport {
         let witnessed = report.witnessed;
         if !witnessed.is_clean() {
             problems.push(format!("the host sent what no robot may get: {witnessed:?}"));
+        }
+        if let Some(difference) =
+            report.microcontroller.as_ref().and_then(|other| other.first_difference.as_ref())
+        {
+            problems.push(difference.clone());
         }
         if report.interventions > 0 {
             problems.push(format!("the supervisor had to bound {} commands", report.interventions));
@@ -49,7 +59,8 @@ impl CaseReport {
         let unnamed =
             causes.filter(|cause| !report.faults.iter().any(|fault| fault.cause == format!("{cause:?}")));
         problems.extend(unnamed.map(|cause| format!("the report does not name {cause:?}")));
-        Self { name: case.name.clone(), problems, changes, witnessed, ticks: report.ticks }
+        let microcontroller = report.microcontroller.clone();
+        Self { name: case.name.clone(), problems, changes, witnessed, ticks: report.ticks, microcontroller }
     }
 }
 

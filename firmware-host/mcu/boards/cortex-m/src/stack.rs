@@ -5,7 +5,7 @@ use core::ptr::{addr_of, read_volatile, write_volatile};
 
 const PAINT: u32 = 0x5a5a_5a5a;
 /// Painted below the stack's end at the start, bytes: more than any program here needs.
-const PAINTED: usize = 64 * 1024;
+const PAINTED: usize = 256 * 1024;
 
 unsafe extern "C" {
     /// The stack's highest address, where it begins.

@@ -1,57 +1,38 @@
 //! Arm's MPS2 board with the Cortex-M4F of application note AN386, which QEMU emulates.
 //!
-//! [`Mps2`] is the [`Board`], with the first [`uart`] for text. Nothing outside this crate knows a register's address.
+//! [`Mps2`] is the [`Chip`]: the first [`uart`] for text, the second to the robot, the third beside it. Nothing outside this
+//! crate knows a register's address.
 
 #![no_std]
 
 pub mod uart;
 
-pub use board_cortex_m::debugger::exit;
-
-use board_cortex_m::clock::{self, Clock};
-use board_cortex_m::stack::{self, Paint};
-use sinew_firmware::board::Board;
+use board_cortex_m::board::{Chip, CoreBoard};
+use board_cortex_m::debugger;
 use uart::Uart;
 
 /// The board, taken once at the start.
-pub struct Mps2 {
-    console: Uart,
-    clock: Clock,
-    paint: Paint,
-}
+pub type Board = CoreBoard<Mps2>;
 
-impl Mps2 {
-    /// Paints the stack, starts the clock and opens the console.
-    ///
-    /// `None` the second time.
-    pub fn take() -> Option<Self> {
-        let paint = Paint::apply();
-        let peripherals = cortex_m::Peripherals::take()?;
-        Some(Self { console: Uart::console(), clock: Clock::start(peripherals.SYST), paint })
-    }
-}
+/// What the board has beside its core.
+pub struct Mps2;
 
-impl Board for Mps2 {
-    const TICKS_PER_S: u32 = 25_000_000;
-    const LARGEST_TICK: u32 = clock::LARGEST_TICK;
+impl Chip for Mps2 {
+    type Port = Uart;
+    const CLOCK_HZ: u32 = 25_000_000;
+    const LINES: [Uart; 2] = Uart::LINES;
+    const RECEIVE_INTERRUPTS: [u16; 2] = [2, 4];
 
-    fn write(&mut self, bytes: &[u8]) {
-        self.console.write(bytes);
+    fn console() -> Uart {
+        Uart::CONSOLE.open_for_text()
     }
 
-    fn ticks(&mut self) -> u32 {
-        self.clock.ticks()
+    fn open_line(line: Uart) {
+        line.open_both_ways();
     }
 
-    fn stack_used(&self) -> usize {
-        self.paint.used()
-    }
-
-    fn static_bytes(&self) -> usize {
-        stack::static_bytes()
-    }
-
-    fn finish(&mut self, success: bool) -> ! {
-        exit(success)
+    /// The board has neither entropy nor memory that outlives the loss of power, so whoever emulates it lends his clock.
+    fn start_number() -> u64 {
+        debugger::time_of_day_s().into()
     }
 }

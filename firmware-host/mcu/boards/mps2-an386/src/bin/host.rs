@@ -1,0 +1,6 @@
+//! A robot's host at the deadlines of the board's clock; see `sinew_firmware::host`.
+
+#![no_std]
+#![no_main]
+
+board_cortex_m::host_program!(mps2_an386::Board, RealTime, 1024, 256, 1024);

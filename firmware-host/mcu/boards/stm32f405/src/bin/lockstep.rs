@@ -1,0 +1,6 @@
+//! A robot's host in lockstep with a plant that owns time; see `sinew_firmware::host`.
+
+#![no_std]
+#![no_main]
+
+board_cortex_m::host_program!(stm32f405::Board, Lockstep, 1024, 256, 1024);
