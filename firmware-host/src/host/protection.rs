@@ -23,6 +23,7 @@ pub(super) struct Protection<'a> {
     fallback: Fallback<'a>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one for a host's whole life")]
 enum Fallback<'a> {
     /// Nobody commands.
     None,
