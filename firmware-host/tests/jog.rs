@@ -261,7 +261,7 @@ fn what_cannot_be_jogged_ends_with_code_2_and_says_why() {
         &[],
         "robot.toml: actuator \"hinge\": feedback is value 0 of \"hinge_velocity\", expected",
     );
-    refused(&Robot::of_task(&Task::load("arm_reach").unwrap()), &[], "feedback is absent, expected");
+    refused(&Robot::of_task(&Task::load("arm-reach").unwrap()), &[], "feedback is absent, expected");
     let fine = robot_of(&pendulum, None);
     refused(&fine, &["--actuator", "knee"], "actuator \"knee\" is not of this robot; known: hinge");
     refused(&fine, &["--authority", "1.5"], "--authority is 1.5, expected above 0 and at most 1");

@@ -215,11 +215,13 @@ mod tests {
 
     fn guards(list: &[Guard]) -> Guards {
         let mut guards = Guards::default();
-        list.iter().for_each(|guard| guards.push(guard).unwrap());
+        for guard in list {
+            guards.push(guard).unwrap();
+        }
         guards
     }
 
-    fn of_velocities<'b>(cause: Cause, measure: Measure, bounds: &'b [[f32; 2]]) -> Guard<'b> {
+    fn of_velocities(cause: Cause, measure: Measure, bounds: &[[f32; 2]]) -> Guard<'_> {
         Guard { cause, measure, sensor: 0, first: 0, bounds, tolerated_samples: 0 }
     }
 

@@ -65,6 +65,7 @@ impl Axis {
     }
 
     /// The same axis, beginning a little lower so that its first value is not at the edge.
+    #[must_use]
     pub fn with_room_below(self, factor: f64) -> Self {
         Self { min: self.min * factor, ..self }
     }

@@ -1,6 +1,6 @@
 //! Bars over a logarithmic axis of values, on a logarithmic axis of counts: the tail is what matters, and it is rare.
 
-use super::{Frame, Labelled, Size, TOP, anchored, escape};
+use super::{CHARACTER, Frame, Labelled, Size, TOP, anchored, escape};
 
 /// Around a picture that stands alone.
 const MARGIN: f64 = 20.0;
@@ -83,12 +83,21 @@ impl Histogram {
         drawn.map(rectangle).collect::<Vec<_>>().concat()
     }
 
-    /// Labels take turns in two rows, so that neighbours do not overlap.
+    /// Each label takes the first row in which it overlaps no other.
     fn marks(&self, frame: &Frame<'_>) -> String {
-        let mark = |(index, marker): (usize, &Marker)| {
+        let mut rows: Vec<Vec<[f64; 2]>> = Vec::new();
+        let mark = |marker: &Marker| {
             let x = frame.x(marker.value);
-            let row = TOP - 4.0 + 13.0 * (index % 2) as f64;
             let (anchor, place) = anchored(frame, x, &marker.label);
+            let width = CHARACTER * marker.label.chars().count() as f64;
+            let [from, until] = if anchor == "end" { [place - width, place] } else { [place, place + width] };
+            let free = |row: &Vec<[f64; 2]>| row.iter().all(|taken| until < taken[0] || from > taken[1]);
+            let index = rows.iter().position(free).unwrap_or(rows.len());
+            if index == rows.len() {
+                rows.push(Vec::new());
+            }
+            rows[index].push([from, until]);
+            let row = TOP - 4.0 + 13.0 * index as f64;
             format!(
                 "<line class=\"marker\" x1=\"{x:.1}\" y1=\"{:.1}\" x2=\"{x:.1}\" y2=\"{:.1}\"/>\
                  <text class=\"marker-label\" x=\"{place:.1}\" y=\"{row:.1}\" text-anchor=\"{anchor}\">{}</text>\n",
@@ -97,7 +106,7 @@ impl Histogram {
                 escape(&marker.label)
             )
         };
-        self.markers.iter().enumerate().map(mark).collect::<Vec<_>>().concat()
+        self.markers.iter().map(mark).collect::<Vec<_>>().concat()
     }
 }
 

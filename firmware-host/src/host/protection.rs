@@ -25,6 +25,7 @@ pub(super) struct Protection {
 
 /// Who commands in a fallback.
 #[derive(Default)]
+#[expect(clippy::large_enum_variant, reason = "one for a host's whole life")]
 enum Fallback {
     #[default]
     Nobody,

@@ -80,7 +80,7 @@ impl Conductor<'_> {
     }
 
     fn perform(&mut self, jog: &mut Jog, mut wish: impl FnMut() -> Wish) -> Result<(), JogError> {
-        let mut going = false;
+        let (mut going, mut begun, mut heard_us) = (false, false, 0);
         loop {
             let now_us = self.next_tick();
             match wish() {
@@ -95,17 +95,19 @@ impl Conductor<'_> {
                 return Err(JogError::Lost);
             }
             let Some(sample) = self.session.sample(now_us).cloned() else {
-                if going || now_us > CONNECT_US {
+                if begun || now_us.saturating_sub(heard_us) > CONNECT_US {
                     return Err(JogError::Silent);
                 }
                 self.session.send(now_us, self.link, &Order::Wait);
                 continue;
             };
+            heard_us = now_us;
             self.guard(&sample)?;
             if !going {
                 self.session.send(now_us, self.link, &Order::Wait);
                 continue;
             }
+            begun = true;
             let positions = self.positions(jog, &sample)?;
             match jog.tick(now_us, &positions) {
                 JogStep::Command(setpoints) => {

@@ -51,6 +51,7 @@ impl Default for JogOptions {
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and obeyed at once")]
 pub enum JogStep {
     /// Command this, one setpoint for each actuator.
     Command(heapless::Vec<Setpoint, MAX_ACTUATORS>),
@@ -110,14 +111,13 @@ impl Jog {
             self.findings.push(finding);
             return JogStep::Stop;
         }
-        let probe = match &mut self.probe {
-            Some(probe) => probe,
-            None => {
-                let Some(joint) = self.remaining.pop() else { return JogStep::Done };
-                self.probe.insert(Probe::new(joint, now_us, &self.smooth))
-            }
-        };
-        if let Some(finding) = probe.judge(now_us, &self.smooth, &self.joints, &self.options) {
+        if self.probe.is_none() {
+            let Some(joint) = self.remaining.pop() else { return JogStep::Done };
+            self.probe = Some(Probe::new(joint, now_us, &self.smooth));
+        }
+        if let Some(probe) = &mut self.probe
+            && let Some(finding) = probe.judge(now_us, &self.smooth, &self.joints, &self.options)
+        {
             let stops = finding.verdict.stops();
             self.findings.push(finding);
             self.probe = None;

@@ -22,6 +22,7 @@ const REMEMBERED_FRAMES: usize = 256;
 
 /// What the robot is told in a tick.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and sent at once")]
 pub enum Order {
     /// Nothing but that the host is there.
     Wait,
@@ -36,7 +37,7 @@ pub enum Order {
 /// The host's end; see the [module](self).
 #[derive(Debug)]
 pub struct Session {
-    session: u64,
+    number: u64,
     interface_hash: InterfaceHash,
     valid_for_us: u32,
     attempt: u32,
@@ -56,9 +57,9 @@ pub struct Session {
 
 impl Session {
     /// A session of a number that no other has.
-    pub fn new(session: u64, robot: &Robot) -> Self {
+    pub fn new(number: u64, robot: &Robot) -> Self {
         Self {
-            session,
+            number,
             interface_hash: robot.interface().hash(),
             valid_for_us: robot.valid_for_us(),
             attempt: 0,
@@ -102,13 +103,13 @@ impl Session {
                 let (message, rest) = self.decoder.feed::<ToHost>(bytes);
                 bytes = rest;
                 match message {
-                    Some(ToHost::Hello(hello)) => {
-                        if hello.session == self.session && hello.interface_hash == self.interface_hash {
-                            self.restarted |= self.boot.is_some_and(|boot| boot != hello.boot);
-                            (self.boot, self.refusal) = (Some(hello.boot), None);
-                        }
+                    Some(ToHost::Hello(hello))
+                        if hello.session == self.number && hello.interface_hash == self.interface_hash =>
+                    {
+                        self.restarted |= self.boot.is_some_and(|boot| boot != hello.boot);
+                        (self.boot, self.refusal) = (Some(hello.boot), None);
                     }
-                    Some(ToHost::Refused { session, reason, .. }) if session == self.session => {
+                    Some(ToHost::Refused { session, reason, .. }) if session == self.number => {
                         self.refusal = Some(reason);
                     }
                     Some(ToHost::Sample(part)) => self.take(now_us, &part),
@@ -119,7 +120,7 @@ impl Session {
     }
 
     fn take(&mut self, now_us: u64, part: &SamplePart) {
-        if part.status.session != self.session || Some(part.status.boot) != self.boot {
+        if part.status.session != self.number || Some(part.status.boot) != self.boot {
             return;
         }
         let newest = self.sample.as_ref().map_or(0, |sample| sample.status.sequence);
@@ -174,7 +175,7 @@ impl Session {
         let hello = HostHello {
             protocol: PROTOCOL_VERSION,
             revision: PROTOCOL_REVISION,
-            session: self.session,
+            session: self.number,
             attempt: self.attempt,
             // There is no policy, and so no contract.
             contract_hash: [0; 32],
@@ -192,7 +193,7 @@ impl Session {
             Order::Stop => Mode::Stopped,
         };
         Header {
-            session: self.session,
+            session: self.number,
             sequence: self.sequence,
             time_us: now_us,
             acknowledged: self.sample.as_ref().map_or(0, |sample| sample.status.sequence),

@@ -260,6 +260,16 @@ joints = [{ actuator = "elbow", pose = 0.3, stiffness = 5.0, damping = 0.5 }]
                 guard("stale_sensor", "orientation", "maximum = 0.1").repeat(17),
                 "number of guards is 17, expected no more than 16 guards",
             ),
+        ];
+        for (tables, expected) in cases {
+            let error = parse(&tables).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("robot.toml: {expected}")), "{tables}\n{error}");
+        }
+    }
+
+    #[test]
+    fn a_fallback_that_cannot_be_used_is_refused() {
+        let cases = [
             (
                 "[fallback]\ncontroller = \"damp\"\n".to_owned(),
                 "fallback.joints is damping 0 of \"elbow\", expected a damping above 0 for each actuator",

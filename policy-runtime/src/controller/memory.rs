@@ -83,6 +83,7 @@ impl<S: AsRef<[f32]> + AsMut<[f32]>> Controller<'_, S> {
 }
 
 #[cfg(all(test, feature = "onnx"))]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::super::Storage;
     use super::*;

@@ -116,7 +116,9 @@ fn overruns_are_budgeted_by_the_second() {
 
 fn guarded(time_us: u64, causes: &[Cause]) -> Inputs {
     let mut inputs = at(time_us);
-    causes.iter().for_each(|cause| inputs.guarded.insert(*cause));
+    for cause in causes {
+        inputs.guarded.insert(*cause);
+    }
     inputs
 }
 
