@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// A silence of so much wall time is a failed run.
 const SILENCE: Duration = Duration::from_secs(10);
 /// How often the core is only offered before it is left alone for [`PAUSE`].
-const YIELDS: u32 = 200;
+const YIELDS: u32 = 2000;
 const PAUSE: Duration = Duration::from_micros(20);
 
 /// Flies with the plant's clock. `sync` carries the exchange, the flight's own link and `robot_end` everything else.

@@ -60,6 +60,7 @@ impl Microcontroller {
     /// # Errors
     /// A line cannot be opened, or is of another kind.
     pub fn open(line: &LinkAddress, beside: Option<&LinkAddress>) -> Result<Self, LinkError> {
+        let opened = open(line)?;
         let implied = match line {
             LinkAddress::Unix(path) => Some(LinkAddress::Unix(format!("{path}.sync"))),
             _ => None,
@@ -70,7 +71,7 @@ impl Microcontroller {
         };
         Ok(Self {
             emulated: matches!(line, LinkAddress::Unix(_)),
-            line: open(line)?,
+            line: opened,
             beside: open(beside)?,
             decoder: Decoder::default(),
             sent_bytes: 0,

@@ -50,7 +50,7 @@ pub trait Line: Send {
     /// Takes bytes that have arrived and says how many.
     fn read(&mut self, buffer: &mut [u8]) -> usize;
 
-    /// How many bytes have arrived since the start, those included that are not read yet.
+    /// How many bytes have arrived since the start, modulo 2³², those included that are not read yet or are lost.
     fn arrived(&self) -> u32;
 
     /// How many bytes found no room and are lost.

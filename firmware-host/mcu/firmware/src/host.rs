@@ -21,6 +21,10 @@ use sinew_policy_runtime::supervisor::Request;
 
 /// Bytes that are taken from the second line at once.
 const PIECE_BYTES: usize = 64;
+/// Pieces that are looked at for one message, and messages in a tick at the board's deadlines: what comes beyond waits, so that no
+/// flood makes a tick late.
+const PIECES_AT_ONCE: usize = 16;
+const MESSAGES_PER_TICK: usize = 4;
 
 /// What lies in flash.
 #[derive(Clone, Copy)]
@@ -168,9 +172,11 @@ fn keep_pace<B: Board>(
     loop {
         while board.time_us() < deadline_us {}
         let now_us = board.time_us();
-        while let Some(message) = beside.next() {
-            if let ToHost::Operator(message) = message {
-                host.hear(now_us, &message);
+        for _ in 0..MESSAGES_PER_TICK {
+            match beside.next() {
+                Some(ToHost::Operator(message)) => host.hear(now_us, &message),
+                Some(_) => {}
+                None => break,
             }
         }
         host.tick(now_us, &mut wire, None);
@@ -193,39 +199,35 @@ fn follow<B: Board>(
     period_us: u64,
 ) -> ! {
     beside.say(&ToRobot::Hello(host.hello()));
-    let mut figures = Figures::default();
-    let (mut request, mut expected_bytes, mut next_tick): (Option<Request>, u64, Option<u64>) =
-        (None, 0, None);
+    let (mut figures, mut request) = (Figures::default(), None::<Request>);
+    let (mut due, mut expected_bytes, mut next_tick) = (None::<u64>, 0, None::<u64>);
     loop {
-        let Some(message) = beside.next() else {
-            board.rest();
-            continue;
-        };
-        match message {
-            ToHost::Operator(message) => request = most_careful(request, message.request),
-            ToHost::Sent { bytes } => expected_bytes = bytes,
-            ToHost::Advance { tick } => {
-                // The two lines do not keep each other's order.
-                while wire.arrived() < expected_bytes {
-                    board.rest();
-                }
-                if next_tick.is_some_and(|next| tick > next) {
-                    host.report_overrun();
-                }
-                let begun = board.ticks();
-                host.tick(tick.wrapping_mul(period_us), &mut wire, request.take());
-                figures.count::<B>(board.ticks().wrapping_sub(begun));
-                beside.say(&ToRobot::Sent { bytes: wire.sent });
-                beside.say(&ToRobot::Done { tick, finished: false });
-                next_tick = Some(tick.wrapping_add(1));
+        // The two lines do not keep each other's order.
+        if let Some(tick) = due.take_if(|_| wire.arrived() >= expected_bytes) {
+            if next_tick.is_some_and(|next| tick > next) {
+                host.report_overrun();
             }
+            let begun = board.ticks();
+            host.tick(tick.wrapping_mul(period_us), &mut wire, request.take());
+            figures.count::<B>(board.ticks().wrapping_sub(begun));
+            beside.say(&ToRobot::Sent { bytes: wire.sent });
+            beside.say(&ToRobot::Done { tick, finished: false });
+            next_tick = Some(tick.wrapping_add(1));
+        }
+        match beside.next() {
+            Some(ToHost::Operator(message)) => request = most_careful(request, message.request),
+            Some(ToHost::Sent { bytes }) => expected_bytes = bytes,
+            Some(ToHost::Advance { tick }) => due = Some(tick),
             // As it has begun already, it says again who it is.
-            ToHost::Begin if next_tick.is_none() => beside.say(&ToRobot::Hello(host.hello())),
-            ToHost::Begin => {
+            Some(ToHost::Begin) if next_tick.is_none() && due.is_none() => {
+                beside.say(&ToRobot::Hello(host.hello()));
+            }
+            Some(ToHost::Begin) => {
                 figures.tell(board, wire.line.lost());
                 board.restart()
             }
-            ToHost::Hello(_) | ToHost::Refused { .. } | ToHost::Status(_) | ToHost::Sample(_) => {}
+            Some(ToHost::Hello(_) | ToHost::Refused { .. } | ToHost::Status(_) | ToHost::Sample(_)) => {}
+            None => board.rest(),
         }
     }
 }
@@ -282,7 +284,7 @@ impl<'m, L: Line> Beside<'m, L> {
 
     /// The next message that has arrived whole.
     fn next(&mut self) -> Option<ToHost> {
-        loop {
+        for _ in 0..PIECES_AT_ONCE {
             let (begin, end) = self.pending;
             let (message, rest) = self.decoder.feed::<ToHost>(self.piece.get(begin..end).unwrap_or_default());
             self.pending = (end.saturating_sub(rest.len()), end);
@@ -292,9 +294,10 @@ impl<'m, L: Line> Beside<'m, L> {
             let length = self.line.read(&mut self.piece);
             self.pending = (0, length);
             if length == 0 {
-                return None;
+                break;
             }
         }
+        None
     }
 
     fn say(&mut self, message: &ToRobot) {

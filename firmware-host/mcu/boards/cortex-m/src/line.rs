@@ -49,7 +49,7 @@ impl<P: Port> Line for SerialLine<P> {
     }
 
     fn arrived(&self) -> u32 {
-        self.ring.pushed()
+        self.ring.pushed().wrapping_add(self.ring.lost())
     }
 
     fn lost(&self) -> u32 {

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 /// Room for what a line brings while a tick runs, many times over; a power of two.
-const CAPACITY: usize = 4 * 1024;
+const CAPACITY: usize = 8 * 1024;
 
 /// A queue of bytes. One interrupt pushes, and one program pops.
 pub struct Ring {
