@@ -172,7 +172,16 @@ impl<'a, S: AsMut<[f32]>> Executor<'a, S> {
             let index = observation.iter().position(|value| !value.is_finite()).unwrap_or(0);
             return Err(InferenceFault::Observation { index });
         }
-        self.write_inputs(observation, |role| role == Role::Observation)?;
+        match self.image.observation_place() {
+            Some(place) => {
+                let changed = InferenceFault::Changed { operation: 0 };
+                let scratch = self.scratch.as_mut().get_mut(place).ok_or(changed)?;
+                (scratch.len() == observation.len())
+                    .then(|| scratch.copy_from_slice(observation))
+                    .ok_or(changed)?;
+            }
+            None => self.write_inputs(observation, |role| role == Role::Observation)?,
+        }
         self.run()?;
         if self.image.is_recurrent() {
             self.carry_state();

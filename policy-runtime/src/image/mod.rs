@@ -46,6 +46,7 @@ pub use port::{Element, MAX_PORTS, Port, Role};
 
 use crate::contract::Contract;
 use crate::golden::GoldenPairs;
+use core::ops::Range;
 use header::{HEADER_BYTES, Header};
 use operation::{Operation, RECORD_BYTES, Record};
 use port::PORT_BYTES;
@@ -78,6 +79,8 @@ pub struct Image<'a> {
 struct Sizes {
     /// Values of all observations.
     observation: usize,
+    /// Where they begin in scratch, if they lie one after the other.
+    observation_start: Option<usize>,
     /// Whether an input is a state.
     recurrent: bool,
     /// Values of a golden pair's inputs and outputs.
@@ -248,6 +251,13 @@ impl<'a> Image<'a> {
 
     pub(crate) fn weights(&self) -> &'a [f32] {
         self.weights
+    }
+
+    /// Where all observations lie one after the other, in order; `None` where they lie apart. They are then copied at once: record by
+    /// record would cost the smallest policy a twentieth of its time.
+    pub(crate) fn observation_place(&self) -> Option<Range<usize>> {
+        let start = self.sizes.observation_start?;
+        Some(start..start.saturating_add(self.sizes.observation))
     }
 
     pub(crate) fn action_start(&self) -> usize {

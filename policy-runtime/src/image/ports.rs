@@ -41,16 +41,21 @@ fn port(bytes: &[u8], record: PortRecord) -> Option<Port<'_>> {
 /// What follows from the ports. Needs an observation and an action.
 pub(super) fn sizes(inputs: Records, outputs: Records) -> Result<Sizes, ImageError> {
     let unknown = |index| ImageError::Port { index, field: "role or element", found: 0 };
-    let mut sizes = Sizes::default();
+    let (mut sizes, mut apart) = (Sizes::default(), false);
     for (index, record) in inputs.iter().enumerate() {
         let port = PortRecord::decode(record, true).ok_or(unknown(index))?;
         let size = port.size as usize;
         sizes.golden_input = sizes.golden_input.saturating_add(size);
         if port.role == Role::Observation {
+            let start = sizes.observation_start.unwrap_or(port.start as usize);
+            let follows = start.saturating_add(sizes.observation) == port.start as usize;
+            apart |= !follows;
+            sizes.observation_start = Some(start);
             sizes.observation = sizes.observation.saturating_add(size);
         }
         sizes.recurrent |= port.role == Role::State;
     }
+    sizes.observation_start = sizes.observation_start.filter(|_| !apart);
     let (mut action, mut raw_action) = (None, None);
     for (index, record) in outputs.iter().enumerate() {
         let port = PortRecord::decode(record, false).ok_or(unknown(inputs.len() + index))?;
