@@ -109,7 +109,7 @@ impl Conductor<'_> {
             }
             begun = true;
             let positions = self.positions(jog, &sample)?;
-            match jog.tick(now_us, &positions) {
+            match jog.tick(now_us, sample.status.time_us, &positions) {
                 JogStep::Command(setpoints) => {
                     self.session.send(now_us, self.link, &Order::Command(setpoints));
                 }

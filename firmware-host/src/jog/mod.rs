@@ -73,10 +73,13 @@ pub struct Jog {
     start: Vec<f32>,
     /// Smoothed positions.
     smooth: Vec<f32>,
-    newest_us: u64,
+    /// Where each joint was, and when by the robot's clock, when its speed was looked at last.
+    looked: (u64, Vec<f32>),
     findings: Vec<Finding>,
 }
 
+/// A speed is that of so long, by the robot's clock, µs: noise has none over it.
+const SPEED_WINDOW_US: u64 = 100_000;
 /// Weight of a new position among the smoothed ones, at [`Jog::PERIOD_US`].
 const SMOOTHING: f32 = 0.2;
 
@@ -88,7 +91,7 @@ impl Jog {
     pub fn new(joints: Vec<JoggedJoint>, chosen: &[usize], options: JogOptions) -> Self {
         let remaining = chosen.iter().rev().copied().collect();
         let (probe, start, smooth, findings) = (None, Vec::new(), Vec::new(), Vec::new());
-        Self { options, joints, remaining, probe, start, smooth, newest_us: 0, findings }
+        Self { options, joints, remaining, probe, start, smooth, looked: (0, Vec::new()), findings }
     }
 
     /// What was found so far, in the order in which joints were probed.
@@ -101,13 +104,13 @@ impl Jog {
         &self.joints
     }
 
-    /// One tick at `now_us`; `positions` are the joints', in their order.
-    pub fn tick(&mut self, now_us: u64, positions: &[f32]) -> JogStep {
+    /// One tick at `now_us`; `positions` are the joints', in their order, taken at `taken_us` by the robot's own clock.
+    pub fn tick(&mut self, now_us: u64, taken_us: u64, positions: &[f32]) -> JogStep {
         if self.start.is_empty() {
             (self.start, self.smooth) = (positions.to_vec(), positions.to_vec());
-            self.newest_us = now_us;
+            self.looked = (taken_us, positions.to_vec());
         }
-        if let Some(finding) = self.surprise(now_us, positions) {
+        if let Some(finding) = self.surprise(taken_us, positions) {
             self.findings.push(finding);
             return JogStep::Stop;
         }
@@ -129,13 +132,12 @@ impl Jog {
     }
 
     /// Smooths positions, and says whether a joint moves as none may.
-    fn surprise(&mut self, now_us: u64, positions: &[f32]) -> Option<Finding> {
-        // A tick that comes early behind a late one would make noise look fast.
-        let elapsed_s = now_us.saturating_sub(self.newest_us).max(Self::PERIOD_US) as f32 * 1e-6;
-        self.newest_us = now_us;
+    fn surprise(&mut self, taken_us: u64, positions: &[f32]) -> Option<Finding> {
+        // By the robot's clock, because samples that come late and at once would look fast by the host's.
+        let elapsed_us = taken_us.saturating_sub(self.looked.0);
+        let looks = elapsed_us >= SPEED_WINDOW_US;
         for (joint, (position, smooth)) in positions.iter().zip(&mut self.smooth).enumerate() {
-            let change = SMOOTHING * (*position - *smooth);
-            *smooth += change;
+            *smooth += SMOOTHING * (*position - *smooth);
             let moved = *smooth - self.start[joint];
             let found = |verdict| Some(Finding { joint, verdict, rest: *smooth, response: moved });
             if !position.is_finite() {
@@ -144,9 +146,13 @@ impl Jog {
             if !(moved.abs() <= self.options.largest_motion) {
                 return found(Verdict::TooFar);
             }
-            if !(change.abs() / elapsed_s <= self.options.largest_speed) {
+            let speed = (*position - self.looked.1[joint]) / (elapsed_us as f32 * 1e-6);
+            if looks && !(speed.abs() <= self.options.largest_speed) {
                 return found(Verdict::TooFast);
             }
+        }
+        if looks {
+            self.looked = (taken_us, positions.to_vec());
         }
         None
     }
@@ -216,7 +222,8 @@ mod tests {
         let mut bodies = bodies;
         for tick in 0..10_000 {
             let readings = bodies.each_ref().map(|body| body.sign * body.position + body.offset);
-            match jog.tick(tick * Jog::PERIOD_US, &readings) {
+            let now_us = tick * Jog::PERIOD_US;
+            match jog.tick(now_us, now_us, &readings) {
                 JogStep::Done => return (jog.findings().to_vec(), false),
                 JogStep::Stop => return (jog.findings().to_vec(), true),
                 JogStep::Command(mut setpoints) => {
@@ -284,8 +291,8 @@ mod tests {
         for (leap, verdict) in [(0.11, Verdict::TooFast), (f32::NAN, Verdict::NoReading)] {
             let joints = vec![joint("a", ActuatorMode::Torque, None)];
             let mut jog = Jog::new(joints, &[0], JogOptions::default());
-            assert!(matches!(jog.tick(0, &[0.0]), JogStep::Command(_)));
-            assert_eq!(jog.tick(Jog::PERIOD_US, &[leap]), JogStep::Stop);
+            assert!(matches!(jog.tick(0, 0, &[0.0]), JogStep::Command(_)));
+            assert_eq!(jog.tick(SPEED_WINDOW_US, SPEED_WINDOW_US, &[leap]), JogStep::Stop);
             assert_eq!(jog.findings()[0].verdict, verdict);
         }
     }
@@ -297,7 +304,8 @@ mod tests {
         let mut body = still(1.0, 0.0);
         let (mut most, mut furthest) = (0.0_f32, 0.0_f32);
         for tick in 0..10_000 {
-            let JogStep::Command(setpoints) = jog.tick(tick * Jog::PERIOD_US, &[body.position, 0.5]) else {
+            let now_us = tick * Jog::PERIOD_US;
+            let JogStep::Command(setpoints) = jog.tick(now_us, now_us, &[body.position, 0.5]) else {
                 break;
             };
             body.advance(&setpoints[0]);
