@@ -186,10 +186,7 @@ impl<'a> Host<'a> {
         let storage = storage(&image, contract);
         let (interface, valid_for_us) = (robot.interface(), robot.valid_for_us());
         let mut host = Self::with_storage(image, contract, interface, valid_for_us, options, storage)?;
-        host.protection = Protection::new(robot, contract)?;
-        if host.protection.has_controller() {
-            host.supervisor = host.supervisor.with_fallback_controller();
-        }
+        host.protect(Protection::new(robot, contract)?);
         Ok(host)
     }
 }
@@ -507,8 +504,13 @@ impl<'a> Host<'a> {
 /// The newest sample, and how old each of its sensors is now, µs.
 fn aged_sample(session: &HostSession, now_us: u64) -> Option<(&Sample, heapless::Vec<u32, MAX_SENSORS>)> {
     let (sample, age_us) = (session.sample()?, session.sample_age_us(now_us));
-    let aged = |own_us: &u32| u32::try_from(age_us.saturating_add(u64::from(*own_us))).unwrap_or(u32::MAX);
-    Some((sample, sample.ages_us.iter().take(MAX_SENSORS).map(aged).collect()))
+    let mut ages_us = heapless::Vec::new();
+    for own_us in &sample.ages_us {
+        let aged_us = age_us.saturating_add(u64::from(*own_us));
+        // As many as the sample has, which has the same capacity.
+        let _ = ages_us.push(u32::try_from(aged_us).unwrap_or(u32::MAX));
+    }
+    Some((sample, ages_us))
 }
 
 /// Encodes and sends one message.

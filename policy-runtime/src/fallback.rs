@@ -38,16 +38,19 @@ impl JointFallback {
         } else {
             1.0
         };
-        let setpoint = |joint: &HeldJoint| {
-            Setpoint::Joint(JointSetpoint {
+        let mut setpoints = heapless::Vec::new();
+        for joint in &self.joints {
+            let setpoint = JointSetpoint {
                 position: joint.pose,
                 velocity: 0.0,
                 stiffness: share * joint.stiffness,
                 damping: joint.damping,
                 torque: 0.0,
-            })
-        };
-        self.joints.iter().map(setpoint).collect()
+            };
+            // As many as there are joints, which have the same capacity.
+            let _ = setpoints.push(Setpoint::Joint(setpoint));
+        }
+        setpoints
     }
 }
 

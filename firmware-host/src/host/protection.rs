@@ -53,6 +53,20 @@ impl Protection {
 }
 
 impl Host<'_> {
+    /// The same with guards, and with a fallback controller where there is one; `robot.toml` says both on a workstation.
+    #[must_use]
+    pub fn with_protection(mut self, guards: Guards, fallback: Option<JointFallback>) -> Self {
+        self.protect(Protection { guards, fallback: fallback.map_or(Fallback::Nobody, Fallback::Joints) });
+        self
+    }
+
+    pub(super) fn protect(&mut self, protection: Protection) {
+        self.protection = protection;
+        if self.protection.has_controller() {
+            self.supervisor = self.supervisor.with_fallback_controller();
+        }
+    }
+
     /// Whether anybody commands in a fallback.
     pub fn has_fallback_controller(&self) -> bool {
         self.protection.has_controller()
