@@ -207,7 +207,7 @@ fn ticks_per_period<'a>(contract: &Contract, tick_s: f64) -> Result<u64, HostErr
 
 impl<'a> Host<'a> {
     /// Checks that policy, robot and options belong together, and runs in `storage`; the robot obeys an actuator command for
-    /// `valid_for_us`. There are neither guards nor a fallback controller.
+    /// `valid_for_us`. Guards and a fallback controller are [`Self::with_protection`]'s.
     ///
     /// # Errors
     /// The first thing that does not fit.

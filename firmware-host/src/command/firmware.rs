@@ -72,7 +72,7 @@ impl Firmware {
         // Left out in silence, they would be missed when they are needed.
         if !robot.guards.is_empty() || robot.fallback.is_some() {
             let what = if robot.guards.is_empty() { "fallback" } else { "guards" };
-            let expected = "a microcontroller's host has neither guards nor a fallback controller";
+            let expected = "settings.bin holds neither guards nor a fallback controller";
             return Err(unusable(anyhow!("{path}: {what}: found some, expected none: {expected}")));
         }
         let options = HostOptions {
