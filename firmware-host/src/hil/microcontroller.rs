@@ -34,7 +34,7 @@ pub struct Comparison {
     pub first_difference: Option<String>,
 }
 
-/// The lines to a microcontroller; see the [module](self).
+/// The lines to a microcontroller.
 pub struct Microcontroller {
     /// What a robot would be at the other end of.
     line: Box<dyn Link>,

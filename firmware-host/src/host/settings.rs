@@ -13,7 +13,7 @@ use sinew_policy_runtime::interface::Interface;
 const VERSION: u16 = 1;
 const CRC_32C: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
 
-/// A robot, and how its host behaves; see the [module](self).
+/// A robot, and how its host behaves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings<'a> {
     /// The robot's sensors and actuators.

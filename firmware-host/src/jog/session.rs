@@ -34,7 +34,7 @@ pub enum Order {
     Disarm,
 }
 
-/// The host's end; see the [module](self).
+/// The host's end.
 #[derive(Debug)]
 pub struct Session {
     number: u64,
