@@ -1,8 +1,9 @@
 """How fast Stable-Baselines3 and Sinew train, in turn on the same machine: the table of docs/training-speed.md.
 
-    training_speed.py SINEW UPDATE_PRODUCTS FOLDER
+    training_speed.py SINEW UPDATE_PRODUCTS FOLDER TURNS
 
-SINEW and UPDATE_PRODUCTS are the built programs; runs are written below FOLDER. Prints Markdown. Nothing else may run meanwhile.
+SINEW and UPDATE_PRODUCTS are the built programs; runs are written below FOLDER; every
+measurement is repeated TURNS times. Prints Markdown. Nothing else may run meanwhile.
 """
 
 import json
@@ -20,7 +21,6 @@ import torch
 # Algorithm, width of both hidden layers, batch, threads.
 CASES = [("sac", 64, 100, 1), ("td3", 64, 100, 1), ("ddpg", 64, 100, 1), ("sac", 256, 256, 1), ("sac", 256, 256, 2)]
 START_STEPS = 200
-TURNS = 3
 # Steps that are timed, of Sinew's after the start. The peer's are fewer: it is slower, and its rate is as steady.
 PEER_STEPS = {64: 2_000, 256: 500}
 STEPS = {64: 20_000, 256: 4_000}
@@ -59,18 +59,19 @@ def seconds_per_step(sinew, folder, algorithm, width, batch, threads):
 
 
 def main():
-    sinew, products, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+    sinew, products, folder, turns = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
     bare = {}
     for line in subprocess.run([products], check=True, capture_output=True, text=True).stdout.splitlines():
         algorithm, width, batch, microseconds, rate = line.split()
         bare[algorithm, int(width), int(batch)] = float(microseconds), float(rate)
+    print(f"Turns: {turns}; torch {torch.__version__}, Stable-Baselines3 {stable_baselines3.__version__}.\n")
     print("| algorithm | hidden layers | batch | threads | Stable-Baselines3, steps/s | Sinew, steps/s | ratio "
           "| Sinew, us for a step with its update | of which faer's products alone |")
     print("|---|---|---|---|---|---|---|---|---|")
     for case in CASES:
         algorithm, width, batch, threads = case
         ours, theirs = [], []
-        for _ in range(TURNS):
+        for _ in range(turns):
             ours.append(seconds_per_step(sinew, folder, *case))
             theirs.append(peer_seconds_per_step(*case))
         ratio = statistics.median(peer / own for peer, own in zip(theirs, ours))
@@ -85,7 +86,7 @@ def main():
     print("|---|---|---|")
     settings = {"hidden": [32, 32], "activation": '"tanh"', "steps_per_environment": 128, "minibatches": 8, "epochs": 1}
     for threads in (1, 2):
-        reports = [train(sinew, folder, "ppo", PPO_STEPS, threads, settings, environments=64) for _ in range(TURNS)]
+        reports = [train(sinew, folder, "ppo", PPO_STEPS, threads, settings, environments=64) for _ in range(turns)]
         rate = PPO_STEPS / statistics.median(report["seconds"] for report in reports)
         learned = reports[0]["evaluation"]["return_mean"]
         print(f"| {threads} thread{'s' if threads > 1 else ''} | {rate:,.0f} | {learned:.0f} |", flush=True)
