@@ -226,12 +226,12 @@ impl Campaign {
     ) -> Result<CampaignReport, CampaignError> {
         let (mut cases, mut skipped) = (Vec::new(), Vec::new());
         for case in &self.cases {
-            if microcontroller.is_some() && case.script().supervision != Supervision::default() {
+            let script = case.script();
+            if microcontroller.is_some() && script.supervision != Supervision::default() {
                 skipped.push(case.name.clone());
                 continue;
             }
-            if let Some(reason) = task.has_robot().then(|| case.script().mistake(&task.interface())).flatten()
-            {
+            if let Some(reason) = task.has_robot().then(|| script.mistake(&task.interface())).flatten() {
                 return Err(CampaignError::Case { file: self.file.clone(), case: case.name.clone(), reason });
             }
             let report =
