@@ -16,6 +16,7 @@ mod trace;
 pub use latency::Latencies;
 #[cfg(feature = "host")]
 pub use memory::HostMemory;
+pub use protection::Protection;
 pub use settings::{Settings, SettingsError};
 pub use trace::{SampleTrace, TickTrace};
 
@@ -28,7 +29,6 @@ use crate::wire::host_session::{HostSession, SessionCounters};
 use crate::wire::message::{Header, HostHello, MAX_GOAL, Operator, Refusal, mode_number, stop_reason};
 use crate::wire::sample::Sample;
 use crate::wire::{Decoder, ToHost, ToRobot, encode};
-use protection::Protection;
 #[cfg(feature = "host")]
 use protection::SecondPolicy;
 use serde::{Deserialize, Serialize};
@@ -207,7 +207,7 @@ fn ticks_per_period<'a>(contract: &Contract, tick_s: f64) -> Result<u64, HostErr
 
 impl<'a> Host<'a> {
     /// Checks that policy, robot and options belong together, and runs in `storage`; the robot obeys an actuator command for
-    /// `valid_for_us`. Guards and a fallback controller are [`Self::with_protection`]'s.
+    /// `valid_for_us`. Guards and a fallback controller are [`Self::protect`]'s.
     ///
     /// # Errors
     /// The first thing that does not fit.

@@ -19,12 +19,16 @@ use sinew_policy_runtime::interface::{Interface, Setpoint};
 use sinew_policy_runtime::observation::rotate_to_body;
 use sinew_policy_runtime::safe_action::{Attitude, LevelDescent, SafeAction};
 use sinew_sim::{Randomization, SafeActionSpec, SimError, SimulatedRobot, Task};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Between two points of the trace, µs.
 const TRACE_PERIOD_US: u64 = 10_000;
 /// Points of the trace: 20 minutes.
 const TRACE_POINTS: usize = 120_000;
+
+/// Samples whose departure is remembered: more than any link that is not broken holds back.
+const REMEMBERED_SAMPLES: usize = 4096;
 
 /// One point of a flight, from the true state.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +52,8 @@ pub struct PlantReport {
     pub refused: u64,
     /// How often a command expired and the safe action took over.
     pub expired: u64,
+    /// Of all commands that were obeyed, the largest age of the sample behind one when it arrived, by the robot's clock, µs.
+    pub oldest_command_us: u64,
     /// Whether the plant got the core that it was given; absent where it was given none.
     pub affinity: Option<RtItem>,
     /// The flight.
@@ -72,6 +78,8 @@ pub struct Plant<'t> {
     told: (Vec<f32>, Vec<u32>),
     /// The number of this start.
     boot: u32,
+    /// When the newest samples were sent, with their sequences.
+    sent: VecDeque<(u64, u64)>,
     report: PlantReport,
     /// The lockstep answer that was received last.
     done: Option<(u64, bool)>,
@@ -121,6 +129,7 @@ impl<'t> Plant<'t> {
             session,
             released_us: None,
             traced_us: 0,
+            sent: VecDeque::with_capacity(REMEMBERED_SAMPLES),
             report: PlantReport { trace: Vec::with_capacity(TRACE_POINTS), ..PlantReport::default() },
             done: None,
             broken: BrokenSensors::default(),
@@ -166,6 +175,7 @@ impl<'t> Plant<'t> {
         self.report.refused += counters.refused;
         self.report.expired += counters.expired;
         self.decoder = Decoder::default();
+        self.sent.clear();
         self.boot = self.boot.wrapping_add(1);
         self.session = RobotSession::new(self.interface.hash(), self.boot, &self.setpoints);
     }
@@ -195,9 +205,17 @@ impl<'t> Plant<'t> {
         if let ToRobot::Done { tick, finished } = message {
             self.done = Some((*tick, *finished));
         }
+        let refused = self.session.counters().refused;
         if let Some(answer) = self.session.take(now_us, message) {
             // A lost answer is asked for again.
             let _ = send_message(link, &answer);
+        }
+        if let ToRobot::Command { sample_sequence, .. } = message
+            && self.session.counters().refused == refused
+        {
+            let sent = self.sent.iter().rev().find(|(sequence, _)| sequence == sample_sequence);
+            let age_us = sent.map_or(u64::MAX, |(_, sent_us)| now_us.saturating_sub(*sent_us));
+            self.report.oldest_command_us = self.report.oldest_command_us.max(age_us);
         }
         if self.session.state() == RobotState::Obeying {
             self.released_us.get_or_insert(now_us);
@@ -238,6 +256,10 @@ impl<'t> Plant<'t> {
     /// Sends a sample of all sensors.
     pub fn publish(&mut self, now_us: u64, link: &mut dyn Link) {
         let Some(status) = self.session.status(now_us) else { return };
+        if self.sent.len() == REMEMBERED_SAMPLES {
+            self.sent.pop_front();
+        }
+        self.sent.push_back((status.sequence, now_us));
         let since_us = self.since_first_command_us(now_us);
         // What is broken is what is told: the robot's own safe action feels the sensors themselves.
         let Self { values, ages_us, told, .. } = self;

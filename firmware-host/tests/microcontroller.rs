@@ -15,6 +15,7 @@ use sinew_firmware_host::robot::Robot;
 use sinew_firmware_host::rt::RtPolicy;
 use sinew_firmware_host::telemetry::replay;
 use sinew_firmware_host::wire::{Decoder, ToHost, ToRobot};
+use sinew_policy_runtime::controller::{Controller, Storage};
 use sinew_policy_runtime::image::AlignedImage;
 use sinew_policy_runtime::onnx;
 use sinew_policy_runtime::supervisor::Request;
@@ -71,29 +72,34 @@ impl Line {
 struct Flash {
     image: AlignedImage,
     settings: Vec<u8>,
-    robot: Robot,
     path: String,
 }
 
 impl Flash {
     fn new(task: &Task, image: AlignedImage, line: &Line, change: impl Fn(&mut HostOptions)) -> Self {
-        let mut options = {
+        let settings = {
             let contract = image.image().unwrap().contract().unwrap().unwrap();
-            host_options(task, &contract, None, 0).unwrap()
+            let mut options = host_options(task, &contract, None, 0).unwrap();
+            change(&mut options);
+            Settings::new(&Robot::of_task(task), &contract, options).unwrap().to_bytes().unwrap()
         };
-        change(&mut options);
-        let robot = Robot::of_task(task);
-        let settings = Settings::new(&robot, options).to_bytes().unwrap();
-        Self { image, settings, robot, path: line.0.clone() }
+        Self { image, settings, path: line.0.clone() }
     }
 
     /// One start of the firmware in lockstep; ends when it is told to begin anew, or at `over`.
     fn start(&self, session: u64, beside: &mut UnixLink, line: UnixLink, over: &AtomicBool) -> UnixLink {
         let view = self.image.image().unwrap();
         let contract = view.contract().unwrap().unwrap();
-        let options = Settings::parse(&self.settings).unwrap().options;
+        let Settings { interface, valid_for_us, options, protection } =
+            Settings::parse(&self.settings).unwrap();
         let period_us = (options.tick_period_s * 1e6).round() as u64;
-        let mut host = Host::new(view, &contract, &self.robot, HostOptions { session, ..options }).unwrap();
+        let [history, observation, scratch] =
+            Controller::<Vec<f32>>::storage(&view, &contract).map(|size| vec![0.0; size]);
+        let storage = Storage { history, observation, scratch };
+        let options = HostOptions { session, ..options };
+        let mut host =
+            Host::with_storage(view, &contract, interface, valid_for_us, options, storage).unwrap();
+        host.protect(protection);
         let mut line = Counted { link: line, sent: 0, arrived: Vec::new(), taken: 0 };
         let (mut decoder, mut byte, mut request) = (Decoder::default(), [0], None::<Request>);
         let (mut expected, mut next) = (0, None::<u64>);

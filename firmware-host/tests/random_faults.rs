@@ -9,15 +9,93 @@ use proptest::prelude::*;
 use sinew_firmware_host::hil::campaign::{Campaign, CampaignOptions, Case};
 use sinew_firmware_host::hil::{ClockJump, HilReport, ScriptedRequest, SensorFault, SensorFaultKind, Span};
 use sinew_firmware_host::link::{Direction, FaultKind, FaultWindow};
-use sinew_firmware_host::robot::{Bounds, GuardDescription, GuardedCause};
+use sinew_firmware_host::robot::{
+    Bounds, FallbackController, FallbackDescription, GuardDescription, GuardedCause, HeldDescription,
+};
+use sinew_firmware_host::wire::robot_session::LARGEST_COMMAND_AGE_US;
 use sinew_policy_runtime::image::AlignedImage;
 use sinew_policy_runtime::onnx;
 use sinew_policy_runtime::supervisor::{Action, Answer, Answers, Causes, Limits, Mode, Request};
 use sinew_sim::Task;
 use std::sync::LazyLock;
 
-static TASK: LazyLock<Task> = LazyLock::new(|| Task::load("quadrotor").unwrap());
-static IMAGE: LazyLock<AlignedImage> = LazyLock::new(|| onnx::load(&untrained::policy(&TASK)).unwrap());
+/// A robot and what can be drawn for it.
+struct Subject {
+    task: Task,
+    image: AlignedImage,
+    sensors: &'static [&'static str],
+    guards: Vec<GuardDescription>,
+    /// Who may command in a fallback.
+    fallbacks: Vec<FallbackDescription>,
+}
+
+/// Four rotors, which nobody but a policy commands.
+static QUADROTOR: LazyLock<Subject> = LazyLock::new(|| {
+    use GuardedCause::{
+        BatteryCritical, BatteryLow, SensorRange, SensorRate, StaleSensor, Tilt, Velocity, Workspace,
+    };
+    let all = |value| Some(Bounds::All(value));
+    let guards = vec![
+        guard_of(SensorRange, "position", all(-100.0), all(100.0)),
+        guard_of(SensorRate, "orientation", None, all(20.0)),
+        guard_of(Velocity, "velocity", None, Some(Bounds::Each(vec![1.0, 1.0, 2.0]))),
+        guard_of(Tilt, "orientation", None, all(0.8)),
+        guard_of(Workspace, "position", all(-1.5), all(1.5)),
+        guard_of(BatteryLow, "position", all(-2.0), None),
+        guard_of(BatteryCritical, "angular_velocity", all(-1000.0), None),
+        guard_of(StaleSensor, "velocity", None, all(0.05)),
+    ];
+    let sensors = &["position", "velocity", "orientation", "angular_velocity"];
+    Subject::new("quadrotor", sensors, guards, Vec::new())
+});
+
+/// A joint, which the host can hold or damp.
+static PENDULUM: LazyLock<Subject> = LazyLock::new(|| {
+    use GuardedCause::{SensorRange, SensorRate, StaleSensor, Velocity};
+    let all = |value| Some(Bounds::All(value));
+    let guards = vec![
+        guard_of(SensorRange, "hinge_position", all(-3.0), all(3.0)),
+        guard_of(SensorRate, "hinge_position", None, all(4.0)),
+        guard_of(Velocity, "hinge_velocity", None, all(2.0)),
+        guard_of(StaleSensor, "hinge_velocity", None, all(0.1)),
+    ];
+    let held = HeldDescription {
+        actuator: "hinge".to_owned(),
+        pose: Some(0.5),
+        stiffness: Some(5.0),
+        damping: Some(1.0),
+    };
+    let fallback = |controller| FallbackDescription {
+        controller,
+        ramp_s: 0.125,
+        hold_s: 0.5,
+        joints: vec![held.clone()],
+    };
+    let fallbacks = [FallbackController::Hold, FallbackController::Damp].map(fallback).to_vec();
+    Subject::new("pendulum", &["hinge_position", "hinge_velocity"], guards, fallbacks)
+});
+
+impl Subject {
+    fn new(
+        task: &str,
+        sensors: &'static [&'static str],
+        guards: Vec<GuardDescription>,
+        fallbacks: Vec<FallbackDescription>,
+    ) -> Self {
+        let task = Task::load(task).unwrap();
+        let image = onnx::load(&untrained::policy(&task)).unwrap();
+        Self { task, image, sensors, guards, fallbacks }
+    }
+}
+
+fn guard_of(
+    cause: GuardedCause,
+    sensor: &str,
+    minimum: Option<Bounds>,
+    maximum: Option<Bounds>,
+) -> GuardDescription {
+    GuardDescription { cause, sensor: sensor.to_owned(), minimum, maximum, tolerated_samples: 0 }
+}
 
 /// More for a long run: `SINEW_CASES=5000`.
 fn cases() -> u32 {
@@ -45,40 +123,24 @@ fn fault() -> impl Strategy<Value = FaultWindow> {
     )
 }
 
-fn sensor() -> impl Strategy<Value = SensorFault> {
+fn sensor(subject: &Subject) -> impl Strategy<Value = SensorFault> + use<> {
     use SensorFaultKind::{BelowRange, Frozen, Infinite, Nan, Old, OutOfRange, Zero};
     let kind = prop::sample::select(vec![Nan, Infinite, OutOfRange, BelowRange, Zero, Frozen, Old]);
-    let names = vec!["position", "velocity", "orientation", "angular_velocity"];
-    (seconds(2), seconds(1), prop::sample::select(names), kind).prop_map(
+    (seconds(2), seconds(1), prop::sample::select(subject.sensors), kind).prop_map(
         |(at_s, duration_s, sensor, kind)| SensorFault { at_s, duration_s, sensor: sensor.to_owned(), kind },
     )
 }
 
-/// Guards of every cause that these sensors can have, some of which trip in an ordinary flight.
-fn guard() -> impl Strategy<Value = GuardDescription> {
-    use GuardedCause::{
-        BatteryCritical, BatteryLow, SensorRange, SensorRate, StaleSensor, Tilt, Velocity, Workspace,
-    };
-    let all = |value| Some(Bounds::All(value));
-    let of = |cause, sensor: &str, minimum, maximum| GuardDescription {
-        cause,
-        sensor: sensor.to_owned(),
-        minimum,
-        maximum,
-        tolerated_samples: 0,
-    };
-    let guards = vec![
-        of(SensorRange, "position", all(-100.0), all(100.0)),
-        of(SensorRate, "orientation", None, all(20.0)),
-        of(Velocity, "velocity", None, Some(Bounds::Each(vec![1.0, 1.0, 2.0]))),
-        of(Tilt, "orientation", None, all(0.8)),
-        of(Workspace, "position", all(-1.5), all(1.5)),
-        of(BatteryLow, "position", all(-2.0), None),
-        of(BatteryCritical, "angular_velocity", all(-1000.0), None),
-        of(StaleSensor, "velocity", None, all(0.05)),
-    ];
-    (prop::sample::select(guards), 0..3_u32)
+/// Guards of every cause that the sensors can have, some of which trip in an ordinary flight.
+fn guard(subject: &Subject) -> impl Strategy<Value = GuardDescription> + use<> {
+    (prop::sample::select(subject.guards.clone()), 0..3_u32)
         .prop_map(|(guard, tolerated_samples)| GuardDescription { tolerated_samples, ..guard })
+}
+
+/// Nobody commands in a fallback, or one of those who may.
+fn fallback(subject: &Subject) -> impl Strategy<Value = Option<FallbackDescription>> + use<> {
+    let nobody = std::iter::once(None);
+    prop::sample::select(nobody.chain(subject.fallbacks.iter().cloned().map(Some)).collect::<Vec<_>>())
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
@@ -114,10 +176,10 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn case()(
+    fn case(subject: &Subject)(
         seed in 0..1000_u64,
         faults in prop::collection::vec(fault(), 0..4),
-        sensors in prop::collection::vec(sensor(), 0..2),
+        sensors in prop::collection::vec(sensor(subject), 0..2),
         requests in prop::collection::vec(
             (seconds(2), prop::sample::select(vec![Request::Arm, Request::Disarm, Request::Stop])), 0..5),
         stalls in prop::collection::vec((seconds(2), seconds(1)), 0..2),
@@ -125,7 +187,8 @@ prop_compose! {
         restarts_s in prop::collection::vec(seconds(2), 0..2),
         operator_until_s in prop::option::of(seconds(3)),
         supervisor in prop::option::of(limits()),
-        guards in prop::collection::vec(guard(), 0..3),
+        fallback in fallback(subject),
+        guards in prop::collection::vec(guard(subject), 0..3),
     ) -> Case {
         Case {
             name: "random".to_owned(),
@@ -139,7 +202,7 @@ prop_compose! {
             restarts_s,
             operator_until_s,
             supervisor,
-            fallback: None,
+            fallback,
             guards,
             expect: Vec::new(),
         }
@@ -155,6 +218,10 @@ fn problem(case: &Case, report: &HilReport) -> Option<String> {
     if !report.witnessed.is_clean() || report.interventions > 0 {
         return Some(format!("{:?}, {} interventions", report.witnessed, report.interventions));
     }
+    if report.plant_oldest_command_us > LARGEST_COMMAND_AGE_US {
+        let age_us = report.plant_oldest_command_us;
+        return Some(format!("the robot obeyed a command for a sample of {age_us} us before"));
+    }
     let unexplained = |mode: Mode| matches!(mode, Mode::Fallback | Mode::Stopped);
     for (index, (at_s, mode, cause)) in report.changes.iter().enumerate() {
         if unexplained(*mode) && cause.is_none() {
@@ -168,19 +235,23 @@ fn problem(case: &Case, report: &HilReport) -> Option<String> {
     None
 }
 
-#[test]
-fn no_sequence_of_faults_makes_the_host_send_what_no_robot_may_get() {
-    let options = CampaignOptions { link: "inproc".parse().unwrap(), rate_hz: None, logs: None };
+/// Flies random cases; the host ticks as often as the policy infers, or several times.
+fn fly_all(subject: &Subject) {
     let config = ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() };
-    let (mut ticks, mut stops, mut causes) = (0, 0, Causes::default());
+    let (mut ticks, mut stops, mut fallbacks, mut causes) = (0, 0, 0, Causes::default());
     let mut runner = proptest::test_runner::TestRunner::new(config);
-    let counted = std::cell::RefCell::new((&mut ticks, &mut stops, &mut causes));
-    let outcome = runner.run(&case(), |case| {
-        let report = case.fly(&TASK, &IMAGE, &options).unwrap();
+    let counted = std::cell::RefCell::new((&mut ticks, &mut stops, &mut fallbacks, &mut causes));
+    let ticks_per_period = prop::sample::select(vec![1_u32, 2, 10]);
+    let outcome = runner.run(&(case(subject), ticks_per_period), |(case, ticks_per_period)| {
+        let rate_hz = Some(f64::from(ticks_per_period) / subject.task.policy_period_s());
+        let options = CampaignOptions { link: "inproc".parse().unwrap(), rate_hz, logs: None };
+        let report = case.fly(&subject.task, &subject.image, &options).unwrap();
         let mut counted = counted.borrow_mut();
+        let reached = |asked| u64::from(report.changes.iter().any(|(_, mode, _)| *mode == asked));
         *counted.0 += report.ticks;
-        *counted.1 += u64::from(report.changes.iter().any(|(_, mode, _)| *mode == Mode::Stopped));
-        report.changes.iter().filter_map(|(_, _, cause)| *cause).for_each(|cause| counted.2.insert(cause));
+        *counted.1 += reached(Mode::Stopped);
+        *counted.2 += reached(Mode::Fallback);
+        report.changes.iter().filter_map(|(_, _, cause)| *cause).for_each(|cause| counted.3.insert(cause));
         let text = || Campaign::new(vec![case.clone()]).to_toml().unwrap();
         problem(&case, &report)
             .map_or(Ok(()), |problem| Err(TestCaseError::fail(format!("{problem}\n{}", text()))))
@@ -188,19 +259,35 @@ fn no_sequence_of_faults_makes_the_host_send_what_no_robot_may_get() {
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
-    println!("{ticks} ticks, {stops} flights with a stop, causes {:?}", causes.iter().collect::<Vec<_>>());
-    assert!(ticks > 1000 && stops > 0, "{ticks} ticks, {stops} stops: too little happened");
+    let causes = causes.iter().collect::<Vec<_>>();
+    println!(
+        "{}: {ticks} ticks, {stops} flights with a stop, {fallbacks} with a fallback, causes {causes:?}",
+        subject.task.name()
+    );
+    assert!(ticks > 1000 && stops > 0 && fallbacks > 0, "{ticks} ticks: too little happened");
+}
+
+#[test]
+fn no_sequence_of_faults_makes_the_host_send_what_no_quadrotor_may_get() {
+    fly_all(&QUADROTOR);
+}
+
+#[test]
+fn no_sequence_of_faults_makes_the_host_send_what_no_joint_may_get() {
+    fly_all(&PENDULUM);
 }
 
 #[test]
 fn a_case_reads_back_from_its_toml() {
     let config = ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() };
-    let mut runner = proptest::test_runner::TestRunner::new(config);
-    let outcome = runner.run(&case(), |case| {
-        let campaign = Campaign::new(vec![case]);
-        let read = Campaign::parse(&campaign.to_toml().unwrap(), "case.toml").unwrap();
-        prop_assert_eq!(read.cases, campaign.cases);
-        Ok(())
-    });
-    outcome.unwrap();
+    for subject in [&*QUADROTOR, &*PENDULUM] {
+        let mut runner = proptest::test_runner::TestRunner::new(config.clone());
+        let outcome = runner.run(&case(subject), |case| {
+            let campaign = Campaign::new(vec![case]);
+            let read = Campaign::parse(&campaign.to_toml().unwrap(), "case.toml").unwrap();
+            prop_assert_eq!(read.cases, campaign.cases);
+            Ok(())
+        });
+        outcome.unwrap();
+    }
 }

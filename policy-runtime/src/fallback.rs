@@ -5,9 +5,10 @@
 //! After a while it lets go and only damps. Rotors have no such fallback: the robot's own descent is theirs.
 
 use crate::interface::{JointSetpoint, MAX_ACTUATORS, Setpoint};
+use serde::{Deserialize, Serialize};
 
 /// One joint's part.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HeldJoint {
     /// Where it is held, rad or m.
     pub pose: f32,
@@ -18,7 +19,7 @@ pub struct HeldJoint {
 }
 
 /// Holds, then damps; see the [module](self).
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JointFallback {
     /// One for each actuator, in the robot's order.
     pub joints: heapless::Vec<HeldJoint, MAX_ACTUATORS>,

@@ -15,7 +15,7 @@ pub const MAX_GUARDS: usize = 16;
 pub const MAX_GUARDED_VALUES: usize = 128;
 
 /// What is compared with the bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Measure {
     /// Each value.
     Value,
@@ -56,7 +56,7 @@ pub enum GuardError {
 }
 
 /// A robot's guards; see the [module](self).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Guards {
     list: heapless::Vec<Placed, MAX_GUARDS>,
     bounds: heapless::Vec<[f32; 2], MAX_GUARDED_VALUES>,
@@ -74,7 +74,7 @@ pub struct GuardsMemory {
     previous_us: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Placed {
     cause: Cause,
     measure: Measure,

@@ -137,11 +137,11 @@ class Robot:
     SENSORS = varints(1, 5) + b"state" + varints(2, 0, 1)
     ACTUATORS = varints(1, 1) + b"a" + varints(0) + floats(-40.0, 40.0) + b"\0" + floats(0.0, 0.0)
     HASH = hashlib.sha256(SENSORS + ACTUATORS).digest()
-    session, newest, newest_us, sequence = None, 0, 0, 0
+    session, newest, newest_us = None, 0, 0
     state, fault, torque, expires_us, angle, speed = DISARMED, 0, 0.0, 0, 3.0, 0.0
 
     def __init__(self):
-        self.boot = int.from_bytes(os.urandom(4))
+        self.boot, self.sent_us = int.from_bytes(os.urandom(4)), {}
         self.saw = {"states": [], "modes": [], "commands": 0, "dropped": 0, "acknowledged": 0}
 
     def enter(self, state, fault=0):
@@ -167,18 +167,19 @@ class Robot:
         if kind > COMMAND:
             raise ValueError("unknown message")
         session, sequence, _, acknowledged, _ = (reader.varint() for _ in range(5))
-        mode, setpoints, valid_for_us = reader.take(1)[0], [], 0
+        mode, setpoints, valid_for_us, age_us = reader.take(1)[0], [], 0, 0
         if kind == STOP:
             reader.take(1)
         elif kind == COMMAND:
-            _, valid_for_us, count = (reader.varint() for _ in range(3))
+            sample, valid_for_us, count = (reader.varint() for _ in range(3))
+            age_us = now_us - self.sent_us.get(sample, -math.inf)
             setpoints = [(reader.varint(), struct.unpack("<5f", reader.take(20))) for _ in range(count)]
         reader.end()
         if session != self.session or sequence <= self.newest:
             raise ValueError("repeated, or of another session")
         self.newest, self.newest_us, self.saw["acknowledged"] = sequence, now_us, acknowledged
         self.saw["modes"] += [mode] if self.saw["modes"][-1:] != [mode] else []
-        self.obey(kind, setpoints, now_us + valid_for_us)
+        self.obey(kind, setpoints if age_us <= 250_000 else [], now_us + valid_for_us)
 
     def obey(self, kind, setpoints, expires_us):
         target = {ARM: ARMED, DISARM: DISARMED, STOP: STOPPED}.get(kind, self.state)
@@ -204,9 +205,9 @@ class Robot:
         self.angle = math.remainder(self.angle + STEP_S * self.speed, math.tau)
 
     def sample(self, now_us):
-        self.sequence += 1
+        self.sent_us[len(self.sent_us) + 1] = now_us
         echo = self.newest, min(now_us - self.newest_us, 2**32 - 1)
-        status = varints(self.session, self.boot, self.sequence, now_us, *echo, self.state) + bytes([self.fault])
+        status = varints(self.session, self.boot, len(self.sent_us), now_us, *echo, self.state) + bytes([self.fault])
         return b"\3" + status + varints(0, 1, 1, 0, 2) + floats(self.angle, self.speed)
 
 
@@ -217,8 +218,7 @@ def receive(link, channel, robot, now_us):
         if datagram[:2] in (b"\1\1", b"\3\1") and time.monotonic() - channel.heard > 0.5:
             answer = channel.handshake(datagram)
         else:
-            payload = robot.take(channel.open(datagram), now_us)
-            answer = payload and channel.seal(payload)
+            answer = (payload := robot.take(channel.open(datagram), now_us)) and channel.seal(payload)
     except (ValueError, InvalidTag):
         robot.saw["dropped"] += 1
         return None
@@ -242,7 +242,7 @@ def serve(port, key):
         robot.advance(now_us())
         if peer and robot.session is not None:
             link.sendto(channel.seal(robot.sample(now_us())), peer)
-    print(json.dumps({**robot.saw, "samples": robot.sequence}))
+    print(json.dumps({**robot.saw, "samples": len(robot.sent_us)}))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,8 @@ impl Firmware {
         let (robot, options) = self.robot_and_options(&contract)?;
         // What does not belong together is refused here rather than by the microcontroller, which has no words for it.
         Host::new(view, &contract, &robot, options.clone()).map_err(unusable)?;
-        let settings = Settings::new(&robot, options).to_bytes().map_err(failed)?;
+        let settings = Settings::new(&robot, &contract, options).map_err(unusable)?;
+        let settings = settings.to_bytes().map_err(failed)?;
         std::fs::create_dir_all(&self.out)
             .map_err(|error| unusable(anyhow!("cannot make the folder {}: {error}", self.out.display())))?;
         for (name, bytes) in [("policy.img", image.as_bytes()), ("settings.bin", &settings[..])] {
@@ -69,12 +70,6 @@ impl Firmware {
         }
         let path = self.robot.as_deref().ok_or_else(|| unusable(anyhow!("--robot or --task is missing")))?;
         let robot = Robot::load(path).map_err(unusable)?;
-        // Left out in silence, they would be missed when they are needed.
-        if !robot.guards.is_empty() || robot.fallback.is_some() {
-            let what = if robot.guards.is_empty() { "fallback" } else { "guards" };
-            let expected = "settings.bin holds neither guards nor a fallback controller";
-            return Err(unusable(anyhow!("{path}: {what}: found some, expected none: {expected}")));
-        }
         let options = HostOptions {
             session: 0,
             tick_period_s: self.rate.map_or(contract.periods.policy_period_s, |rate| 1.0 / rate),

@@ -82,6 +82,9 @@ pub struct HilReport {
     pub plant_refused: u64,
     /// How often the robot's own safe action took over.
     pub plant_expired: u64,
+    /// Of all commands that the robot obeyed, the largest age of the sample behind one when it arrived, by the robot's clock, µs.
+    #[serde(default)]
+    pub plant_oldest_command_us: u64,
     /// What was injected.
     pub injected: FaultCounts,
     /// What was seen and how it was handled.
@@ -159,6 +162,7 @@ impl Flight<'_> {
             plant_steps: plant.steps,
             plant_refused: plant.refused,
             plant_expired: plant.expired,
+            plant_oldest_command_us: plant.oldest_command_us,
             injected: self.link.inner().counts(),
             changes: changes(self.host.transitions(), armed_us),
             witnessed: self.link.seen(),

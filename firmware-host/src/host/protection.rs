@@ -11,20 +11,21 @@ pub(super) use second_policy::{ProtectionMemory, SecondPolicy};
 
 use super::Host;
 use crate::wire::message::Status;
+use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::fallback::JointFallback;
 use sinew_policy_runtime::guard::Guards;
 use sinew_policy_runtime::interface::{MAX_ACTUATORS, Setpoint};
 use sinew_policy_runtime::supervisor::{Action, Cause, Causes};
 
-/// Guards and fallback; see the [module](self).
-#[derive(Default)]
-pub(super) struct Protection {
+/// Guards and fallback; see the [module](self). `robot.toml` says both on a workstation, settings in its flash on a microcontroller.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Protection {
     guards: Guards,
     fallback: Fallback,
 }
 
 /// Who commands in a fallback.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::large_enum_variant, reason = "one for a host's whole life")]
 enum Fallback {
     #[default]
@@ -36,6 +37,11 @@ enum Fallback {
 }
 
 impl Protection {
+    /// Guards, and who holds or damps the joints in a fallback; nobody where absent.
+    pub fn of(guards: Guards, fallback: Option<JointFallback>) -> Self {
+        Self { guards, fallback: fallback.map_or(Fallback::Nobody, Fallback::Joints) }
+    }
+
     /// Whether anybody commands in a fallback.
     pub(super) fn has_controller(&self) -> bool {
         !matches!(self.fallback, Fallback::Nobody)
@@ -53,14 +59,8 @@ impl Protection {
 }
 
 impl Host<'_> {
-    /// The same with guards, and with a fallback controller where there is one; `robot.toml` says both on a workstation.
-    #[must_use]
-    pub fn with_protection(mut self, guards: Guards, fallback: Option<JointFallback>) -> Self {
-        self.protect(Protection { guards, fallback: fallback.map_or(Fallback::Nobody, Fallback::Joints) });
-        self
-    }
-
-    pub(super) fn protect(&mut self, protection: Protection) {
+    /// From now on it is so protected; in place, because a host is more than belongs on a small stack twice.
+    pub fn protect(&mut self, protection: Protection) {
         self.protection = protection;
         if self.protection.has_controller() {
             self.supervisor = self.supervisor.with_fallback_controller();

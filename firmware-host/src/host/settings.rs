@@ -3,14 +3,16 @@
 //! [`Settings`] are written by `sinew-host firmware` and borrowed where they lie. A microcontroller reads no TOML, so what a
 //! workstation checks when it loads a robot is checked before it is written.
 
-use super::HostOptions;
+use super::{HostOptions, Protection};
 #[cfg(feature = "host")]
-use crate::robot::Robot;
+use crate::robot::{FallbackController, Robot, RobotError};
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "host")]
+use sinew_policy_runtime::contract::Contract;
 use sinew_policy_runtime::interface::Interface;
 
 /// Raised by any change of the bytes.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const CRC_32C: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
 
 /// A robot, and how its host behaves.
@@ -23,6 +25,8 @@ pub struct Settings<'a> {
     pub valid_for_us: u32,
     /// The session is another one at each start, whatever stands here.
     pub options: HostOptions,
+    /// What sensors may say, and who commands in a fallback.
+    pub protection: Protection,
 }
 
 /// Why bytes are no settings.
@@ -44,10 +48,26 @@ pub enum SettingsError {
 }
 
 impl<'a> Settings<'a> {
-    /// Of a robot and of how its host is to behave.
+    /// Of a robot, its policy and how its host is to behave.
+    ///
+    /// # Errors
+    /// A fallback by a second policy, for which a microcontroller has no room, or one that policy and robot leave open.
     #[cfg(feature = "host")]
-    pub fn new(robot: &'a Robot, options: HostOptions) -> Self {
-        Self { interface: robot.interface(), valid_for_us: robot.valid_for_us(), options }
+    pub fn new(robot: &'a Robot, contract: &Contract, options: HostOptions) -> Result<Self, RobotError> {
+        if robot.fallback.as_ref().is_some_and(|fallback| fallback.controller == FallbackController::Policy) {
+            return Err(RobotError::Value {
+                file: robot.name.clone(),
+                field: "fallback.controller".to_owned(),
+                found: "policy".to_owned(),
+                expected: "hold or damp: a microcontroller has room for one policy".to_owned(),
+            });
+        }
+        Ok(Self {
+            interface: robot.interface(),
+            valid_for_us: robot.valid_for_us(),
+            options,
+            protection: Protection::new(robot, contract)?,
+        })
     }
 
     /// Reads settings where they lie.
@@ -96,8 +116,10 @@ impl<'a> Settings<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sinew_policy_runtime::fallback::{HeldJoint, JointFallback};
+    use sinew_policy_runtime::guard::{Guard, Guards, Measure};
     use sinew_policy_runtime::interface::{Actuator, ActuatorMode, Frame, Sensor, Unit};
-    use sinew_policy_runtime::supervisor::Limits;
+    use sinew_policy_runtime::supervisor::{Cause, Limits};
 
     fn settings() -> Settings<'static> {
         let mut interface = Interface::default();
@@ -115,7 +137,20 @@ mod tests {
         interface.actuators.push(actuator).unwrap();
         let goal = [0.5].into_iter().collect();
         let options = HostOptions { session: 0, tick_period_s: 0.02, goal, limits: Limits::immediate() };
-        Settings { interface, valid_for_us: 50_000, options }
+        let mut guards = Guards::default();
+        let guard = Guard {
+            cause: Cause::SensorRange,
+            measure: Measure::Value,
+            sensor: 0,
+            first: 0,
+            bounds: &[[-3.0, 3.0]],
+            tolerated_samples: 2,
+        };
+        guards.push(&guard).unwrap();
+        let joint = HeldJoint { pose: 0.5, stiffness: 20.0, damping: 1.0 };
+        let fallback = JointFallback { joints: [joint].into_iter().collect(), ramp_s: 0.5, hold_s: 2.0 };
+        let protection = Protection::of(guards, Some(fallback));
+        Settings { interface, valid_for_us: 50_000, options, protection }
     }
 
     #[test]
@@ -133,9 +168,9 @@ mod tests {
             assert_eq!(Settings::parse(&damaged), Err(SettingsError::Checksum), "{position}");
         }
         let mut newer = bytes[..bytes.len() - 4].to_vec();
-        newer[0] = 2;
+        newer[0] = 3;
         newer.extend(CRC_32C.checksum(&newer).to_le_bytes());
-        assert_eq!(Settings::parse(&newer), Err(SettingsError::Version { found: 2 }));
+        assert_eq!(Settings::parse(&newer), Err(SettingsError::Version { found: 3 }));
         assert_eq!(Settings::parse(&[]), Err(SettingsError::Checksum));
     }
 }

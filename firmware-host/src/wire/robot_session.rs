@@ -4,19 +4,27 @@
 //! a simulated plant and in a microcontroller's firmware, so the rules that keep a robot safe exist once. It never decides
 //! what the safe action is: it says that it is time for it.
 
+mod recent;
+
 use super::message::{
     Header, HostHello, PROTOCOL_REVISION, PROTOCOL_VERSION, Refusal, RobotHello, RobotState, Status, ToHost,
     ToRobot, robot_fault,
 };
+use recent::RecentSamples;
 use sinew_policy_runtime::interface::{InterfaceHash, MAX_ACTUATORS, Setpoint};
 
 /// An armed robot that hears nothing from its host for so long disarms itself, so that another session may own it, µs.
 pub const HOST_SILENCE_US: u64 = 2_000_000;
 
+/// A command is obeyed only if the robot sent the sample that it answers at most so long ago, by the robot's own clock, µs. Less
+/// than an eighth of it may be missing.
+pub const LARGEST_COMMAND_AGE_US: u64 = 250_000;
+
 /// What happened to messages so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RobotCounters {
-    /// Actuator commands that were not obeyed: repeated, old, of another session, not armed, not finite, of the wrong kind.
+    /// Actuator commands that were not obeyed: repeated, late, of another session, for an old sample, not armed, not finite, of the
+    /// wrong kind.
     pub refused: u64,
     /// Other frames that were repeated, old or of another session.
     pub dropped: u64,
@@ -39,6 +47,7 @@ pub struct RobotSession {
     expires_us: u64,
     safe_since_us: u64,
     sequence: u64,
+    recent: RecentSamples,
     counters: RobotCounters,
 }
 
@@ -58,6 +67,7 @@ impl RobotSession {
             expires_us: 0,
             safe_since_us: 0,
             sequence: 0,
+            recent: RecentSamples::default(),
             counters: RobotCounters::default(),
         }
     }
@@ -108,8 +118,14 @@ impl RobotSession {
                     self.enter(RobotState::Stopped, self.fault, now_us);
                 }
             }
-            ToRobot::Command { header, valid_for_us, setpoints, .. } => {
-                self.take_command(now_us, header, *valid_for_us, setpoints);
+            ToRobot::Command { header, sample_sequence, valid_for_us, setpoints } => {
+                let expires_us = now_us.saturating_add(u64::from(*valid_for_us));
+                if self.accept(now_us, header) && self.obeys(now_us, *sample_sequence, setpoints) {
+                    self.setpoints.copy_from_slice(setpoints);
+                    (self.expires_us, self.state) = (expires_us, RobotState::Obeying);
+                } else {
+                    self.counters.refused += 1;
+                }
             }
         }
         None
@@ -139,6 +155,7 @@ impl RobotSession {
     pub fn status(&mut self, now_us: u64) -> Option<Status> {
         let session = self.session?;
         self.sequence += 1;
+        self.recent.sent(self.sequence, now_us);
         Some(Status {
             session,
             boot: self.boot,
@@ -178,20 +195,14 @@ impl RobotSession {
         ToHost::Refused { protocol: PROTOCOL_VERSION, session, attempt, reason }
     }
 
-    fn take_command(&mut self, now_us: u64, header: &Header, valid_for_us: u32, setpoints: &[Setpoint]) {
-        let accepted = self.accept(now_us, header);
+    /// Whether a command of the session may be obeyed.
+    fn obeys(&self, now_us: u64, sample_sequence: u64, setpoints: &[Setpoint]) -> bool {
         let armed = matches!(self.state, RobotState::Armed | RobotState::Obeying | RobotState::Expired);
         let same_kinds = setpoints.len() == self.setpoints.len()
             && setpoints.iter().zip(&self.setpoints).all(|(new, old)| {
                 core::mem::discriminant(new) == core::mem::discriminant(old) && new.is_finite()
             });
-        if !(accepted && armed && same_kinds) {
-            self.counters.refused += 1;
-            return;
-        }
-        self.setpoints.copy_from_slice(setpoints);
-        self.expires_us = now_us.saturating_add(u64::from(valid_for_us));
-        self.state = RobotState::Obeying;
+        armed && same_kinds && self.recent.contains(sample_sequence, now_us)
     }
 
     /// Whether a frame is of the session and newer than all before.
@@ -220,6 +231,8 @@ mod tests {
 
     const SESSION: u64 = 7;
     const MS: u64 = 1000;
+    /// The first that a robot sends.
+    const SAMPLE: u64 = 1;
 
     fn hello(session: u64, protocol: u16, interface_hash: [u8; 32]) -> ToRobot {
         let contract_hash = [0; 32];
@@ -233,13 +246,19 @@ mod tests {
 
     fn command(sequence: u64, value: f32) -> ToRobot {
         let setpoints = heapless::Vec::from_slice(&[Setpoint::Rotor(value)]).unwrap();
-        ToRobot::Command { header: header(sequence), sample_sequence: 1, valid_for_us: 50_000, setpoints }
+        ToRobot::Command {
+            header: header(sequence),
+            sample_sequence: SAMPLE,
+            valid_for_us: 50_000,
+            setpoints,
+        }
     }
 
     fn robot() -> RobotSession {
         let mut robot = RobotSession::new([1; 32], 9, &[Setpoint::Rotor(0.0)]);
         let answer = robot.take(0, &hello(SESSION, PROTOCOL_VERSION, [1; 32]));
         assert!(matches!(answer, Some(ToHost::Hello(RobotHello { attempt: 3, boot: 9, .. }))), "{answer:?}");
+        assert_eq!(robot.status(0).map(|status| status.sequence), Some(SAMPLE));
         robot
     }
 
@@ -281,7 +300,7 @@ mod tests {
             5 * MS,
             &ToRobot::Command {
                 header: header(7),
-                sample_sequence: 1,
+                sample_sequence: SAMPLE,
                 valid_for_us: 50_000,
                 setpoints: joint,
             },
@@ -290,6 +309,30 @@ mod tests {
         // None of them prolonged the one that is obeyed.
         robot.advance(53 * MS);
         assert_eq!(robot.setpoints(), None);
+    }
+
+    #[test]
+    fn a_command_for_a_sample_of_long_ago_or_of_nobody_is_refused() {
+        let mut robot = armed();
+        let for_sample = |sequence, sample_sequence| match command(sequence, 5.0) {
+            ToRobot::Command { header, valid_for_us, setpoints, .. } => {
+                ToRobot::Command { header, sample_sequence, valid_for_us, setpoints }
+            }
+            other => other,
+        };
+        for (sequence, sample_sequence) in [(2, SAMPLE + 1), (3, 0)] {
+            robot.take(2 * MS, &for_sample(sequence, sample_sequence));
+            assert_eq!(robot.state(), RobotState::Armed, "{sample_sequence}");
+        }
+        robot.take(LARGEST_COMMAND_AGE_US, &for_sample(4, SAMPLE));
+        assert_eq!(robot.state(), RobotState::Obeying);
+        // It waited on its way while samples went on: the host is heard, and not obeyed.
+        let late_us = LARGEST_COMMAND_AGE_US + 1;
+        robot.status(late_us - MS);
+        robot.take(late_us, &for_sample(5, SAMPLE));
+        assert_eq!((robot.counters().refused, robot.counters().dropped), (3, 0));
+        robot.take(late_us, &for_sample(6, SAMPLE + 1));
+        assert_eq!(robot.counters().refused, 3);
     }
 
     #[test]
@@ -342,11 +385,11 @@ mod tests {
         assert_eq!(robot.status(0).unwrap().session, SESSION);
     }
 
-    /// Any message of one of two sessions.
+    /// Any message of one of two sessions; a command's sample is so many before the newest.
     fn any_message() -> impl Strategy<Value = ToRobot> {
         let number = prop_oneof![Just(f32::NAN), Just(f32::INFINITY), -2.0_f32..2.0];
-        (0..6_u8, 7..9_u64, 0..40_u64, number, 0..100_000_u32).prop_map(
-            |(kind, session, sequence, value, valid_for_us)| {
+        (0..6_u8, 7..9_u64, 0..40_u64, number, 0..100_000_u32, 0..4_u64).prop_map(
+            |(kind, session, sequence, value, valid_for_us, sample_sequence)| {
                 let header = Header { session, sequence, ..Header::default() };
                 match kind {
                     0 => hello(session, PROTOCOL_VERSION, [1; 32]),
@@ -356,7 +399,7 @@ mod tests {
                     4 => ToRobot::Stop { header, reason: 0 },
                     _ => {
                         let setpoints = heapless::Vec::from_slice(&[Setpoint::Rotor(value)]).unwrap();
-                        ToRobot::Command { header, sample_sequence: 0, valid_for_us, setpoints }
+                        ToRobot::Command { header, sample_sequence, valid_for_us, setpoints }
                     }
                 }
             },
@@ -370,8 +413,13 @@ mod tests {
         ) {
             let (mut robot, mut now_us) = (robot(), 0);
             let (mut may_move, mut newest, mut owner) = (false, 0, SESSION);
-            for (pause_us, message) in messages {
+            // When each sample was sent; a sequence of 0 never was.
+            let mut sent_us = vec![None, Some(0)];
+            for (pause_us, mut message) in messages {
                 now_us += pause_us;
+                if let ToRobot::Command { sample_sequence, .. } = &mut message {
+                    *sample_sequence = (sent_us.len() as u64).saturating_sub(*sample_sequence);
+                }
                 let answer = robot.take(now_us, &message);
                 if let Some(ToHost::Hello(accepted)) = answer && accepted.session != owner {
                     // Another session takes over only a robot that nobody may move.
@@ -393,6 +441,15 @@ mod tests {
                 if let Some(setpoints) = robot.setpoints() {
                     prop_assert!(may_move && setpoints.iter().all(Setpoint::is_finite));
                 }
+                if let ToRobot::Command { header, sample_sequence, valid_for_us, .. } = &message
+                    && robot.setpoints().is_some()
+                    && (owner, robot.newest) == (header.session, header.sequence)
+                    && robot.expires_us == now_us + u64::from(*valid_for_us)
+                {
+                    let sent_us = sent_us.get(*sample_sequence as usize).copied().flatten();
+                    prop_assert!(sent_us.is_some_and(|sent_us| now_us - sent_us <= LARGEST_COMMAND_AGE_US));
+                }
+                sent_us.push(robot.status(now_us).map(|status| status.time_us));
                 let mut later = robot.clone();
                 later.advance(now_us + 100_001);
                 prop_assert!(later.setpoints().is_none(), "obeyed beyond every valid_for");

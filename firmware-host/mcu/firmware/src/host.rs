@@ -31,7 +31,7 @@ const MESSAGES_PER_TICK: usize = 4;
 pub struct Flash {
     /// `policy.img`, on a 64-byte boundary.
     pub policy: &'static [u8],
-    /// What `sinew-host firmware` wrote beside it: robot, period, goal, limits.
+    /// What `sinew-host firmware` wrote beside it: robot, period, goal, limits, guards, fallback.
     pub settings: &'static [u8],
 }
 
@@ -153,10 +153,14 @@ fn build<'m>(
     storage: Storage<&'static mut [f32]>,
     place: &'m mut MaybeUninit<Host<'static>>,
 ) -> Result<&'m mut Host<'static>, Failure> {
-    let Settings { interface, valid_for_us, options } = settings;
+    let Settings { interface, valid_for_us, options, protection } = settings;
     // A host is more than belongs on a small stack twice, so nothing stands between it and its place.
     match Host::with_storage(image, contract, interface, valid_for_us, options, storage) {
-        Ok(host) => Ok(place.write(host)),
+        Ok(host) => {
+            let host = place.write(host);
+            host.protect(protection);
+            Ok(host)
+        }
         Err(_) => Err(Failure::Robot),
     }
 }

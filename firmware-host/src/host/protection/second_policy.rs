@@ -57,7 +57,11 @@ impl SecondPolicy<'_> {
 }
 
 impl Protection {
-    pub(in crate::host) fn new(robot: &Robot, contract: &Contract) -> Result<Self, RobotError> {
+    /// What a robot's description asks for.
+    ///
+    /// # Errors
+    /// A joint that is to be held, and whose pose neither the robot nor the contract gives.
+    pub fn new(robot: &Robot, contract: &Contract) -> Result<Self, RobotError> {
         let value =
             |(field, found, expected)| RobotError::Value { file: robot.name.clone(), field, found, expected };
         let guards = robot.guards().map_err(|error| RobotError::Policy { reason: error.to_string() })?;
