@@ -4,18 +4,22 @@
 //! deadlines, in lockstep with a simulated robot, in tests that make time up, and on a microcontroller, which lends it its
 //! memory. After construction it allocates nothing.
 
+mod counters;
 #[cfg(feature = "host")]
 mod latency;
 #[cfg(feature = "host")]
 mod memory;
+mod options;
 mod protection;
 mod settings;
 mod trace;
 
+pub use counters::Counters;
 #[cfg(feature = "host")]
 pub use latency::Latencies;
 #[cfg(feature = "host")]
 pub use memory::HostMemory;
+pub use options::{HostError, HostOptions};
 pub use protection::Protection;
 pub use settings::{Settings, SettingsError};
 pub use trace::{SampleTrace, TickTrace};
@@ -25,20 +29,20 @@ use crate::operator::{OperatorState, most_careful};
 #[cfg(feature = "host")]
 use crate::robot::{Robot, RobotError};
 use crate::wire::frame::LARGEST_FRAME;
-use crate::wire::host_session::{HostSession, SessionCounters};
-use crate::wire::message::{Header, HostHello, MAX_GOAL, Operator, Refusal, mode_number, stop_reason};
+use crate::wire::host_session::HostSession;
+use crate::wire::message::{Header, HostHello, Operator, mode_number, stop_reason};
 use crate::wire::sample::Sample;
 use crate::wire::{Decoder, ToHost, ToRobot, encode};
 #[cfg(feature = "host")]
 use protection::SecondPolicy;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sinew_policy_runtime::contract::{Contract, Periods};
-use sinew_policy_runtime::controller::{Controller, ControllerError, ControllerFault, Storage};
+use sinew_policy_runtime::controller::{Controller, ControllerFault, Storage};
 use sinew_policy_runtime::image::Image;
 use sinew_policy_runtime::interface::{Interface, MAX_ACTUATORS, MAX_SENSORS, Setpoint};
 use sinew_policy_runtime::observation::{ObservationFault, SensorFrame};
 use sinew_policy_runtime::supervisor::{
-    Cause, Decision, Inputs, Limits, Mode, Request, Source, Supervisor, Transition,
+    Cause, Decision, Inputs, Mode, Request, Source, Supervisor, Transition,
 };
 
 /// What a policy's history, observation and scratch lie in: of the host's own with an operating system, lent without one.
@@ -56,94 +60,6 @@ const REMEMBERED_TRANSITIONS: usize = if cfg!(feature = "host") { 256 } else { 1
 /// The supervisor lets commands exceed the contract's limits by this share of their range before it intervenes. The action
 /// map saturates at the limits, so only a broken one gets there.
 const BOUND_MARGIN: f32 = 0.05;
-
-/// How a host behaves.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HostOptions {
-    /// Chosen at random for each run.
-    pub session: u64,
-    /// Of the control loop, s; divides the policy's period.
-    pub tick_period_s: f64,
-    /// The goal, one command of the contract after the other.
-    pub goal: heapless::Vec<f32, MAX_GOAL>,
-    /// The supervisor's phases and tolerances.
-    pub limits: Limits,
-}
-
-/// What happened since the start.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Counters {
-    /// Ticks.
-    pub ticks: u64,
-    /// Policy periods.
-    pub inferences: u64,
-    /// Policy periods with an output outside its limits.
-    pub saturated: u64,
-    /// Commands that the supervisor had to bound.
-    pub interventions: u64,
-    /// Ticks whose worst fault was answered with a warning.
-    pub warnings: u64,
-    /// Samples taken.
-    pub samples: u64,
-    /// Samples that were repeated, old, or of another session.
-    pub rejected_samples: u64,
-    /// Frames that were damaged.
-    pub damaged_frames: u64,
-    /// Frames that the link refused.
-    pub send_errors: u64,
-    /// Samples that never came, by their sequence.
-    pub missing_samples: u64,
-    /// Starts of the robot while the session lasted.
-    pub robot_restarts: u64,
-    /// Operator's messages that were repeated, old, or had a goal that cannot be used.
-    pub rejected_operator: u64,
-    /// The robot's newest fault, as the protocol numbers it; 0 where there was none.
-    pub robot_fault: u8,
-    /// Why the robot refused the newest hello, where it did.
-    pub refused: Option<Refusal>,
-}
-
-impl Counters {
-    /// What a session counts is counted here too.
-    fn adopt(&mut self, session: SessionCounters) {
-        let SessionCounters {
-            samples,
-            rejected_samples,
-            missing_samples,
-            robot_restarts,
-            robot_fault,
-            refused,
-        } = session;
-        (self.samples, self.rejected_samples, self.missing_samples) =
-            (samples, rejected_samples, missing_samples);
-        (self.robot_restarts, self.robot_fault, self.refused) = (robot_restarts, robot_fault, refused);
-    }
-}
-
-/// Why policy, robot and options do not belong together.
-#[derive(Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HostError<'a> {
-    /// The policy cannot run on this robot, or not in this memory.
-    #[error("{0}")]
-    Policy(ControllerError<'a>),
-    /// The tick does not divide the policy's period.
-    #[error("a tick of {tick_s} s does not divide the policy's period of {period_s} s exactly")]
-    Period {
-        /// The tick.
-        tick_s: f64,
-        /// The policy's period.
-        period_s: f64,
-    },
-    /// The goal has the wrong length.
-    #[error("the goal has {found} values, the policy's commands have {expected}")]
-    Goal {
-        /// What the policy takes.
-        expected: usize,
-        /// What was given.
-        found: usize,
-    },
-}
 
 /// Runs a policy on a robot behind a link; see the [module](self).
 pub struct Host<'a> {

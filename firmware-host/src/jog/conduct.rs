@@ -91,7 +91,7 @@ impl Conductor<'_> {
             if let Some(reason) = self.session.refusal() {
                 return Err(JogError::Refused { reason });
             }
-            if self.session.is_lost() {
+            if self.session.is_lost(now_us) {
                 return Err(JogError::Lost);
             }
             let Some(sample) = self.session.sample(now_us).cloned() else {
