@@ -3,7 +3,8 @@
 //! A loop wakes at 1 kHz and hosts a quadrotor that hangs still on an in-process link, under policies of 64-64 and of 256-256. At every
 //! other deadline the host ticks, and every tick infers: decode, age, infer, supervise, encode. At the deadlines between, the
 //! image's bytes are read once instead: what any inference must do, with caches as cold as a millisecond of sleep leaves them.
-//! Prints how long both took, and what the thread was granted.
+//! Prints how long both took, and what the thread was granted; then the same where the loop wakes early and spins to its
+//! deadline, which shows what waking up costs.
 
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
@@ -27,6 +28,7 @@ use std::hint::black_box;
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 const PERIOD_NS: u64 = 1_000_000;
+const EARLY_NS: u64 = 100_000;
 /// Hidden neurons of both layers.
 const WIDTHS: [usize; 2] = [64, 256];
 
@@ -36,14 +38,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     for item in &granted.items {
         println!("{}: {}", item.name, if item.granted { "granted" } else { "refused" });
     }
-    for width in WIDTHS {
-        measure(width, seconds)?;
+    for (name, wait) in [("sleeps", sleep_until_ns as fn(u64)), ("wakes early", wake_early)] {
+        for width in WIDTHS {
+            println!("{width}-{width}, the loop {name}:");
+            measure(width, seconds, wait)?;
+        }
     }
     Ok(())
 }
 
+fn wake_early(deadline_ns: u64) {
+    sleep_until_ns(deadline_ns - EARLY_NS);
+    while monotonic_ns() < deadline_ns {
+        std::hint::spin_loop();
+    }
+}
+
 /// Flies one policy for so long.
-fn measure(width: usize, seconds: u64) -> Result<(), Box<dyn Error>> {
+fn measure(width: usize, seconds: u64, wait: fn(u64)) -> Result<(), Box<dyn Error>> {
     let task = Task::load("quadrotor")?;
     let image = policy(&task, width)?;
     let view = image.image()?;
@@ -59,7 +71,7 @@ fn measure(width: usize, seconds: u64) -> Result<(), Box<dyn Error>> {
     let (mut deadline_ns, mut now_us, mut request) = (monotonic_ns(), 0, Some(Request::Arm));
     for turn in 0..seconds * 1_000_000_000 / PERIOD_NS {
         deadline_ns += PERIOD_NS;
-        sleep_until_ns(deadline_ns);
+        wait(deadline_ns);
         let begun_ns = monotonic_ns();
         if turn % 2 == 1 {
             let bytes = image.as_bytes().as_chunks::<8>().0;
@@ -81,14 +93,14 @@ fn measure(width: usize, seconds: u64) -> Result<(), Box<dyn Error>> {
     let usage = thread_usage();
     let line = |what: &str, quantiles: Quantiles| {
         println!(
-            "{width}-{width} {what:<26} p50 {:>6.2} us, p99 {:>6.2} us, p99.9 {:>6.2} us, max {:>8.2} us",
+            "  {what:<26} p50 {:>6.2} us, p99 {:>6.2} us, p99.9 {:>6.2} us, max {:>8.2} us",
             quantiles.p50, quantiles.p99, quantiles.p999, quantiles.max
         );
     };
     line("decode to encode", ticks.quantiles());
     line(&format!("read of {} bytes", image.as_bytes().len()), reads.quantiles());
     println!(
-        "{width}-{width}: {} inferences in {} ticks; {allocations} allocations in ticks, {} page faults, {} involuntary switches",
+        "  {} inferences in {} ticks; {allocations} allocations in ticks, {} page faults, {} involuntary switches",
         host.counters().inferences,
         ticks.len(),
         usage.minor_faults + usage.major_faults - before.minor_faults - before.major_faults,

@@ -34,7 +34,7 @@ pub enum Order {
 /// The host's end.
 #[derive(Debug)]
 pub struct Session {
-    session: HostSession,
+    inner: HostSession,
     decoder: Decoder,
     valid_for_us: u32,
 }
@@ -43,24 +43,24 @@ impl Session {
     /// A session of a number that no other has.
     pub fn new(number: u64, robot: &Robot) -> Self {
         // There is no policy, and so no contract.
-        let session = HostSession::new(number, [0; 32], robot.interface().hash(), LARGEST_AGE_US);
-        Self { session, decoder: Decoder::default(), valid_for_us: robot.valid_for_us() }
+        let inner = HostSession::new(number, [0; 32], robot.interface().hash(), LARGEST_AGE_US);
+        Self { inner, decoder: Decoder::default(), valid_for_us: robot.valid_for_us() }
     }
 
     /// Why the robot refuses this host, if it does.
     pub fn refusal(&self) -> Option<Refusal> {
-        self.session.counters().refused
+        self.inner.counters().refused
     }
 
     /// The newest sample, where it is young enough to act on.
     pub fn sample(&self, now_us: u64) -> Option<&Sample> {
-        let young = self.session.is_connected() && self.session.sample_age_us(now_us) <= LARGEST_AGE_US;
-        self.session.sample().filter(|_| young)
+        let young = self.inner.is_connected() && self.inner.sample_age_us(now_us) <= LARGEST_AGE_US;
+        self.inner.sample().filter(|_| young)
     }
 
     /// Whether the robot has begun again, or has stopped, or has disarmed itself since it was armed.
     pub fn is_lost(&self, now_us: u64) -> bool {
-        self.session.counters().robot_restarts > 0 || self.session.fault(now_us) == Some(Cause::RobotStopped)
+        self.inner.counters().robot_restarts > 0 || self.inner.fault(now_us) == Some(Cause::RobotStopped)
     }
 
     /// Takes everything that the robot has sent.
@@ -73,7 +73,7 @@ impl Session {
                 let (message, rest) = self.decoder.feed::<ToHost>(bytes);
                 bytes = rest;
                 if let Some(message) = message {
-                    self.session.take(now_us, &message);
+                    self.inner.take(now_us, &message);
                 }
             }
         }
@@ -85,7 +85,7 @@ impl Session {
         let mut say = |message| {
             let _ = send_message(link, &message);
         };
-        if let Some(hello) = self.session.greet(now_us) {
+        if let Some(hello) = self.inner.greet(now_us) {
             say(hello);
         }
         let mode = mode_number(match order {
@@ -94,22 +94,22 @@ impl Session {
             Order::Stop => Mode::Stopped,
         });
         let message = match order {
-            Order::Wait => ToRobot::Heartbeat(self.session.header(now_us, 0, mode)),
+            Order::Wait => ToRobot::Heartbeat(self.inner.header(now_us, 0, mode)),
             Order::Stop => {
-                let header = self.session.header(now_us, 0, mode);
+                let header = self.inner.header(now_us, 0, mode);
                 ToRobot::Stop { header, reason: stop_reason(Some(Cause::OperatorStop)) }
             }
-            Order::Disarm => ToRobot::Disarm(self.session.header(now_us, 0, mode)),
+            Order::Disarm => ToRobot::Disarm(self.inner.header(now_us, 0, mode)),
             Order::Command(setpoints) => {
                 if self.sample(now_us).is_none() || self.is_lost(now_us) {
                     return;
                 }
-                if let Some(arm) = self.session.arm(now_us, 0, mode) {
+                if let Some(arm) = self.inner.arm(now_us, 0, mode) {
                     say(arm);
                 }
                 ToRobot::Command {
-                    header: self.session.header(now_us, 0, mode),
-                    sample_sequence: self.session.sample_sequence(),
+                    header: self.inner.header(now_us, 0, mode),
+                    sample_sequence: self.inner.sample_sequence(),
                     valid_for_us: self.valid_for_us,
                     setpoints: setpoints.clone(),
                 }
