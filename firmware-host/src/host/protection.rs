@@ -17,7 +17,8 @@ use sinew_policy_runtime::guard::Guards;
 use sinew_policy_runtime::interface::{MAX_ACTUATORS, Setpoint};
 use sinew_policy_runtime::supervisor::{Action, Cause, Causes};
 
-/// Guards and fallback; see the [module](self). `robot.toml` says both on a workstation, settings in its flash on a microcontroller.
+/// A robot's guards, and who commands in a fallback: `robot.toml` says both on a workstation, settings in its flash on a
+/// microcontroller.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Protection {
     guards: Guards,
