@@ -32,11 +32,12 @@ pub(crate) fn warn(task: &Task) {
 }
 
 fn list() -> Outcome {
-    println!("{:<14} {:>11} {:>7} {:>8} {:>9}  summary", "task", "observation", "action", "rate", "episode");
+    let width = Task::builtin_names().iter().map(|name| name.len()).max().unwrap_or(0);
+    println!("{:<width$} {:>11} {:>7} {:>8} {:>9}  summary", "task", "observation", "action", "rate", "episode");
     for name in Task::builtin_names() {
         let task = Task::load(name).map_err(unusable)?;
         println!(
-            "{:<14} {:>11} {:>7} {:>5.0} Hz {:>7.1} s  {}",
+            "{:<width$} {:>11} {:>7} {:>5.0} Hz {:>7.1} s  {}",
             name,
             task.observation_size(),
             task.action_size(),
