@@ -33,7 +33,10 @@ pub(crate) fn warn(task: &Task) {
 
 fn list() -> Outcome {
     let width = Task::builtin_names().iter().map(|name| name.len()).max().unwrap_or(0);
-    println!("{:<width$} {:>11} {:>7} {:>8} {:>9}  summary", "task", "observation", "action", "rate", "episode");
+    println!(
+        "{:<width$} {:>11} {:>7} {:>8} {:>9}  summary",
+        "task", "observation", "action", "rate", "episode"
+    );
     for name in Task::builtin_names() {
         let task = Task::load(name).map_err(unusable)?;
         println!(
