@@ -3,14 +3,14 @@
 //! A loop wakes at 1 kHz and hosts a quadrotor that hangs still on an in-process link, under policies of 64-64 and of 256-256. At every
 //! other deadline the host ticks, and every tick infers: decode, age, infer, supervise, encode. At the deadlines between, the
 //! image's bytes are read once instead: what any inference must do, with caches as cold as a millisecond of sleep leaves them.
-//! Prints how long both took, and what the thread was granted; then the same where the loop wakes early and spins to its
-//! deadline, which shows what waking up costs.
+//! Prints how long both took, and what the thread was granted; then the same where the loop wakes early and rehearses each tick,
+//! as `sinew-host run --early 100` does.
 
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
 use sinew_firmware_host::allocation::{CountingAllocator, count, thread_usage};
 use sinew_firmware_host::hil::host_options;
-use sinew_firmware_host::host::Host;
+use sinew_firmware_host::host::{Host, Rehearsal};
 use sinew_firmware_host::link::inproc_pair;
 use sinew_firmware_host::plant::Plant;
 use sinew_firmware_host::robot::Robot;
@@ -38,24 +38,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     for item in &granted.items {
         println!("{}: {}", item.name, if item.granted { "granted" } else { "refused" });
     }
-    for (name, wait) in [("sleeps", sleep_until_ns as fn(u64)), ("wakes early", wake_early)] {
+    for (name, early_ns) in [("sleeps", 0), ("wakes early and rehearses", EARLY_NS)] {
         for width in WIDTHS {
             println!("{width}-{width}, the loop {name}:");
-            measure(width, seconds, wait)?;
+            measure(width, seconds, early_ns)?;
         }
     }
     Ok(())
 }
 
-fn wake_early(deadline_ns: u64) {
-    sleep_until_ns(deadline_ns - EARLY_NS);
-    while monotonic_ns() < deadline_ns {
-        std::hint::spin_loop();
-    }
-}
-
 /// Flies one policy for so long.
-fn measure(width: usize, seconds: u64, wait: fn(u64)) -> Result<(), Box<dyn Error>> {
+fn measure(width: usize, seconds: u64, early_ns: u64) -> Result<(), Box<dyn Error>> {
     let task = Task::load("quadrotor")?;
     let image = policy(&task, width)?;
     let view = image.image()?;
@@ -65,13 +58,20 @@ fn measure(width: usize, seconds: u64, wait: fn(u64)) -> Result<(), Box<dyn Erro
     let period_us = (options.tick_period_s * 1e6).round() as u64;
     let mut host = Host::new(view, &contract, &robot, options)?;
     let mut plant = Plant::new(&task, Randomization::Nominal, 0)?;
+    let mut rehearsal = Rehearsal::new(&host);
     let (mut own, mut other) = inproc_pair();
     let (mut ticks, mut reads) = (Histogram::default(), Histogram::default());
     let (mut allocations, before) = (0, thread_usage());
     let (mut deadline_ns, mut now_us, mut request) = (monotonic_ns(), 0, Some(Request::Arm));
     for turn in 0..seconds * 1_000_000_000 / PERIOD_NS {
         deadline_ns += PERIOD_NS;
-        wait(deadline_ns);
+        sleep_until_ns(deadline_ns - early_ns);
+        if early_ns > 0 {
+            rehearsal.play(&host, now_us);
+            while monotonic_ns() < deadline_ns {
+                std::hint::spin_loop();
+            }
+        }
         let begun_ns = monotonic_ns();
         if turn % 2 == 1 {
             let bytes = image.as_bytes().as_chunks::<8>().0;

@@ -11,6 +11,8 @@ mod latency;
 mod memory;
 mod options;
 mod protection;
+#[cfg(feature = "host")]
+mod rehearsal;
 mod settings;
 mod trace;
 
@@ -21,6 +23,8 @@ pub use latency::Latencies;
 pub use memory::HostMemory;
 pub use options::{HostError, HostOptions};
 pub use protection::Protection;
+#[cfg(feature = "host")]
+pub use rehearsal::Rehearsal;
 pub use settings::{Settings, SettingsError};
 pub use trace::{SampleTrace, TickTrace};
 
@@ -62,6 +66,7 @@ const REMEMBERED_TRANSITIONS: usize = if cfg!(feature = "host") { 256 } else { 1
 const BOUND_MARGIN: f32 = 0.05;
 
 /// Runs a policy on a robot behind a link; see the [module](self).
+#[cfg_attr(feature = "host", derive(Clone))]
 pub struct Host<'a> {
     interface: Interface<'a>,
     valid_for_us: u32,

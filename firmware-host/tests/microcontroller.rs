@@ -168,6 +168,7 @@ fn options(link: LinkAddress, log: Option<PathBuf>) -> HilOptions {
         randomization: Randomization::Acceptance,
         faults: FaultPlan::default(),
         rt: RtPolicy::Off,
+        early_us: 0,
         lockstep: true,
         rate_hz: None,
         log,

@@ -7,7 +7,7 @@ mod untrained;
 use sinew_firmware_host::allocation::{self, CountingAllocator};
 use sinew_firmware_host::hil::HilReport;
 use sinew_firmware_host::hil::campaign::{Campaign, CampaignOptions, Case};
-use sinew_firmware_host::host::{Host, HostOptions};
+use sinew_firmware_host::host::{Host, HostOptions, Rehearsal};
 use sinew_firmware_host::link::{Link, inproc_pair};
 use sinew_firmware_host::plant::Plant;
 use sinew_firmware_host::robot::{FallbackController, Robot};
@@ -116,8 +116,9 @@ fn robot() -> Robot {
     Robot { supervisor, fallback, guards, ..Robot::of_task(&TASK) }
 }
 
-/// Flies with both policies and a log; gives the torques that were sent, each with the mode in which it was.
-fn fly_with_second_policy(robot: &Robot, log: &Path) -> Vec<(Mode, f32)> {
+/// Flies with both policies and a log, each tick rehearsed or not; gives the torques that were sent, each with the mode in
+/// which it was.
+fn fly_with_second_policy(robot: &Robot, log: &Path, rehearsed: bool) -> Vec<(Mode, f32)> {
     let (view, second) = (IMAGE.image().unwrap(), SECOND.image().unwrap());
     let (contract, second_contract) =
         (view.contract().unwrap().unwrap(), second.contract().unwrap().unwrap());
@@ -133,6 +134,7 @@ fn fly_with_second_policy(robot: &Robot, log: &Path) -> Vec<(Mode, f32)> {
     let mut plant = Plant::new(&TASK, Randomization::Acceptance, 1).unwrap();
     let (mut host_end, mut robot_end) = inproc_pair();
     let (period_us, mut decoder, mut sent) = ((tick_period_s * 1e6) as u64, Decoder::default(), Vec::new());
+    let mut rehearsal = rehearsed.then(|| Rehearsal::new(&host));
     let steps = (tick_period_s / plant.physics_period_s()).round() as u64;
     for tick in 0..100 {
         let now_us = tick * period_us;
@@ -141,9 +143,18 @@ fn fly_with_second_policy(robot: &Robot, log: &Path) -> Vec<(Mode, f32)> {
         let torques = Vec::with_capacity(4);
         let mut tapped = Tap { link: &mut *host_end, decoder: &mut decoder, torques };
         let before = allocation::count();
+        if let Some(rehearsal) = &mut rehearsal {
+            rehearsal.play(&host, now_us);
+        }
         recorder.tick(&mut host, &mut tapped, now_us, request);
-        // Guards, both policies, the fault and the log.
+        // Guards, both policies, the fault, the log and the rehearsal.
         assert_eq!(allocation::count() - before, 0, "tick {tick}");
+        if let Some(rehearsal) = rehearsal.as_ref().filter(|_| tick > 3) {
+            // What was rehearsed is what the tick did.
+            let counters =
+                [rehearsal.double(), &host].map(|host| (host.counters().inferences, host.counters().samples));
+            assert_eq!(counters[0], counters[1], "tick {tick}");
+        }
         let mode = host.supervisor().mode();
         sent.extend(tapped.torques.into_iter().map(|torque| (mode, torque)));
         recorder.end_tick(&host, Timing::default());
@@ -181,7 +192,7 @@ fn a_second_policy_takes_the_robot_and_its_log_replays() {
     let robot = robot();
     let log: PathBuf = std::env::temp_dir().join(format!("sinew-second-{}.mcap", std::process::id()));
     let _ = std::fs::remove_file(&log);
-    let sent = fly_with_second_policy(&robot, &log);
+    let sent = fly_with_second_policy(&robot, &log, false);
     let of = |mode: Mode| sent.iter().filter(move |(at, _)| *at == mode).map(|(_, torque)| *torque);
     assert!(of(Mode::Running).count() > 0 && of(Mode::Fallback).count() > 20, "{sent:?}");
     // It is another policy, and it acts: what it says differs from tick to tick.
@@ -197,6 +208,22 @@ fn a_second_policy_takes_the_robot_and_its_log_replays() {
     assert!(refusal(Some(&IMAGE)).contains("image of the fallback policy"), "{}", refusal(Some(&IMAGE)));
     assert!(replay(&log, &IMAGE).is_err());
     std::fs::remove_file(log).unwrap();
+}
+
+#[test]
+fn a_rehearsal_changes_nothing_that_the_robot_is_told() {
+    let robot = robot();
+    let sent = [false, true].map(|rehearsed| {
+        let name = format!("sinew-rehearsed-{rehearsed}-{}.mcap", std::process::id());
+        let log = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_file(&log);
+        let sent = fly_with_second_policy(&robot, &log, rehearsed);
+        let found = replay_with_fallback(&log, &IMAGE, Some(&SECOND)).unwrap();
+        assert_eq!((found.difference, found.verified), (None, 100));
+        std::fs::remove_file(log).unwrap();
+        sent
+    });
+    assert_eq!(sent[0], sent[1]);
 }
 
 #[test]

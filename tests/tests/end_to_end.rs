@@ -55,6 +55,7 @@ fn options(link: &str, duration_s: f64, lockstep: bool, faults: &str) -> HilOpti
         randomization: Randomization::Acceptance,
         faults: FaultPlan::parse(faults, "faults.toml").unwrap(),
         rt: RtPolicy::Off,
+        early_us: 0,
         lockstep,
         rate_hz: None,
         log: None,

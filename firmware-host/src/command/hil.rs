@@ -52,6 +52,10 @@ pub(crate) struct Hil {
     /// Real-time privileges.
     #[arg(long, value_enum, default_value_t = RtPolicy::Try)]
     rt: RtPolicy,
+    /// Wake so many microseconds before each tick, rehearse it, so that its code and data are in the caches, and wait without
+    /// sleeping; 0 sleeps until the tick is due.
+    #[arg(long, default_value_t = 0, value_name = "US", conflicts_with_all = ["lockstep", "campaign"])]
+    early: u32,
     /// Log every input and output of the host into a new file; with --campaign, a folder of them.
     #[arg(long, value_name = "F.mcap")]
     log: Option<PathBuf>,
@@ -111,6 +115,7 @@ impl Hil {
             randomization: Randomization::Acceptance,
             faults,
             rt: self.rt,
+            early_us: self.early,
             lockstep: self.lockstep,
             rate_hz: self.rate,
             log: self.log,

@@ -1,7 +1,7 @@
 //! `sinew-host run`.
 
 use anyhow::anyhow;
-use sinew_firmware_host::control_loop::{self, Directive, LoopReport};
+use sinew_firmware_host::control_loop::{self, Directive, LoopReport, Pace};
 use sinew_firmware_host::exit::{Failure, Outcome, failed, stopped, unusable};
 use sinew_firmware_host::host::{Counters, Host, HostOptions};
 use sinew_firmware_host::link::{
@@ -71,6 +71,10 @@ pub(crate) struct Run {
     /// The core of the control loop; any unless given.
     #[arg(long, value_name = "N")]
     core: Option<usize>,
+    /// Wake so many microseconds before each tick, rehearse it, so that its code and data are in the caches, and wait without
+    /// sleeping; 0 sleeps until the tick is due.
+    #[arg(long, default_value_t = 0, value_name = "US")]
+    early: u32,
     /// Log every input and output into a new file.
     #[arg(long, value_name = "F.mcap")]
     log: Option<PathBuf>,
@@ -83,6 +87,7 @@ impl Run {
         let view = image.image().map_err(unusable)?;
         let contract = contract_of(&view, &self.policy)?;
         let tick_period_s = self.rate.map_or(contract.periods.policy_period_s, |rate| 1.0 / rate);
+        let pace = Pace::new(tick_period_s, self.early).map_err(unusable)?;
         let random = fresh_nonce().map_err(unusable)?;
         let limits = robot.limits();
         let options = HostOptions {
@@ -113,7 +118,7 @@ impl Run {
             }
         };
         let (request, told) = (AtomicU8::new(NOTHING), Told::default());
-        let asked = Asked { tick_period_s, request: &request, told: &told };
+        let asked = Asked { pace, request: &request, told: &told };
         if host.options().limits.shadow {
             eprintln!("in shadow: nothing is commanded");
         }
@@ -175,14 +180,13 @@ impl Run {
         watchdog: &mut Watchdog,
         asked: &Asked,
     ) -> Outcome {
-        let Asked { tick_period_s, request, told } = *asked;
+        let Asked { pace, request, told } = *asked;
         let (rt, _guard) = prepare_thread(self.rt, self.core).map_err(unusable)?;
         for item in rt.items.iter().filter(|item| !item.granted) {
             eprintln!("not granted: {} ({}): {}", item.name, item.asked, item.detail);
         }
         let (mut quitting, mut arming) = (false, false);
-        let period_ns = (tick_period_s * 1e9).round() as u64;
-        let report = control_loop::run(host, link, recorder, period_ns, |_, host| {
+        let report = control_loop::run(host, link, recorder, pace, |_, host| {
             // Of the tick before: a loop that hangs pets nobody.
             if host.is_healthy() {
                 watchdog.pet();
@@ -239,7 +243,7 @@ fn contract_of<'i>(image: &Image<'i>, path: &Path) -> Result<Contract<'i>, Failu
 
 /// What the loop goes by, and where it says how it goes.
 struct Asked<'r> {
-    tick_period_s: f64,
+    pace: Pace,
     request: &'r AtomicU8,
     told: &'r Told,
 }

@@ -19,7 +19,7 @@ pub(crate) use script::BrokenSensors;
 pub use script::{ClockJump, Script, ScriptedRequest, SensorFault, SensorFaultKind, Span};
 pub use witness::Witnessed;
 
-use crate::control_loop::{self, Directive};
+use crate::control_loop::{self, Directive, EarlyError, Pace};
 use crate::host::{Host, HostOptions};
 use crate::link::{
     FaultClock, FaultInjector, FaultPlan, Link, LinkAddress, LinkError, PtyLink, Traffic, UdpLink, UnixLink,
@@ -58,6 +58,8 @@ pub struct HilOptions {
     pub faults: FaultPlan,
     /// How much the loop insists on its privileges.
     pub rt: RtPolicy,
+    /// How long before each tick the loop wakes to rehearse it, µs; 0 sleeps until the tick is due. Real time alone.
+    pub early_us: u32,
     /// Virtual time instead of real time.
     pub lockstep: bool,
     /// Host's tick, 1/s; the policy's own rate where absent.
@@ -96,6 +98,9 @@ pub enum HilError {
         /// The link.
         link: String,
     },
+    /// The loop cannot wake so early.
+    #[error(transparent)]
+    Early(#[from] EarlyError),
     /// Real time cannot play this.
     #[error("stalls, clock jumps, broken sensors and restarts are played in lockstep alone")]
     Script,
@@ -383,14 +388,14 @@ fn fly_in_real_time(
     let stop = AtomicBool::new(false);
     let (host_core, plant_core) = separate_cores().map(|[host, plant]| (host, plant)).unzip();
     let mut pilot = flight.pilot();
-    let period_ns = (flight.tick_period_s * 1e9).round() as u64;
+    let pace = Pace::new(flight.tick_period_s, options.early_us)?;
     let (flown, plant) = std::thread::scope(|scope| {
         let plant = scope.spawn(|| run_in_real_time(plant, &mut *robot_end, plant_core, &stop));
         let host = scope.spawn(|| {
             let (rt, _guard) = prepare_thread(options.rt, host_core)?;
             let Flight { host, link, recorder, .. } = flight;
             let report =
-                control_loop::run(host, link, recorder, period_ns, |now_us, host| pilot.direct(now_us, host));
+                control_loop::run(host, link, recorder, pace, |now_us, host| pilot.direct(now_us, host));
             Ok::<_, RtError>((report, rt))
         });
         let flown = host.join();

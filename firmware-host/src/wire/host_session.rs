@@ -127,6 +127,12 @@ impl HostSession {
         self.sample.as_ref().map_or(0, |sample| sample.status.sequence)
     }
 
+    /// Of the newest frame that was sent; 0 before the first.
+    #[cfg(feature = "host")]
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
     /// A bound on its age, µs.
     pub fn sample_age_us(&self, now_us: u64) -> u64 {
         self.age_at_arrival_us.saturating_add(now_us.saturating_sub(self.arrived_us))

@@ -124,6 +124,7 @@ fn fly(task: &Task, image: &AlignedImage, seed: u64) -> Result<HilReport, Failur
         randomization: Randomization::Acceptance,
         faults: FaultPlan { faults: vec![BURST] },
         rt: RtPolicy::Try,
+        early_us: 0,
         lockstep: false,
         rate_hz: None,
         log: None,

@@ -300,6 +300,7 @@ impl Case {
             randomization: Randomization::Acceptance,
             faults: FaultPlan { faults: self.faults.clone() },
             rt: RtPolicy::Off,
+            early_us: 0,
             lockstep: true,
             rate_hz: options.rate_hz,
             log: options.logs.as_ref().map(|folder| folder.join(file_name(&self.name))),

@@ -13,6 +13,7 @@ use sinew_policy_runtime::observation::SensorFrame;
 use std::borrow::Cow;
 
 /// A second policy, which aims for its commands' safe values.
+#[derive(Clone)]
 pub(in crate::host) struct SecondPolicy<'a> {
     controller: Controller<'a, Values>,
     image_hash: [u8; 32],
