@@ -9,12 +9,13 @@
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
 use sinew_firmware_host::allocation::{CountingAllocator, count, thread_usage};
+use sinew_firmware_host::control_loop::{Pace, Waiting};
 use sinew_firmware_host::hil::host_options;
-use sinew_firmware_host::host::{Host, Rehearsal};
+use sinew_firmware_host::host::Host;
 use sinew_firmware_host::link::inproc_pair;
 use sinew_firmware_host::plant::Plant;
 use sinew_firmware_host::robot::Robot;
-use sinew_firmware_host::rt::{RtPolicy, monotonic_ns, prepare_thread, sleep_until_ns};
+use sinew_firmware_host::rt::{RtPolicy, monotonic_ns, prepare_thread};
 use sinew_firmware_host::timing::{Histogram, Quantiles};
 use sinew_policy_runtime::contract::Provenance;
 use sinew_policy_runtime::image::AlignedImage;
@@ -28,7 +29,7 @@ use std::hint::black_box;
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 const PERIOD_NS: u64 = 1_000_000;
-const EARLY_NS: u64 = 100_000;
+const EARLY_US: u32 = 100;
 /// Hidden neurons of both layers.
 const WIDTHS: [usize; 2] = [64, 256];
 
@@ -38,17 +39,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     for item in &granted.items {
         println!("{}: {}", item.name, if item.granted { "granted" } else { "refused" });
     }
-    for (name, early_ns) in [("sleeps", 0), ("wakes early and rehearses", EARLY_NS)] {
+    for (name, early_us) in [("sleeps", 0), ("wakes early and rehearses", EARLY_US)] {
         for width in WIDTHS {
             println!("{width}-{width}, the loop {name}:");
-            measure(width, seconds, early_ns)?;
+            measure(width, seconds, early_us)?;
         }
     }
     Ok(())
 }
 
 /// Flies one policy for so long.
-fn measure(width: usize, seconds: u64, early_ns: u64) -> Result<(), Box<dyn Error>> {
+fn measure(width: usize, seconds: u64, early_us: u32) -> Result<(), Box<dyn Error>> {
     let task = Task::load("quadrotor")?;
     let image = policy(&task, width)?;
     let view = image.image()?;
@@ -58,20 +59,14 @@ fn measure(width: usize, seconds: u64, early_ns: u64) -> Result<(), Box<dyn Erro
     let period_us = (options.tick_period_s * 1e6).round() as u64;
     let mut host = Host::new(view, &contract, &robot, options)?;
     let mut plant = Plant::new(&task, Randomization::Nominal, 0)?;
-    let mut rehearsal = Rehearsal::new(&host);
+    let mut waiting = Waiting::new(Pace::new(PERIOD_NS as f64 * 1e-9, early_us)?, &host);
     let (mut own, mut other) = inproc_pair();
     let (mut ticks, mut reads) = (Histogram::default(), Histogram::default());
     let (mut allocations, before) = (0, thread_usage());
     let (mut deadline_ns, mut now_us, mut request) = (monotonic_ns(), 0, Some(Request::Arm));
     for turn in 0..seconds * 1_000_000_000 / PERIOD_NS {
         deadline_ns += PERIOD_NS;
-        sleep_until_ns(deadline_ns - early_ns);
-        if early_ns > 0 {
-            rehearsal.play(&host, now_us);
-            while monotonic_ns() < deadline_ns {
-                std::hint::spin_loop();
-            }
-        }
+        waiting.wait(deadline_ns, &host, now_us);
         let begun_ns = monotonic_ns();
         if turn % 2 == 1 {
             let bytes = image.as_bytes().as_chunks::<8>().0;

@@ -43,20 +43,21 @@ impl Pace {
     }
 }
 
-/// Waits for deadlines.
-struct Waiting<'a> {
+/// Waits for a loop's deadlines, and rehearses its ticks where it wakes early.
+pub struct Waiting<'a> {
     early_ns: u64,
     rehearsal: Option<Rehearsal<'a>>,
 }
 
 impl<'a> Waiting<'a> {
-    fn new(pace: Pace, host: &Host<'a>) -> Self {
+    /// For this host.
+    pub fn new(pace: Pace, host: &Host<'a>) -> Self {
         let rehearsal = (pace.early_ns > 0).then(|| Rehearsal::new(host));
         Self { early_ns: pace.early_ns, rehearsal }
     }
 
-    /// Until the deadline of a tick at `tick_us`.
-    fn wait(&mut self, deadline_ns: u64, host: &Host, tick_us: u64) {
+    /// Until the deadline of a tick at `tick_us`. Allocates nothing.
+    pub fn wait(&mut self, deadline_ns: u64, host: &Host, tick_us: u64) {
         sleep_until_ns(deadline_ns - self.early_ns);
         let Some(rehearsal) = &mut self.rehearsal else { return };
         if monotonic_ns() < deadline_ns {
