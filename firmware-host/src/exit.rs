@@ -4,6 +4,7 @@
 //! Both binaries return an [`Outcome`] and pass it to [`report`], so a mistake reads the same wherever it is made.
 
 use std::error::Error;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 /// What a command returns.
@@ -39,6 +40,17 @@ pub fn report(outcome: Outcome) -> ExitCode {
             eprintln!("error: {}", explain(&*failure.error));
             ExitCode::from(failure.code)
         }
+    }
+}
+
+/// Prints a text on stdout. A reader who has seen enough, such as `head`, ends it quietly.
+///
+/// # Errors
+/// Stdout cannot be written.
+pub fn print(text: &str) -> Outcome {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(failed(error)),
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `sinew tasks`.
 
-use sinew_firmware_host::exit::{Outcome, unusable};
+use sinew_firmware_host::exit::{Outcome, print, unusable};
 use sinew_sim::Task;
 
 /// List the built-in tasks with their sizes and rates, or show all of one.
@@ -16,9 +16,8 @@ impl Tasks {
             None => list(),
             Some(name) => {
                 let task = Task::load(&name).map_err(unusable)?;
-                print!("{}", task.describe());
                 warn(&task);
-                Ok(())
+                print(&task.describe())
             }
         }
     }
@@ -33,14 +32,14 @@ pub(crate) fn warn(task: &Task) {
 
 fn list() -> Outcome {
     let width = Task::builtin_names().iter().map(|name| name.len()).max().unwrap_or(0);
-    println!(
-        "{:<width$} {:>11} {:>7} {:>8} {:>9}  summary",
+    let mut text = format!(
+        "{:<width$} {:>11} {:>7} {:>8} {:>9}  summary\n",
         "task", "observation", "action", "rate", "episode"
     );
     for name in Task::builtin_names() {
         let task = Task::load(name).map_err(unusable)?;
-        println!(
-            "{:<width$} {:>11} {:>7} {:>5.0} Hz {:>7.1} s  {}",
+        text += &format!(
+            "{:<width$} {:>11} {:>7} {:>5.0} Hz {:>7.1} s  {}\n",
             name,
             task.observation_size(),
             task.action_size(),
@@ -49,5 +48,5 @@ fn list() -> Outcome {
             task.summary()
         );
     }
-    Ok(())
+    print(&text)
 }
