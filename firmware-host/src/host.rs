@@ -370,7 +370,7 @@ impl<'a> Host<'a> {
 
     /// What the fallback controller commands; nothing where it cannot.
     fn fallback_command(&mut self, now_us: u64, elapsed_s: f32) -> ToRobot {
-        match self.fallback_setpoints(elapsed_s) {
+        match self.fallback_setpoints(now_us, elapsed_s) {
             Some(setpoints) => self.command_of(now_us, setpoints),
             None => ToRobot::Heartbeat(self.header(now_us)),
         }

@@ -3,10 +3,12 @@
 //! `robot.toml` says it for a real robot; for a simulated one it follows from the task. Names are owned here, and
 //! [`Robot::interface`] lends them.
 
+mod descent;
 mod fallback;
 mod guard;
 mod supervision;
 
+pub use descent::{DescentDescription, RotorDescription, Spin};
 pub use fallback::{FallbackController, FallbackDescription, HeldDescription};
 pub use guard::{Bounds, GuardDescription, GuardedCause};
 pub use supervision::{Mistake, Supervision};

@@ -10,7 +10,8 @@ use sinew_firmware_host::hil::campaign::{Campaign, CampaignOptions, Case};
 use sinew_firmware_host::hil::{ClockJump, HilReport, ScriptedRequest, SensorFault, SensorFaultKind, Span};
 use sinew_firmware_host::link::{Direction, FaultKind, FaultWindow};
 use sinew_firmware_host::robot::{
-    Bounds, FallbackController, FallbackDescription, GuardDescription, GuardedCause, HeldDescription,
+    Bounds, DescentDescription, FallbackController, FallbackDescription, GuardDescription, GuardedCause,
+    HeldDescription, RotorDescription, Spin,
 };
 use sinew_firmware_host::wire::robot_session::LARGEST_COMMAND_AGE_US;
 use sinew_policy_runtime::image::AlignedImage;
@@ -29,7 +30,7 @@ struct Subject {
     fallbacks: Vec<FallbackDescription>,
 }
 
-/// Four rotors, which nobody but a policy commands.
+/// Four rotors, which the host can let sink.
 static QUADROTOR: LazyLock<Subject> = LazyLock::new(|| {
     use GuardedCause::{
         BatteryCritical, BatteryLow, SensorRange, SensorRate, StaleSensor, Tilt, Velocity, Workspace,
@@ -46,7 +47,35 @@ static QUADROTOR: LazyLock<Subject> = LazyLock::new(|| {
         guard_of(StaleSensor, "velocity", None, all(0.05)),
     ];
     let sensors = &["position", "velocity", "orientation", "angular_velocity"];
-    Subject::new("quadrotor", sensors, guards, Vec::new())
+    let rotor = |name: &str, x_m: f32, y_m: f32| RotorDescription {
+        actuator: format!("rotor_{name}"),
+        x_m,
+        y_m,
+        spin: if x_m * y_m > 0.0 { Spin::Clockwise } else { Spin::CounterClockwise },
+        hover_speed_rad_per_s: 1500.0,
+    };
+    let descent = DescentDescription {
+        descent_speed_m_per_s: 0.5,
+        duration_s: 0.5,
+        largest_age_s: 0.0625,
+        orientation: "orientation".to_owned(),
+        angular_velocity: "angular_velocity".to_owned(),
+        velocity: "velocity".to_owned(),
+        rotors: vec![
+            rotor("front_left", 0.03, 0.03),
+            rotor("front_right", 0.03, -0.03),
+            rotor("rear_right", -0.03, -0.03),
+            rotor("rear_left", -0.03, 0.03),
+        ],
+    };
+    let fallback = FallbackDescription {
+        controller: FallbackController::Descend,
+        ramp_s: 0.5,
+        hold_s: 5.0,
+        joints: Vec::new(),
+        descent: Some(descent),
+    };
+    Subject::new("quadrotor", sensors, guards, vec![fallback])
 });
 
 /// A joint, which the host can hold or damp.
@@ -70,6 +99,7 @@ static PENDULUM: LazyLock<Subject> = LazyLock::new(|| {
         ramp_s: 0.125,
         hold_s: 0.5,
         joints: vec![held.clone()],
+        descent: None,
     };
     let fallbacks = [FallbackController::Hold, FallbackController::Damp].map(fallback).to_vec();
     Subject::new("pendulum", &["hinge_position", "hinge_velocity"], guards, fallbacks)
@@ -188,8 +218,12 @@ prop_compose! {
         operator_until_s in prop::option::of(seconds(3)),
         supervisor in prop::option::of(limits()),
         fallback in fallback(subject),
-        guards in prop::collection::vec(guard(subject), 0..3),
+        mut guards in prop::collection::vec(guard(subject), 0..3),
     ) -> Case {
+        if fallback.as_ref().is_some_and(|fallback| fallback.controller == FallbackController::Descend) {
+            // Who doubts the attitude may not hand the robot to a descent; the description is refused.
+            guards.retain(|guard| guard.cause != GuardedCause::SensorRate);
+        }
         Case {
             name: "random".to_owned(),
             duration_s: 2.5,

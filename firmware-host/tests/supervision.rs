@@ -5,14 +5,15 @@
 mod untrained;
 
 use sinew_firmware_host::allocation::{self, CountingAllocator};
-use sinew_firmware_host::hil::HilReport;
 use sinew_firmware_host::hil::campaign::{Campaign, CampaignOptions, Case};
+use sinew_firmware_host::hil::{HilReport, host_options};
 use sinew_firmware_host::host::{Host, HostOptions, Rehearsal};
 use sinew_firmware_host::link::{Link, inproc_pair};
 use sinew_firmware_host::plant::Plant;
-use sinew_firmware_host::robot::{FallbackController, Robot};
+use sinew_firmware_host::robot::{FallbackController, Mistake, Robot};
 use sinew_firmware_host::telemetry::{self, LogClock, Start, Timing, replay, replay_with_fallback};
 use sinew_firmware_host::wire::{Decoder, ToRobot};
+use sinew_policy_runtime::document;
 use sinew_policy_runtime::image::AlignedImage;
 use sinew_policy_runtime::interface::Setpoint;
 use sinew_policy_runtime::onnx;
@@ -83,6 +84,100 @@ fn joints_are_damped_or_held_by_the_host_where_it_is_told_to() {
         assert!(report.witnessed.commands >= report.ticks, "{controller}: {report:?}");
         assert_eq!(report.faults[0].handling, "the fallback controller took over");
     }
+}
+
+/// A quadrotor whose host lets it sink as soon as it has moved for some samples.
+const SINKS: &str = "
+guards = [{ cause = \"velocity\", sensor = \"velocity\", maximum = 0.001, tolerated_samples = 10 }]
+[supervisor]
+standby_s = 0.0
+readying_s = 0.0
+engaging_s = 0.0
+fallback_s = 10.0
+answers = { velocity = { action = \"fallback\", latches = true } }
+[fallback]
+controller = \"descend\"
+[fallback.descent]
+descent_speed_m_per_s = 0.5
+duration_s = 1.5
+largest_age_s = 0.05
+rotors = [
+    { actuator = \"rotor_front_left\", x_m = 0.028, y_m = 0.028, spin = \"clockwise\", hover_speed_rad_per_s = 1515.9 },
+    { actuator = \"rotor_front_right\", x_m = 0.028, y_m = -0.028, spin = \"counter_clockwise\", hover_speed_rad_per_s = 1515.9 },
+    { actuator = \"rotor_rear_right\", x_m = -0.028, y_m = -0.028, spin = \"clockwise\", hover_speed_rad_per_s = 1515.9 },
+    { actuator = \"rotor_rear_left\", x_m = -0.028, y_m = 0.028, spin = \"counter_clockwise\", hover_speed_rad_per_s = 1515.9 },
+]
+";
+
+fn quadrotor(supervision: &str) -> Result<Robot, Mistake> {
+    let task = Task::load("quadrotor").unwrap();
+    Robot::of_task(&task).supervised(&document::parse(supervision, "it").unwrap())
+}
+
+#[test]
+fn rotors_level_out_and_sink_where_the_host_is_told_to() {
+    let (task, robot) = (Task::load("quadrotor").unwrap(), quadrotor(SINKS).unwrap());
+    let image = onnx::load(&untrained::policy(&task)).unwrap();
+    let view = image.image().unwrap();
+    let contract = view.contract().unwrap().unwrap();
+    let options = HostOptions { limits: robot.limits(), ..host_options(&task, &contract, None, 7).unwrap() };
+    let period_us = (options.tick_period_s * 1e6) as u64;
+    let mut host = Host::new(view, &contract, &robot, options).unwrap();
+    let mut plant = Plant::new(&task, Randomization::Nominal, 3).unwrap();
+    let (mut host_end, mut robot_end) = inproc_pair();
+    let steps = (period_us as f64 * 1e-6 / plant.physics_period_s()).round() as u64;
+    // Of the newest sample: speed upwards, and the cosine of the tilt from the quaternion's x and y.
+    let seen = |host: &Host| {
+        let values = host.trace().sample.unwrap().values;
+        let value = |sensor: &str, index| values[robot.interface().sensor(sensor).unwrap().1 + index];
+        let [x, y] = [1, 2].map(|index| value("orientation", index));
+        (value("velocity", 2), 1.0 - 2.0 * (x * x + y * y))
+    };
+    for tick in 0..185 {
+        let now_us = tick * period_us;
+        plant.publish(now_us, &mut *robot_end);
+        host.tick(now_us, &mut *host_end, (tick == 3).then_some(Request::Arm));
+        plant.receive(now_us, &mut *robot_end);
+        (0..steps).for_each(|step| plant.step(now_us + step * period_us / steps).unwrap());
+        if (120..160).contains(&tick) {
+            let (climb, upright) = seen(&host);
+            assert!((climb + 0.5).abs() < 0.15 && upright > 0.99, "tick {tick}: {climb} m/s, {upright}");
+        }
+    }
+    // The motors have stopped, and it falls.
+    assert!(seen(&host).0 < -1.0, "{:?}", seen(&host));
+    assert_eq!(
+        (host.supervisor().mode(), host.supervisor().cause()),
+        (Mode::Fallback, Some(Cause::Velocity))
+    );
+    assert_eq!(plant.into_report().expired, 0);
+}
+
+#[test]
+fn a_descent_that_cannot_be_is_refused() {
+    let refused = |from: &str, to: &str| {
+        assert!(SINKS.contains(from), "{from}");
+        let (field, found, expected) = quadrotor(&SINKS.replacen(from, to, 1)).unwrap_err();
+        format!("{field} is {found}, expected {expected}")
+    };
+    let twice = refused("rotor_rear_left", "rotor_rear_right");
+    assert!(twice.starts_with("fallback.descent.rotors[3].actuator is \"rotor_rear_right\""), "{twice}");
+    let fast = refused("hover_speed_rad_per_s = 1515.9", "hover_speed_rad_per_s = 3000.0");
+    assert!(fast.contains("rotors[0].hover_speed_rad_per_s is 3000, expected above 0 and below"), "{fast}");
+    let sensor = refused("largest_age_s = 0.05", "largest_age_s = 0.05\nvelocity = \"position\"");
+    assert!(
+        sensor.contains("velocity is \"position\", expected a sensor of 3 values, MeterPerSecond"),
+        "{sensor}"
+    );
+    let held = refused("\"descend\"", "\"damp\"");
+    assert!(held.contains("fallback.descent is a table, expected none"), "{held}");
+    // What doubts the attitude may not hand the robot to a descent.
+    let blind = SINKS.replacen("velocity = { action", "sensor_rate = { action", 1);
+    let blind =
+        blind.replacen("\"velocity\", sensor = \"velocity\"", "\"sensor_rate\", sensor = \"orientation\"", 1);
+    let (field, _, expected) = quadrotor(&blind).unwrap_err();
+    assert_eq!(field, "supervisor.answers.sensor_rate");
+    assert_eq!(expected, "stop or warn: the descent needs \"orientation\"");
 }
 
 #[test]

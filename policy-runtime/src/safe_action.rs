@@ -5,9 +5,10 @@
 //! Nothing here repeats what the policy last said.
 
 use crate::interface::{Actuator, MAX_ACTUATORS, Setpoint};
+use serde::{Deserialize, Serialize};
 
 /// A rotor's place and direction, as the level descent mixes it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RotorMount {
     /// Forward of the centre of mass, m.
     pub x_m: f32,
@@ -20,7 +21,7 @@ pub struct RotorMount {
 }
 
 /// Level out and sink while attitude is fresh, then motors off.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LevelDescent {
     /// One for each actuator, in the robot's order.
     pub rotors: heapless::Vec<RotorMount, MAX_ACTUATORS>,
@@ -51,6 +52,13 @@ pub struct Attitude {
     pub climb_m_per_s: f32,
 }
 
+impl Attitude {
+    fn is_finite(&self) -> bool {
+        let Self { gravity, angular_velocity, climb_m_per_s } = self;
+        gravity.iter().chain(angular_velocity).chain([climb_m_per_s]).all(|value| value.is_finite())
+    }
+}
+
 /// Share of the hover thrust for a tilt of one radian. With a Crazyflie's arm and inertia, 7 rad/s of bandwidth.
 const TILT_GAIN: f32 = 0.1;
 /// Share of the hover thrust for 1 rad/s of roll or pitch: about critical damping.
@@ -74,27 +82,55 @@ impl SafeAction {
         setpoints: &mut [Setpoint],
     ) {
         for (index, (setpoint, actuator)) in setpoints.iter_mut().zip(actuators).enumerate() {
-            let value = match (self, attitude) {
-                (Self::LevelDescent(descent), Some(attitude)) if elapsed_s < descent.duration_s => {
-                    descent.rotors.get(index).map_or(0.0, |rotor| descent.speed(rotor, attitude))
-                }
-                _ => 0.0,
+            let value = match self {
+                Self::LevelDescent(descent) => descent.command(index, attitude, elapsed_s),
+                Self::Zero => 0.0,
             };
-            let within = value >= actuator.minimum && value <= actuator.maximum;
-            // Compare-select, so that a NaN becomes the smallest command.
-            let value = if within || value == 0.0 {
-                value
-            } else if value > actuator.maximum {
-                actuator.maximum
-            } else {
-                actuator.minimum
-            };
-            *setpoint = actuator.setpoint(value);
+            *setpoint = actuator.setpoint(bounded(value, actuator));
         }
     }
 }
 
+/// Within the actuator's limits, or 0. Compare-select, so that a NaN becomes the smallest command.
+fn bounded(value: f32, actuator: &Actuator) -> f32 {
+    let within = value >= actuator.minimum && value <= actuator.maximum;
+    if within || value == 0.0 {
+        value
+    } else if value > actuator.maximum {
+        actuator.maximum
+    } else {
+        actuator.minimum
+    }
+}
+
 impl LevelDescent {
+    /// One setpoint for each actuator, `elapsed_s` after it began; absent while it lasts and no finite attitude is known.
+    pub fn setpoints(
+        &self,
+        actuators: &[Actuator],
+        attitude: Option<&Attitude>,
+        elapsed_s: f32,
+    ) -> Option<heapless::Vec<Setpoint, MAX_ACTUATORS>> {
+        if elapsed_s < self.duration_s && !attitude.is_some_and(Attitude::is_finite) {
+            return None;
+        }
+        let mut setpoints = heapless::Vec::new();
+        for (index, actuator) in actuators.iter().enumerate() {
+            let command = bounded(self.command(index, attitude, elapsed_s), actuator);
+            // As many as there are actuators, of which an interface has at most as many.
+            let _ = setpoints.push(actuator.setpoint(command));
+        }
+        Some(setpoints)
+    }
+
+    /// Speed of an actuator's rotor, rad/s; 0 without an attitude and when the descent is over.
+    fn command(&self, index: usize, attitude: Option<&Attitude>, elapsed_s: f32) -> f32 {
+        match (self.rotors.get(index), attitude) {
+            (Some(rotor), Some(attitude)) if elapsed_s < self.duration_s => self.speed(rotor, attitude),
+            _ => 0.0,
+        }
+    }
+
     /// Speed of one rotor, rad/s: thrust goes with its square.
     fn speed(&self, rotor: &RotorMount, attitude: &Attitude) -> f32 {
         let ([gravity_x, gravity_y, _], [roll_rate, pitch_rate, yaw_rate]) =

@@ -9,12 +9,13 @@ mod second_policy;
 #[cfg(feature = "host")]
 pub(super) use second_policy::{ProtectionMemory, SecondPolicy};
 
-use super::Host;
+use super::{Host, aged_sample};
 use crate::wire::message::Status;
 use serde::{Deserialize, Serialize};
-use sinew_policy_runtime::fallback::JointFallback;
+use sinew_policy_runtime::fallback::Fallback;
 use sinew_policy_runtime::guard::Guards;
 use sinew_policy_runtime::interface::{MAX_ACTUATORS, Setpoint};
+use sinew_policy_runtime::observation::SensorFrame;
 use sinew_policy_runtime::supervisor::{Action, Cause, Causes};
 
 /// A robot's guards, and who commands in a fallback: `robot.toml` says both on a workstation, settings in its flash on a
@@ -22,30 +23,30 @@ use sinew_policy_runtime::supervisor::{Action, Cause, Causes};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Protection {
     guards: Guards,
-    fallback: Fallback,
+    commander: Commander,
 }
 
 /// Who commands in a fallback.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::large_enum_variant, reason = "one for a host's whole life")]
-enum Fallback {
+enum Commander {
     #[default]
     Nobody,
-    Joints(JointFallback),
+    Host(Fallback),
     /// A second policy, once it is given.
     #[cfg(feature = "host")]
     Policy,
 }
 
 impl Protection {
-    /// Guards, and who holds or damps the joints in a fallback; nobody where absent.
-    pub fn of(guards: Guards, fallback: Option<JointFallback>) -> Self {
-        Self { guards, fallback: fallback.map_or(Fallback::Nobody, Fallback::Joints) }
+    /// Guards, and what the host commands in a fallback; nothing where absent.
+    pub fn of(guards: Guards, fallback: Option<Fallback>) -> Self {
+        Self { guards, commander: fallback.map_or(Commander::Nobody, Commander::Host) }
     }
 
     /// Whether anybody commands in a fallback.
     pub(super) fn has_controller(&self) -> bool {
-        !matches!(self.fallback, Fallback::Nobody)
+        !matches!(self.commander, Commander::Nobody)
     }
 
     /// A sample has come.
@@ -81,13 +82,18 @@ impl Host<'_> {
     /// What is commanded in a fallback; absent where nobody can.
     pub(super) fn fallback_setpoints(
         &self,
+        now_us: u64,
         elapsed_s: f32,
     ) -> Option<heapless::Vec<Setpoint, MAX_ACTUATORS>> {
-        match &self.protection.fallback {
-            Fallback::Nobody => None,
-            Fallback::Joints(joints) => Some(joints.setpoints(elapsed_s)),
+        match &self.protection.commander {
+            Commander::Nobody => None,
+            Commander::Host(fallback) => {
+                let (sample, ages_us) = aged_sample(&self.session, now_us)?;
+                let frame = SensorFrame { values: &sample.values, ages_us: &ages_us };
+                fallback.setpoints(&self.interface.actuators, &frame, elapsed_s)
+            }
             #[cfg(feature = "host")]
-            Fallback::Policy => Some(self.bounded(self.second_policy.as_ref()?.command()?).0),
+            Commander::Policy => Some(self.bounded(self.second_policy.as_ref()?.command()?).0),
         }
     }
 

@@ -12,7 +12,7 @@ use sinew_policy_runtime::contract::Contract;
 use sinew_policy_runtime::interface::Interface;
 
 /// Raised by any change of the bytes.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const CRC_32C: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
 
 /// A robot, and how its host behaves.
@@ -59,7 +59,7 @@ impl<'a> Settings<'a> {
                 file: robot.name.clone(),
                 field: "fallback.controller".to_owned(),
                 found: "policy".to_owned(),
-                expected: "hold or damp: a microcontroller has room for one policy".to_owned(),
+                expected: "hold, damp or descend: a microcontroller has room for one policy".to_owned(),
             });
         }
         Ok(Self {
@@ -116,7 +116,7 @@ impl<'a> Settings<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sinew_policy_runtime::fallback::{HeldJoint, JointFallback};
+    use sinew_policy_runtime::fallback::{Fallback, HeldJoint, JointFallback};
     use sinew_policy_runtime::guard::{Guard, Guards, Measure};
     use sinew_policy_runtime::interface::{Actuator, ActuatorMode, Frame, Sensor, Unit};
     use sinew_policy_runtime::supervisor::{Cause, Limits};
@@ -149,7 +149,7 @@ mod tests {
         guards.push(&guard).unwrap();
         let joint = HeldJoint { pose: 0.5, stiffness: 20.0, damping: 1.0 };
         let fallback = JointFallback { joints: [joint].into_iter().collect(), ramp_s: 0.5, hold_s: 2.0 };
-        let protection = Protection::of(guards, Some(fallback));
+        let protection = Protection::of(guards, Some(Fallback::Joints(fallback)));
         Settings { interface, valid_for_us: 50_000, options, protection }
     }
 
@@ -168,9 +168,9 @@ mod tests {
             assert_eq!(Settings::parse(&damaged), Err(SettingsError::Checksum), "{position}");
         }
         let mut newer = bytes[..bytes.len() - 4].to_vec();
-        newer[0] = 3;
+        newer[0] = 4;
         newer.extend(CRC_32C.checksum(&newer).to_le_bytes());
-        assert_eq!(Settings::parse(&newer), Err(SettingsError::Version { found: 3 }));
+        assert_eq!(Settings::parse(&newer), Err(SettingsError::Version { found: 4 }));
         assert_eq!(Settings::parse(&[]), Err(SettingsError::Checksum));
     }
 }

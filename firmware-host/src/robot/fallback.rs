@@ -1,10 +1,10 @@
 //! What a host commands when the policy may not: the `[fallback]` of `robot.toml`.
 
 use super::supervision::{LONGEST_S, Mistake};
-use super::{ActuatorDescription, Robot};
+use super::{ActuatorDescription, DescentDescription, Robot};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::contract::Contract;
-use sinew_policy_runtime::fallback::{HeldJoint, JointFallback};
+use sinew_policy_runtime::fallback::{Fallback, HeldJoint, JointFallback};
 use sinew_policy_runtime::interface::ActuatorMode;
 
 /// Who commands in a fallback.
@@ -15,6 +15,8 @@ pub enum FallbackController {
     Hold,
     /// Joints are damped.
     Damp,
+    /// Rotors level out, sink for some time, and stop.
+    Descend,
     /// A second policy, which is given beside the first.
     Policy,
 }
@@ -34,6 +36,9 @@ pub struct FallbackDescription {
     /// Of `hold` and `damp`: what differs from the actuators' own gains and the policy's default pose.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joints: Vec<HeldDescription>,
+    /// Of `descend`: how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub descent: Option<DescentDescription>,
 }
 
 fn default_ramp_s() -> f32 {
@@ -62,17 +67,30 @@ pub struct HeldDescription {
 }
 
 impl Robot {
-    /// How joints are held or damped in a fallback; absent where they are not. Poses that the file does not give are those of
-    /// the policy's contract.
+    /// What the host commands in a fallback; absent where nobody or a second policy does. Poses that the file does not give are
+    /// those of the policy's contract.
     ///
     /// # Errors
     /// A joint that is to be held, and whose pose neither gives: the field, the value and what was expected.
-    pub fn joint_fallback(&self, contract: &Contract) -> Result<Option<JointFallback>, Mistake> {
+    pub fn fallback(&self, contract: &Contract) -> Result<Option<Fallback>, Mistake> {
         let Some(fallback) = &self.fallback else { return Ok(None) };
+        Ok(match fallback.controller {
+            FallbackController::Policy => None,
+            FallbackController::Descend => {
+                fallback.descent.as_ref().map(|descent| Fallback::Descent(self.descent(descent)))
+            }
+            FallbackController::Hold | FallbackController::Damp => {
+                Some(Fallback::Joints(self.joint_fallback(fallback, contract)?))
+            }
+        })
+    }
+
+    fn joint_fallback(
+        &self,
+        fallback: &FallbackDescription,
+        contract: &Contract,
+    ) -> Result<JointFallback, Mistake> {
         let hold = fallback.controller == FallbackController::Hold;
-        if fallback.controller == FallbackController::Policy {
-            return Ok(None);
-        }
         let mut joints = heapless::Vec::new();
         for actuator in &self.actuators {
             let own = fallback.joints.iter().find(|joint| joint.actuator == actuator.name);
@@ -91,7 +109,7 @@ impl Robot {
             let _ = joints.push(HeldJoint { pose: pose.unwrap_or(0.0), stiffness, damping });
         }
         let hold_s = if hold { fallback.hold_s } else { 0.0 };
-        Ok(Some(JointFallback { joints, ramp_s: fallback.ramp_s, hold_s }))
+        Ok(JointFallback { joints, ramp_s: fallback.ramp_s, hold_s })
     }
 
     /// What is wrong with the fallback, if anything.
@@ -104,9 +122,20 @@ impl Robot {
                 return mistake(key.to_owned(), value.to_string(), "from 0 to 3600");
             }
         }
-        if fallback.controller == FallbackController::Policy {
-            return (!fallback.joints.is_empty())
-                .then(|| mistake("joints".to_owned(), "a list".to_owned(), "none: a policy commands"))?;
+        let moves_joints = matches!(fallback.controller, FallbackController::Hold | FallbackController::Damp);
+        if !moves_joints && !fallback.joints.is_empty() {
+            return mistake("joints".to_owned(), "a list".to_owned(), "none: no joint is held or damped");
+        }
+        match (&fallback.descent, fallback.controller) {
+            (Some(descent), FallbackController::Descend) => return self.descent_mistake(descent),
+            (None, FallbackController::Descend) => {
+                return mistake("descent".to_owned(), "absent".to_owned(), "how the rotors sink");
+            }
+            (Some(_), _) => {
+                return mistake("descent".to_owned(), "a table".to_owned(), "none: no rotor sinks");
+            }
+            (None, FallbackController::Policy) => return None,
+            (None, FallbackController::Hold | FallbackController::Damp) => {}
         }
         for (index, joint) in fallback.joints.iter().enumerate() {
             let own = |actuator: &&ActuatorDescription| actuator.name == joint.actuator;
@@ -142,7 +171,7 @@ impl Robot {
             let [stiffness, damping] = fallback.gains(actuator);
             let found = |what: &str, value: f32| format!("{what} {value} of {:?}", actuator.name);
             if actuator.mode == ActuatorMode::RotorSpeed {
-                let expected = "policy, or no fallback: a rotor can be neither held nor damped";
+                let expected = "descend, policy or no fallback: a rotor can be neither held nor damped";
                 mistake("controller".to_owned(), fallback.controller.name().to_owned(), expected)
             } else if damping == 0.0 {
                 mistake("joints".to_owned(), found("damping", damping), "a damping above 0 for each actuator")
@@ -164,6 +193,7 @@ impl FallbackController {
         match self {
             Self::Hold => "hold",
             Self::Damp => "damp",
+            Self::Descend => "descend",
             Self::Policy => "policy",
         }
     }

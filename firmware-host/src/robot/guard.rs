@@ -81,7 +81,8 @@ impl Robot {
         Ok(guards)
     }
 
-    fn placed(&self, name: &str) -> Option<(usize, usize, &SensorDescription)> {
+    /// Number, place of the first value, and description of a sensor.
+    pub(super) fn placed(&self, name: &str) -> Option<(usize, usize, &SensorDescription)> {
         let mut first = 0;
         for (index, sensor) in self.sensors.iter().enumerate() {
             if sensor.name == name {

@@ -1,6 +1,6 @@
 //! The second policy, which commands in a fallback where `robot.toml` says `controller = "policy"`, and what a log keeps of a protection.
 
-use super::{Fallback, Protection};
+use super::{Commander, Protection};
 use crate::host::{Host, Values, aged_sample, storage, ticks_per_period};
 use crate::robot::{FallbackController, Robot, RobotError};
 use serde::{Deserialize, Serialize};
@@ -66,12 +66,12 @@ impl Protection {
         let value =
             |(field, found, expected)| RobotError::Value { file: robot.name.clone(), field, found, expected };
         let guards = robot.guards().map_err(|error| RobotError::Policy { reason: error.to_string() })?;
-        let fallback = match robot.joint_fallback(contract).map_err(value)? {
-            Some(joints) => Fallback::Joints(joints),
-            None if robot.fallback.is_some() => Fallback::Policy,
-            None => Fallback::Nobody,
+        let commander = match robot.fallback(contract).map_err(value)? {
+            Some(fallback) => Commander::Host(fallback),
+            None if robot.fallback.is_some() => Commander::Policy,
+            None => Commander::Nobody,
         };
-        Ok(Self { guards, fallback })
+        Ok(Self { guards, commander })
     }
 }
 
@@ -86,7 +86,7 @@ impl<'a> Host<'a> {
         contract: &Contract<'a>,
         robot: &'a Robot,
     ) -> Result<Self, RobotError> {
-        if !matches!(self.protection.fallback, Fallback::Policy) {
+        if !matches!(self.protection.commander, Commander::Policy) {
             let asked = robot.fallback.as_ref().map(|fallback| fallback.controller);
             return Err(RobotError::Value {
                 file: robot.name.clone(),
