@@ -15,12 +15,16 @@ pub use supervision::{Mistake, Supervision};
 
 use crate::host::HostError;
 use crate::wire::message::MAX_SAMPLE;
+use crate::wire::robot_session::LARGEST_COMMAND_AGE_US;
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::document::{self, DocumentError};
 use sinew_policy_runtime::interface::{
     Actuator, ActuatorMode, Frame, Interface, MAX_ACTUATORS, MAX_SENSORS, Sensor, Unit,
 };
 use sinew_policy_runtime::supervisor::Limits;
+
+/// Between slower samples a robot's own rule would end every command: it obeys none for a sample that it sent longer ago.
+const SLOWEST_SAMPLES_HZ: f64 = 1e6 / LARGEST_COMMAND_AGE_US as f64;
 
 /// A robot's description, checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,9 +164,10 @@ impl Robot {
             return value("valid_for_s", valid_for_s.to_string(), "above 0 and at most 1".to_owned());
         }
         if let Some(rate_hz) = robot.sample_rate_hz
-            && !(rate_hz > 0.0 && rate_hz <= 100_000.0)
+            && !(rate_hz >= SLOWEST_SAMPLES_HZ && rate_hz <= 100_000.0)
         {
-            return value("sample_rate_hz", rate_hz.to_string(), "above 0 and at most 100000".to_owned());
+            let expected = format!("from {SLOWEST_SAMPLES_HZ} to 100000");
+            return value("sample_rate_hz", rate_hz.to_string(), expected);
         }
         let values: usize = robot.sensors.iter().map(|sensor| usize::from(sensor.size)).sum();
         if values > MAX_SAMPLE {
@@ -286,6 +291,6 @@ maximum = 2.0
         let value = error(&PENDULUM.replace("size = 1", "size = 2000"));
         assert_eq!(value, "robot.toml: number of sensors' values is 2000, expected at most 1536");
         let value = error(&PENDULUM.replace("valid_for_s = 0.1", "valid_for_s = 0.1\nsample_rate_hz = -1.0"));
-        assert_eq!(value, "robot.toml: sample_rate_hz is -1, expected above 0 and at most 100000");
+        assert_eq!(value, "robot.toml: sample_rate_hz is -1, expected from 4 to 100000");
     }
 }

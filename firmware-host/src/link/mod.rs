@@ -5,58 +5,12 @@
 //! around a serial port of its board.
 
 #[cfg(feature = "host")]
-mod address;
-#[cfg(feature = "host")]
-mod authenticated;
-#[cfg(feature = "host")]
-mod fault;
-#[cfg(feature = "host")]
-mod inproc;
-#[cfg(feature = "host")]
-pub(crate) mod key_file;
-#[cfg(feature = "host")]
-mod merged;
-#[cfg(feature = "host")]
-mod open;
-#[cfg(feature = "host")]
-mod pty;
-#[cfg(feature = "host")]
-mod serial;
-#[cfg(feature = "host")]
-mod stream;
-#[cfg(feature = "host")]
-mod traffic;
-#[cfg(feature = "host")]
-mod udp;
-#[cfg(feature = "host")]
-mod unix;
+mod system;
 
 #[cfg(feature = "host")]
-pub use address::{AddressError, LinkAddress};
+pub(crate) use system::key_file;
 #[cfg(feature = "host")]
-pub use authenticated::AuthenticatedLink;
-#[cfg(feature = "host")]
-pub use fault::{
-    Direction, FaultClock, FaultCounts, FaultInjector, FaultKind, FaultPlan, FaultPlanError, FaultWindow,
-};
-#[cfg(feature = "host")]
-pub use inproc::inproc_pair;
-#[cfg(feature = "host")]
-pub use key_file::{KeyError, fresh_nonce, read_key, write_key};
-#[cfg(feature = "host")]
-pub use merged::MergedLink;
-#[cfg(feature = "host")]
-pub use open::{open_host_end, open_robot_end};
-#[cfg(feature = "host")]
-pub use pty::PtyLink;
-#[cfg(feature = "host")]
-pub use serial::SerialLink;
-#[cfg(feature = "host")]
-pub use traffic::{LARGEST_SHARE, Traffic};
-#[cfg(feature = "host")]
-pub use udp::UdpLink;
-#[cfg(feature = "host")]
-pub use unix::UnixLink;
+pub use system::*;
 
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "host")]
@@ -168,38 +122,4 @@ pub trait Link: Send {
     /// # Errors
     /// The operating system refused; a later call may succeed.
     fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LinkError>;
-}
-
-#[cfg(feature = "host")]
-impl Link for Box<dyn Link> {
-    fn begin_tick(&mut self) {
-        (**self).begin_tick();
-    }
-
-    fn counters(&self) -> LinkCounters {
-        (**self).counters()
-    }
-
-    fn send(&mut self, frame: &[u8]) -> Result<(), LinkError> {
-        (**self).send(frame)
-    }
-
-    fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, LinkError> {
-        (**self).receive(buffer)
-    }
-}
-
-/// Maps "nothing there yet" to an empty read.
-#[cfg(feature = "host")]
-fn nothing_yet(result: io::Result<usize>) -> Result<usize, LinkError> {
-    match result {
-        Ok(length) => Ok(length),
-        // A refused datagram means that nobody listens yet: on loopback the sender hears of it on its next read.
-        Err(error)
-            if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionRefused) =>
-        {
-            Ok(0)
-        }
-        Err(error) => Err(error.into()),
-    }
 }
