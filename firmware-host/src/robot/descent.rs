@@ -10,6 +10,8 @@ use sinew_policy_runtime::supervisor::Action;
 
 /// Fastest descent, m/s: a drop from a table.
 const FASTEST_M_PER_S: f32 = 5.0;
+/// Oldest values that can be let pass, s.
+const OLDEST_S: f32 = 1.0;
 
 /// Level out and sink while attitude is fresh, then motors off.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,11 +124,12 @@ impl Robot {
         if !(speed > 0.0 && speed <= FASTEST_M_PER_S) {
             return mistake("descent_speed_m_per_s", speed.to_string(), "above 0 and at most 5");
         }
-        for (key, value) in
-            [("duration_s", description.duration_s), ("largest_age_s", description.largest_age_s)]
-        {
-            if !(value > 0.0 && value <= LONGEST_S) {
-                return mistake(key, value.to_string(), "above 0 and at most 3600");
+        for (key, value, most) in [
+            ("duration_s", description.duration_s, LONGEST_S),
+            ("largest_age_s", description.largest_age_s, OLDEST_S),
+        ] {
+            if !(value > 0.0 && value <= most) {
+                return mistake(key, value.to_string(), &format!("above 0 and at most {most}"));
             }
         }
         for (key, name, size, unit, frame) in description.sensors() {
