@@ -164,7 +164,7 @@ impl Robot {
             return value("valid_for_s", valid_for_s.to_string(), "above 0 and at most 1".to_owned());
         }
         if let Some(rate_hz) = robot.sample_rate_hz
-            && !(rate_hz >= SLOWEST_SAMPLES_HZ && rate_hz <= 100_000.0)
+            && !(SLOWEST_SAMPLES_HZ..=100_000.0).contains(&rate_hz)
         {
             let expected = format!("from {SLOWEST_SAMPLES_HZ} to 100000");
             return value("sample_rate_hz", rate_hz.to_string(), expected);

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 /// What a host commands when the policy may not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "one for a host's whole life, and no heap to box it on")]
 pub enum Fallback {
     /// Joints are held or damped.
     Joints(JointFallback),

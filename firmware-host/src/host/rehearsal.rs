@@ -15,7 +15,7 @@ use std::mem::MaybeUninit;
 /// Between two of a processor's cache lines; some have longer ones, none shorter.
 const CACHE_LINE_BYTES: usize = 64;
 
-/// Plays a host's next tick without effect; see the [module](self).
+/// Plays a host's next tick to a second host, without effect, so that the tick's code and data are in the processor's caches.
 pub struct Rehearsal<'a> {
     /// Of the same policy, robot and options.
     double: Host<'a>,
