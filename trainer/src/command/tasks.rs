@@ -32,13 +32,13 @@ pub(crate) fn warn(task: &Task) {
 
 fn list() -> Outcome {
     let width = Task::builtin_names().iter().map(|name| name.len()).max().unwrap_or(0);
-    let mut text = format!(
+    let mut lines = vec![format!(
         "{:<width$} {:>11} {:>7} {:>8} {:>9}  summary\n",
         "task", "observation", "action", "rate", "episode"
-    );
+    )];
     for name in Task::builtin_names() {
         let task = Task::load(name).map_err(unusable)?;
-        text += &format!(
+        lines.push(format!(
             "{:<width$} {:>11} {:>7} {:>5.0} Hz {:>7.1} s  {}\n",
             name,
             task.observation_size(),
@@ -46,7 +46,7 @@ fn list() -> Outcome {
             1.0 / task.policy_period_s(),
             task.episode_steps() as f64 * task.policy_period_s(),
             task.summary()
-        );
+        ));
     }
-    print(&text)
+    print(&lines.concat())
 }
