@@ -290,7 +290,7 @@ joints = [{ actuator = "elbow", pose = 0.3, stiffness = 5.0, damping = 0.5 }]
             ),
             (
                 "[fallback]\ncontroller = \"policy\"\njoints = [{ actuator = \"elbow\" }]\n".to_owned(),
-                "fallback.joints is a list, expected none: a policy commands",
+                "fallback.joints is a list, expected none: no joint is held or damped",
             ),
             (
                 "[fallback]\ncontroller = \"hold\"\nramp_s = -0.5\n".to_owned(),
