@@ -71,6 +71,29 @@ impl Normalizer {
         self.refresh();
     }
 
+    /// Becomes equal to another of the same size, without allocating.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.take_records(other);
+        self.floors.copy_from_slice(&other.floors);
+        self.mean.copy_from_slice(&other.mean);
+        self.deviation.copy_from_slice(&other.deviation);
+    }
+
+    /// As [`Self::copy_from`], and says how normalized values change by it.
+    pub fn copy_from_with(&mut self, other: &Self, change: &mut Rescaling) {
+        change.shifts.copy_from_slice(&self.mean);
+        change.scales.copy_from_slice(&self.deviation);
+        self.copy_from(other);
+        self.compare(change);
+    }
+
+    /// Has recorded what another of the same size has; the statistics in use stay.
+    pub fn take_records(&mut self, other: &Self) {
+        self.count = other.count;
+        self.means.copy_from_slice(&other.means);
+        self.squares.copy_from_slice(&other.squares);
+    }
+
     /// Takes `observations [rows, observation]` into the statistics (Welford's update), not yet into use.
     pub fn record(&mut self, observations: &[f32]) {
         // Rows of no values are no rows.
@@ -98,6 +121,11 @@ impl Normalizer {
         change.shifts.copy_from_slice(&self.mean);
         change.scales.copy_from_slice(&self.deviation);
         self.refresh();
+        self.compare(change);
+    }
+
+    /// Turns the means and deviations of before, as shifts and scales, into how normalized values have changed since.
+    fn compare(&self, change: &mut Rescaling) {
         for (index, (scale, shift)) in change.scales.iter_mut().zip(&mut change.shifts).enumerate() {
             let (mean, deviation) = (*shift, *scale);
             *scale = self.deviation[index] / deviation;

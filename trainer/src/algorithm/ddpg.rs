@@ -23,6 +23,7 @@
 
 use super::critic::{Critic, CriticShape, CriticState, concatenate, mean, td_target};
 use super::deterministic_actor::{ActorShape, DeterministicActor};
+use super::noisy_explorer::NoisyExplorer;
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::config::ConfigError;
 use crate::config::off_policy::off_policy_settings;
@@ -32,7 +33,6 @@ use crate::network::regularizer::Regularization;
 use crate::normalizer::Normalizer;
 use crate::optimizer::Adam;
 use crate::parallel::Workers;
-use crate::random::Stream;
 use crate::replay::{Batch, TransitionSizes};
 use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError, Surroundings};
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,6 @@ pub struct Ddpg {
     sizes: TransitionSizes,
     actor: DeterministicActor,
     critic: Critic,
-    exploration: ActionNoise,
     critic_input: Vec<f32>,
     targets: Vec<f32>,
     q_gradient: Vec<f32>,
@@ -97,26 +96,23 @@ pub struct Ddpg {
 pub struct DdpgState {
     actor: Adam,
     critic: CriticState,
-    exploration: ActionNoise,
     metrics: DdpgMetrics,
 }
 
 impl Ddpg {
     /// Fresh networks; the same seed gives the same ones.
     pub(crate) fn new(config: &DdpgConfig, surroundings: Surroundings, seed: u64) -> Self {
-        let Surroundings { environments, sizes } = surroundings;
+        let sizes = surroundings.sizes;
         let TransitionSizes { observation, privileged, action } = sizes;
         let (batch_size, hidden, activation) = (config.batch_size, &config.hidden[..], config.activation);
-        let actor = ActorShape { observation, action, hidden, activation, batch_size, environments };
+        let actor = ActorShape { observation, action, hidden, activation, batch_size };
         let regularization = Regularization::default();
         let critic = CriticShape { sizes, hidden, activation, regularization, quantiles: 1, batch_size };
-        let (deviation, reversion) = (config.exploration_deviation, config.exploration_reversion);
         Self {
             config: config.clone(),
             sizes,
             actor: DeterministicActor::new(&actor, seed),
             critic: Critic::new(&critic, seed, "critic"),
-            exploration: ActionNoise::new(config.exploration, deviation, reversion, environments, action),
             critic_input: vec![0.0; batch_size * (observation + privileged + action)],
             targets: vec![0.0; batch_size],
             q_gradient: vec![0.0; batch_size * action],
@@ -128,18 +124,21 @@ impl Ddpg {
 impl OffPolicy for Ddpg {
     const NAME: &'static str = "ddpg";
     type State = DdpgState;
+    type Explorer = NoisyExplorer;
 
     fn settings(&self) -> OffPolicySettings {
         self.config.off_policy(self.config.privileged_critic)
     }
 
-    fn explore(&mut self, observations: &[f32], _progress: f32, noise: &mut Stream, choices: &mut [f32]) {
-        self.actor.act(observations, choices);
-        self.exploration.disturb(noise, choices);
+    fn explorer(&self, environments: usize) -> NoisyExplorer {
+        let DdpgConfig { exploration, exploration_deviation, exploration_reversion, .. } = self.config;
+        let (deviation, reversion) = (exploration_deviation, exploration_reversion);
+        let noise = ActionNoise::new(exploration, deviation, reversion, environments, self.sizes.action);
+        NoisyExplorer::new(self.actor.network(), self.acting_parameters(), environments, noise, true)
     }
 
-    fn end_episode(&mut self, environment: usize) {
-        self.exploration.reset(environment);
+    fn acting_parameters(&self) -> &[f32] {
+        self.actor.parameters()
     }
 
     fn update(&mut self, batch: &Batch, rate_scale: f32, _workers: &Workers) {
@@ -197,18 +196,12 @@ impl OffPolicy for Ddpg {
     }
 
     fn state(&self) -> DdpgState {
-        DdpgState {
-            actor: self.actor.state(),
-            critic: self.critic.state(),
-            exploration: self.exploration.clone(),
-            metrics: self.metrics,
-        }
+        DdpgState { actor: self.actor.state(), critic: self.critic.state(), metrics: self.metrics }
     }
 
     fn restore(&mut self, state: DdpgState) -> Result<(), StateError> {
         self.actor.restore(state.actor)?;
         self.critic.restore(state.critic)?;
-        self.exploration.restore(state.exploration)?;
         self.metrics = state.metrics;
         Ok(())
     }

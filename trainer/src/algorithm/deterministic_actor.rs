@@ -25,8 +25,6 @@ pub struct ActorShape<'a> {
     pub activation: Activation,
     /// Rows of every batch.
     pub batch_size: usize,
-    /// Environments that it acts in.
-    pub environments: usize,
 }
 
 /// A deterministic actor; see the [module](self).
@@ -35,14 +33,13 @@ pub struct DeterministicActor {
     learned: Learned,
     gradient: Vec<f32>,
     workspace: Workspace,
-    exploring: Workspace,
     /// Of the last pass over a batch, `[batch, action]`.
     actions: Vec<f32>,
     action_size: usize,
 }
 
 /// `actions = tanh(output)`.
-fn squash(actions: &mut [f32], output: &[f32]) {
+pub fn squash(actions: &mut [f32], output: &[f32]) {
     vectorized(
         #[inline(always)]
         || actions.iter_mut().zip(output).for_each(|(action, u)| *action = math::tanh(*u)),
@@ -65,7 +62,6 @@ impl DeterministicActor {
         Self {
             gradient: vec![0.0; network.parameter_count()],
             workspace: network.workspace(shape.batch_size),
-            exploring: network.workspace(shape.environments),
             actions: vec![0.0; shape.batch_size * shape.action],
             action_size: shape.action,
             network,
@@ -73,10 +69,14 @@ impl DeterministicActor {
         }
     }
 
-    /// The actions for one observation of each environment.
-    pub fn act(&mut self, observations: &[f32], actions: &mut [f32]) {
-        let output = self.network.forward(&self.learned.parameters, observations, &mut self.exploring);
-        squash(actions, output);
+    /// The network without its squash.
+    pub fn network(&self) -> &Mlp {
+        &self.network
+    }
+
+    /// The network's parameters.
+    pub fn parameters(&self) -> &[f32] {
+        &self.learned.parameters
     }
 
     /// The slow copy's actions, `[batch, action]`.

@@ -23,6 +23,7 @@
 //! - the dueling streams share all hidden layers: these networks are small.
 
 use super::q_network::{QNetwork, QShape};
+use super::value_explorer::{DiscreteExploration, Schedule, ValueExplorer, largest};
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::config::ConfigError;
 use crate::config::off_policy::off_policy_settings;
@@ -30,11 +31,9 @@ use crate::config::settings::{at_least_one, not_negative, positive, require, sha
 use crate::normalizer::Normalizer;
 use crate::optimizer::Adam;
 use crate::parallel::Workers;
-use crate::random::Stream;
 use crate::replay::Batch;
 use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError, Surroundings};
 use serde::{Deserialize, Serialize};
-use sinew_policy_runtime::math;
 
 off_policy_settings! {
     /// Deep Q-network's settings.
@@ -58,16 +57,6 @@ off_policy_settings! {
         /// Share of the run over which it falls linearly.
         exploration_share: f32 = 0.1,
     }
-}
-
-/// How discrete actions are explored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DiscreteExploration {
-    /// A uniformly random action in some steps, the best one in the others.
-    EpsilonGreedy,
-    /// Each action in proportion to `exp(Q / temperature)`.
-    Boltzmann,
 }
 
 impl DqnConfig {
@@ -99,8 +88,6 @@ pub struct DqnMetrics {
     pub loss: f32,
     /// Mean value of the actions taken.
     pub q_mean: f32,
-    /// The share of random actions, or the temperature.
-    pub exploration: f32,
 }
 
 /// The network and buffers.
@@ -110,8 +97,6 @@ pub struct Dqn {
     rows: Vec<Vec<f32>>,
     network: QNetwork,
     updates: u64,
-    /// One environment's chances.
-    chances: Vec<f32>,
     /// `[batch]`.
     next_actions: Vec<usize>,
     targets: Vec<f32>,
@@ -167,40 +152,6 @@ pub fn huber_loss(
     scale * loss
 }
 
-/// `softmax(values / temperature)`.
-pub fn boltzmann(chances: &mut [f32], values: &[f32], temperature: f32) {
-    let best = values[largest(values)];
-    for (chance, value) in chances.iter_mut().zip(values) {
-        *chance = math::exp((value - best) / temperature);
-    }
-    let sum: f32 = chances.iter().sum();
-    for chance in chances {
-        *chance /= sum;
-    }
-}
-
-/// The place of the largest value, the first among equals.
-fn largest(values: &[f32]) -> usize {
-    let mut best = 0;
-    for (index, value) in values.iter().enumerate() {
-        if *value > values[best] {
-            best = index;
-        }
-    }
-    best
-}
-
-/// The place at which the running sum of `chances` passes `draw`.
-fn pick(chances: &[f32], draw: f32) -> usize {
-    let mut sum = 0.0;
-    let passes = chances.iter().position(|chance| {
-        sum += chance;
-        draw < sum
-    });
-    // Rounding may leave the sum just below 1.
-    passes.unwrap_or(chances.len() - 1)
-}
-
 impl Dqn {
     /// A fresh network for a task's table of normalized actions; the same seed gives the same one.
     pub(crate) fn new(config: &DqnConfig, rows: &[Vec<f32>], surroundings: Surroundings, seed: u64) -> Self {
@@ -211,7 +162,6 @@ impl Dqn {
             activation: config.activation,
             dueling: config.dueling,
             batch_size: config.batch_size,
-            environments: surroundings.environments,
         };
         let column = || vec![0.0; config.batch_size];
         Self {
@@ -219,7 +169,6 @@ impl Dqn {
             rows: rows.to_vec(),
             network: QNetwork::new(&shape, seed),
             updates: 0,
-            chances: vec![0.0; rows.len()],
             next_actions: vec![0; config.batch_size],
             targets: column(),
             q: column(),
@@ -227,13 +176,6 @@ impl Dqn {
             errors: column(),
             metrics: DqnMetrics::default(),
         }
-    }
-
-    /// Epsilon or temperature.
-    fn exploration(&self, progress: f32) -> f32 {
-        let DqnConfig { exploration_start, exploration_end, exploration_share, .. } = self.config;
-        let fallen = (progress / exploration_share).min(1.0);
-        exploration_start + fallen * (exploration_end - exploration_start)
     }
 
     /// `y` into `targets`.
@@ -252,28 +194,22 @@ impl Dqn {
 impl OffPolicy for Dqn {
     const NAME: &'static str = "dqn";
     type State = DqnState;
+    type Explorer = ValueExplorer;
 
     fn settings(&self) -> OffPolicySettings {
         // The values are the policy, which sees what a robot sees.
         OffPolicySettings { explores_by_progress: true, ..self.config.off_policy(false) }
     }
 
-    fn explore(&mut self, observations: &[f32], progress: f32, noise: &mut Stream, choices: &mut [f32]) {
-        let exploration = self.exploration(progress);
-        self.metrics.exploration = exploration;
-        let values = self.network.exploring_values(observations);
-        for (choice, values) in choices.iter_mut().zip(values.chunks_exact(self.rows.len())) {
-            let draw = noise.unit();
-            let index = match self.config.exploration {
-                DiscreteExploration::EpsilonGreedy if draw < exploration => noise.index(values.len()),
-                DiscreteExploration::EpsilonGreedy => largest(values),
-                DiscreteExploration::Boltzmann => {
-                    boltzmann(&mut self.chances, values, exploration);
-                    pick(&self.chances, draw)
-                }
-            };
-            *choice = index as f32;
-        }
+    fn explorer(&self, environments: usize) -> ValueExplorer {
+        let DqnConfig { exploration, exploration_start, exploration_end, exploration_share, .. } =
+            self.config;
+        let schedule = Schedule { start: exploration_start, end: exploration_end, share: exploration_share };
+        ValueExplorer::new(&self.network, environments, exploration, schedule)
+    }
+
+    fn acting_parameters(&self) -> &[f32] {
+        self.network.parameters()
     }
 
     fn update(&mut self, batch: &Batch, rate_scale: f32, _workers: &Workers) {
@@ -303,12 +239,8 @@ impl OffPolicy for Dqn {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        let DqnMetrics { loss, q_mean, exploration } = self.metrics;
-        vec![
-            Metric::new("loss", loss),
-            Metric::new("q_mean", q_mean),
-            Metric::new("exploration", exploration),
-        ]
+        let DqnMetrics { loss, q_mean } = self.metrics;
+        vec![Metric::new("loss", loss), Metric::new("q_mean", q_mean)]
     }
 
     fn is_finite(&self) -> bool {
@@ -378,25 +310,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn boltzmann_takes_better_actions_more_often() {
-        let mut chances = [0.0; 3];
-        boltzmann(&mut chances, &[1.0, 1.0 + core::f32::consts::LN_2, 1.0], 1.0);
-        for (chance, expected) in chances.iter().zip([0.25, 0.5, 0.25]) {
-            assert!((chance - expected).abs() < 1e-6);
-        }
-        assert_eq!([pick(&chances, 0.1), pick(&chances, 0.3), pick(&chances, 0.9)], [0, 1, 2]);
-        assert_eq!(pick(&[0.5, 0.4], 0.99), 1);
-    }
-
-    fn dqn(exploration: DiscreteExploration) -> Dqn {
-        let config = DqnConfig {
-            hidden: vec![8],
-            batch_size: 4,
-            exploration,
-            target_interval: 2,
-            ..DqnConfig::default()
-        };
+    fn dqn() -> Dqn {
+        let config = DqnConfig { hidden: vec![8], batch_size: 4, target_interval: 2, ..DqnConfig::default() };
         Dqn::new(
             &config,
             &[vec![-1.0], vec![0.0], vec![1.0]],
@@ -406,46 +321,8 @@ mod tests {
     }
 
     #[test]
-    fn exploration_falls_to_its_end_and_stays_there() {
-        let dqn = dqn(DiscreteExploration::EpsilonGreedy);
-        let expected = [(0.0, 1.0), (0.05, 0.525), (0.1, 0.05), (0.9, 0.05)];
-        for (progress, exploration) in expected {
-            assert!((dqn.exploration(progress) - exploration).abs() < 1e-6);
-        }
-    }
-
-    #[test]
-    fn every_action_is_explored_at_first_and_the_best_one_later() {
-        for exploration in [DiscreteExploration::EpsilonGreedy, DiscreteExploration::Boltzmann] {
-            let mut dqn = dqn(exploration);
-            let (mut noise, observations) = (Stream::new(1, "explore test"), [0.3, -2.0]);
-            let best: Vec<f32> = dqn
-                .network
-                .exploring_values(&observations)
-                .chunks(3)
-                .map(|row| largest(row) as f32)
-                .collect();
-            let mut counts = |progress: f32| {
-                let (mut best_taken, mut seen) = (0, [false; 3]);
-                for _ in 0..200 {
-                    let mut choices = [9.0; 2];
-                    dqn.explore(&observations, progress, &mut noise, &mut choices);
-                    best_taken += choices.iter().zip(&best).filter(|(choice, best)| choice == best).count();
-                    for choice in choices {
-                        seen[choice as usize] = true;
-                    }
-                }
-                (best_taken, seen)
-            };
-            let (early, seen) = counts(0.0);
-            let (late, _) = counts(1.0);
-            assert!(seen == [true; 3] && early < 250 && late > 330, "{exploration:?}: {early} {late}");
-        }
-    }
-
-    #[test]
     fn the_slow_copy_waits_for_its_turn() {
-        let mut dqn = dqn(DiscreteExploration::EpsilonGreedy);
+        let mut dqn = dqn();
         let (mut batch, workers) = (Batch::new(4, SIZES), Workers::new(1));
         batch.rewards = vec![1.0; 4];
         let networks = |dqn: &mut Dqn| {

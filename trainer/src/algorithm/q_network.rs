@@ -25,8 +25,6 @@ pub struct QShape<'q> {
     pub dueling: bool,
     /// Rows of every batch.
     pub batch_size: usize,
-    /// Environments for which it chooses.
-    pub environments: usize,
 }
 
 /// A network of values; see the [module](self).
@@ -35,13 +33,10 @@ pub struct QNetwork {
     learned: Learned,
     gradient: Vec<f32>,
     workspace: Workspace,
-    exploring: Workspace,
     dueling: bool,
     actions: usize,
     /// Of the last pass, `[batch, actions]`.
     values: Vec<f32>,
-    /// `[environments, actions]`.
-    exploring_values: Vec<f32>,
 }
 
 /// `Q_k = V + A_k - mean A`: `values [batch, actions]` of `output [batch, 1 + actions]`.
@@ -84,22 +79,32 @@ impl QNetwork {
         Self {
             gradient: vec![0.0; network.parameter_count()],
             workspace: network.workspace(shape.batch_size),
-            exploring: network.workspace(shape.environments),
             dueling: shape.dueling,
             actions: shape.actions,
             values: vec![0.0; shape.batch_size * shape.actions],
-            exploring_values: vec![0.0; shape.environments * shape.actions],
             network,
             learned,
         }
     }
 
-    /// `Q(s, ·)` of one observation of each environment, `[environments, actions]`.
-    pub fn exploring_values(&mut self, observations: &[f32]) -> &[f32] {
-        let Self { network, learned, exploring, exploring_values, .. } = self;
-        let output = network.forward(&learned.parameters, observations, exploring);
-        spread(exploring_values, output, self.dueling, self.actions);
-        &self.exploring_values
+    /// How many actions there are.
+    pub fn actions(&self) -> usize {
+        self.actions
+    }
+
+    /// Whether value and advantages are apart.
+    pub fn is_dueling(&self) -> bool {
+        self.dueling
+    }
+
+    /// The network whose output [`spread`] turns into values.
+    pub fn network(&self) -> &Mlp {
+        &self.network
+    }
+
+    /// The network's parameters.
+    pub fn parameters(&self) -> &[f32] {
+        &self.learned.parameters
     }
 
     /// `Q(s, ·)`, `[batch, actions]`.
@@ -170,7 +175,8 @@ impl QNetwork {
     }
 }
 
-fn spread(values: &mut [f32], output: &[f32], dueling: bool, actions: usize) {
+/// The values of a network's `output`: `[batch, actions]`, by [`duel`] where value and advantages are apart.
+pub fn spread(values: &mut [f32], output: &[f32], dueling: bool, actions: usize) {
     if dueling {
         duel(values, output, actions);
     } else {
@@ -190,7 +196,6 @@ mod tests {
             activation: Activation::Tanh,
             dueling,
             batch_size: 2,
-            environments: 1,
         };
         QNetwork::new(&shape, 5)
     }
@@ -235,7 +240,7 @@ mod tests {
         for dueling in [false, true] {
             let mut q = network(dueling);
             let observation = [0.4, -0.9];
-            let expected = q.exploring_values(&observation).to_vec();
+            let expected = q.values(&observation.repeat(2))[..3].to_vec();
             let found = q.with_layers(|layers| {
                 let hidden: Vec<f32> = (0..8)
                     .map(|unit| {

@@ -34,6 +34,7 @@
 
 use super::critic::{CriticShape, CriticState, concatenate, mean};
 use super::critic_pair::CriticPair;
+use super::squashed_explorer::SquashedExplorer;
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::config::off_policy::off_policy_settings;
 use crate::config::settings::{at_least_one, positive, require, share};
@@ -134,8 +135,6 @@ pub struct Sac {
     critics: CriticPair,
     target_entropy: f32,
     noise: Stream,
-    /// For exploring, one row for each environment.
-    exploring: (Workspace, SquashedGaussian),
     /// Over s' and over s.
     passes: [PolicyPass; 2],
     targets: Vec<f32>,
@@ -197,7 +196,7 @@ pub fn temperature_gradient(log_probs: &[f32], target_entropy: f32) -> f32 {
 impl Sac {
     /// Fresh networks; the same seed gives the same ones.
     pub(crate) fn new(config: &SacConfig, surroundings: Surroundings, seed: u64) -> Self {
-        let Surroundings { environments, sizes } = surroundings;
+        let sizes = surroundings.sizes;
         let TransitionSizes { observation, privileged, action } = sizes;
         let batch = config.batch_size;
         let input_size = observation + privileged + action;
@@ -211,7 +210,6 @@ impl Sac {
         Self {
             config: config.clone(),
             sizes,
-            exploring: (actor.workspace(environments), SquashedGaussian::new(environments, action)),
             passes: [pass(), pass()],
             actor_gradient: vec![0.0; actor.parameter_count()],
             actor_learned: ActorLearned {
@@ -287,17 +285,18 @@ impl SacConfig {
 impl OffPolicy for Sac {
     const NAME: &'static str = "sac";
     type State = SacState;
+    type Explorer = SquashedExplorer;
 
     fn settings(&self) -> OffPolicySettings {
         self.config.off_policy(self.config.privileged_critic)
     }
 
-    fn explore(&mut self, observations: &[f32], _progress: f32, noise: &mut Stream, choices: &mut [f32]) {
-        let (workspace, gaussian) = &mut self.exploring;
-        let output = self.actor.forward(&self.actor_learned.parameters, observations, workspace);
-        noise.fill_normal(&mut gaussian.noise);
-        gaussian.sample(output);
-        choices.copy_from_slice(&gaussian.actions);
+    fn explorer(&self, environments: usize) -> SquashedExplorer {
+        SquashedExplorer::new(&self.actor, self.acting_parameters(), environments, self.sizes.action)
+    }
+
+    fn acting_parameters(&self) -> &[f32] {
+        &self.actor_learned.parameters
     }
 
     fn update(&mut self, batch: &Batch, rate_scale: f32, workers: &Workers) {

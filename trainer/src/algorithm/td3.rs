@@ -26,6 +26,7 @@
 use super::critic::{CriticShape, CriticState, concatenate, mean, td_target};
 use super::critic_pair::CriticPair;
 use super::deterministic_actor::{ActorShape, DeterministicActor};
+use super::noisy_explorer::NoisyExplorer;
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::config::ConfigError;
 use crate::config::off_policy::off_policy_settings;
@@ -93,7 +94,6 @@ pub struct Td3 {
     sizes: TransitionSizes,
     actor: DeterministicActor,
     critics: CriticPair,
-    exploration: ActionNoise,
     noise: Stream,
     updates: u64,
     /// Normal draws for the target's actions, `[batch, action]`.
@@ -109,7 +109,6 @@ pub struct Td3 {
 pub struct Td3State {
     actor: Adam,
     critics: [CriticState; 2],
-    exploration: ActionNoise,
     noise: Stream,
     updates: u64,
     metrics: Td3Metrics,
@@ -126,19 +125,17 @@ pub fn smooth(actions: &mut [f32], normals: &[f32], deviation: f32, clip: f32) {
 impl Td3 {
     /// Fresh networks; the same seed gives the same ones.
     pub(crate) fn new(config: &Td3Config, surroundings: Surroundings, seed: u64) -> Self {
-        let Surroundings { environments, sizes } = surroundings;
+        let sizes = surroundings.sizes;
         let TransitionSizes { observation, privileged, action } = sizes;
         let (batch_size, hidden, activation) = (config.batch_size, &config.hidden[..], config.activation);
-        let actor = ActorShape { observation, action, hidden, activation, batch_size, environments };
+        let actor = ActorShape { observation, action, hidden, activation, batch_size };
         let regularization = Regularization::default();
         let critic = CriticShape { sizes, hidden, activation, regularization, quantiles: 1, batch_size };
-        let deviation = config.exploration_deviation;
         Self {
             config: config.clone(),
             sizes,
             actor: DeterministicActor::new(&actor, seed),
             critics: CriticPair::new(&critic, 0, seed),
-            exploration: ActionNoise::new(NoiseKind::Gaussian, deviation, 1.0, environments, action),
             noise: Stream::new(seed, "update noise"),
             updates: 0,
             smoothing: vec![0.0; batch_size * action],
@@ -175,14 +172,20 @@ impl Td3 {
 impl OffPolicy for Td3 {
     const NAME: &'static str = "td3";
     type State = Td3State;
+    type Explorer = NoisyExplorer;
 
     fn settings(&self) -> OffPolicySettings {
         self.config.off_policy(self.config.privileged_critic)
     }
 
-    fn explore(&mut self, observations: &[f32], _progress: f32, noise: &mut Stream, choices: &mut [f32]) {
-        self.actor.act(observations, choices);
-        self.exploration.disturb(noise, choices);
+    fn explorer(&self, environments: usize) -> NoisyExplorer {
+        let (deviation, action) = (self.config.exploration_deviation, self.sizes.action);
+        let noise = ActionNoise::new(NoiseKind::Gaussian, deviation, 1.0, environments, action);
+        NoisyExplorer::new(self.actor.network(), self.acting_parameters(), environments, noise, false)
+    }
+
+    fn acting_parameters(&self) -> &[f32] {
+        self.actor.parameters()
     }
 
     fn update(&mut self, batch: &Batch, rate_scale: f32, workers: &Workers) {
@@ -238,7 +241,6 @@ impl OffPolicy for Td3 {
         Td3State {
             actor: self.actor.state(),
             critics: self.critics.state(),
-            exploration: self.exploration.clone(),
             noise: self.noise.clone(),
             updates: self.updates,
             metrics: self.metrics,
@@ -248,7 +250,6 @@ impl OffPolicy for Td3 {
     fn restore(&mut self, state: Td3State) -> Result<(), StateError> {
         self.actor.restore(state.actor)?;
         self.critics.restore(state.critics)?;
-        self.exploration.restore(state.exploration)?;
         self.noise = state.noise;
         self.updates = state.updates;
         self.metrics = state.metrics;

@@ -2,6 +2,7 @@
 
 use super::ConfigError;
 use super::run::RunDocument;
+use super::settings::require;
 use crate::algorithm::a2c::{A2cConfig, A2cDocument};
 use crate::algorithm::ddpg::{DdpgConfig, DdpgDocument};
 use crate::algorithm::dqn::{DqnConfig, DqnDocument};
@@ -121,4 +122,19 @@ algorithms! {
     ddpg: Ddpg(DdpgConfig, DdpgDocument),
     /// Deep Q-network, for discrete actions.
     dqn: Dqn(DqnConfig, DqnDocument),
+}
+
+impl AlgorithmConfig {
+    /// Refuses a `training.lag` with which the algorithm would not be what it is.
+    pub(super) fn check_lag(&self, lag: u64) -> Result<(), ConfigError> {
+        let (most, expected) = match self {
+            Self::Sac(_) | Self::Td3(_) | Self::Ddpg(_) | Self::Dqn(_) => return Ok(()),
+            Self::Ppo(_) => (1, "0 or 1 with ppo, whose ratios reach from one policy to the next"),
+            Self::A2c(_) | Self::Trpo(_) | Self::Npg(_) | Self::Reinforce(_) => (
+                0,
+                "0 with a2c, trpo, npg and reinforce, whose step is measured from the policy that collected",
+            ),
+        };
+        require(lag <= most, "training.lag", lag, expected)
+    }
 }

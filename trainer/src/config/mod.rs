@@ -116,7 +116,8 @@ impl TrainingConfig {
         self.training.merge(training);
         self.algorithm.merge(sections)?;
         self.training.check()?;
-        self.algorithm.check()
+        self.algorithm.check()?;
+        self.algorithm.check_lag(self.training.lag)
     }
 
     /// Lays a file over this configuration.
@@ -215,6 +216,29 @@ mod tests {
         assert_eq!(error("sac.target_entropy=-inf"), expected);
         let text = error("sac.target_entropy=aut");
         assert!(text.contains("expected \"auto\" or a number"), "{text}");
+    }
+
+    #[test]
+    fn a_lag_is_refused_where_a_step_is_measured_from_the_policy_that_collected() {
+        let set = |algorithm, lag: u64| {
+            let mut config = TrainingConfig::new(algorithm);
+            config.set(&format!("training.lag={lag}")).map_err(|error| error.to_string())
+        };
+        for algorithm in [Algorithm::Sac, Algorithm::Td3, Algorithm::Ddpg, Algorithm::Dqn] {
+            assert_eq!([0, 1, 1_000].map(|lag| set(algorithm, lag)), [Ok(()), Ok(()), Ok(())]);
+        }
+        assert_eq!(set(Algorithm::Ppo, 1), Ok(()));
+        let expected =
+            "training.lag is 2, expected 0 or 1 with ppo, whose ratios reach from one policy to the next";
+        assert_eq!(set(Algorithm::Ppo, 2).unwrap_err(), expected);
+        for algorithm in [Algorithm::A2c, Algorithm::Trpo, Algorithm::Npg, Algorithm::Reinforce] {
+            assert_eq!(set(algorithm, 0), Ok(()));
+            let error = set(algorithm, 1).unwrap_err();
+            assert!(
+                error.starts_with("training.lag is 1, expected 0 with a2c, trpo, npg and reinforce"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -79,6 +79,11 @@ mod tests {
         let error = check("sac.gamma=0.5").unwrap_err();
         assert_eq!(error, "the run cannot go on: [sac] gamma is 0.5, its checkpoint was made with 0.99");
         assert!(check("training.seed=9").unwrap_err().contains("[training] seed is 9"));
+        assert!(
+            check("training.lag=4")
+                .unwrap_err()
+                .contains("[training] lag is 4, its checkpoint was made with 0")
+        );
         let other = Task::load("pendulum").unwrap();
         let error = saved.check(&RunIdentity::new(&other, &config)).unwrap_err().to_string();
         assert!(error.contains("the task is pendulum, its checkpoint was made with pendulum-v1"), "{error}");

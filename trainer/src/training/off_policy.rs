@@ -1,22 +1,35 @@
 //! The off-policy loop: stores every transition, and learns from batches drawn from all of them.
 //!
 //! [`OffPolicyLoop`] knows no algorithm's equations; an [`OffPolicy`] learner knows no environments, files or clocks.
+//!
+//! What collects and what learns share nothing. Without a lag they take turns, step by step. With a lag of N updates the loop goes
+//! block by block: the policy of a block's beginning collects it while the updates that earlier blocks left due are made from what
+//! was stored before it, and at its end its steps are stored in order. A block is as many steps as N updates are made for, and at
+//! least one of every environment, so the policy that collects is at most N updates behind the one that learns, or those of one step.
 
+mod collector;
+mod explorer;
+mod learning;
+mod stage;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use explorer::Explorer;
+
+use super::overlap::overlap;
 use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
 use crate::action_space::ActionSpace;
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::config::RunConfig;
-use crate::end::End;
 use crate::normalizer::Normalizer;
 use crate::parallel::Workers;
 use crate::random::Stream;
-use crate::replay::{Batch, NStep, Priorities, Replay, Step, TransitionSizes};
+use crate::replay::{Batch, NStep, Priorities, Replay, TransitionSizes};
+use collector::Collector;
+use learning::Learning;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sinew_sim::{Randomization, SimError, Task, VecEnv};
+use sinew_sim::{SimError, Task, VecEnv};
 
 /// What the privileged values' deviations are held above: they never reach a robot, so this only keeps a constant finite.
 const PRIVILEGED_FLOOR: f32 = 1e-4;
@@ -27,14 +40,15 @@ pub(crate) trait OffPolicy {
     const NAME: &'static str;
     /// What learning has changed beside its networks: optimizers, streams, the last update's metrics.
     type State: Serialize + DeserializeOwned;
+    /// What acts for it.
+    type Explorer: Explorer;
 
     /// How it wants its transitions.
     fn settings(&self) -> OffPolicySettings;
-    /// Exploring choices `[environments, choice]` for `observations [environments, observation]`, normalized; `progress` is the
-    /// share of the run that is done.
-    fn explore(&mut self, observations: &[f32], progress: f32, noise: &mut Stream, choices: &mut [f32]);
-    /// One environment's episode is over: exploration that has a memory forgets.
-    fn end_episode(&mut self, _environment: usize) {}
+    /// What acts for it in so many environments, with a copy of the present [`Self::acting_parameters`].
+    fn explorer(&self, environments: usize) -> Self::Explorer;
+    /// The parameters of the network that acts.
+    fn acting_parameters(&self) -> &[f32];
     /// One update on a batch of normalized observations; every learning rate is scaled by `rate_scale`.
     fn update(&mut self, batch: &Batch, rate_scale: f32, workers: &Workers);
     /// How far off each value of the last update's batch was, `[batch]`.
@@ -94,46 +108,20 @@ pub(crate) struct OffPolicySettings {
     pub(crate) explores_by_progress: bool,
 }
 
-/// What is seen of all environments at one time, raw.
-struct Seen {
-    /// `[environments, observation]`.
-    observations: Vec<f32>,
-    /// `[environments, privileged]`; empty where no critic is to see it.
-    privileged: Vec<f32>,
-}
-
 /// Collects transitions with one learner and learns from them.
-pub(crate) struct OffPolicyLoop<'r, L> {
+pub(crate) struct OffPolicyLoop<'r, L: OffPolicy> {
     run: &'r RunConfig,
-    settings: OffPolicySettings,
-    workers: Workers,
-    environments: VecEnv,
-    action_space: ActionSpace,
-    learner: L,
-    normalizer: Normalizer,
-    privileged_normalizer: Normalizer,
-    n_step: NStep,
-    replay: Replay,
-    batch: Batch,
-    exploration: Stream,
-    sampling: Stream,
-    /// What the present actions were chosen for.
-    seen: Seen,
-    normalized: Vec<f32>,
-    /// `[environments, choice]`: as learned about.
-    choices: Vec<f32>,
-    /// `[environments, action]`: as done.
-    actions: Vec<f32>,
-    steps: u64,
-    /// Updates owed to the steps made so far; its whole part is done next.
-    updates_due: f64,
-    episodes: Episodes,
+    collector: Collector<'r, L::Explorer>,
+    learning: Learning<'r, L>,
+    /// Steps of every environment between two rounds of updates.
+    block: usize,
 }
 
 /// What [`OffPolicyLoop`] leaves in a checkpoint beside what every loop does.
 #[derive(Serialize, Deserialize)]
-struct OffPolicyState<S> {
+struct OffPolicyState<S, E> {
     learner: S,
+    explorer: E,
     exploration: Stream,
     sampling: Stream,
     steps: u64,
@@ -157,227 +145,121 @@ impl Surroundings {
     }
 }
 
+impl OffPolicySettings {
+    /// Steps of every environment for which `lag` updates are made, at least one, and no more than are kept.
+    fn block(&self, lag: u64, environments: usize) -> usize {
+        let steps = lag as f64 / (environments as f64 * self.updates_per_step);
+        (steps as usize).min(self.replay_capacity / environments).max(1)
+    }
+}
+
 impl<'r, L: OffPolicy> OffPolicyLoop<'r, L> {
     pub(crate) fn new(task: &Task, run: &'r RunConfig, learner: L) -> Result<Self, SimError> {
-        let (count, seed) = (run.environments, run.seed);
-        let settings = learner.settings();
-        let Surroundings { sizes, .. } = Surroundings::new(task, count, settings.privileged_critic);
-        // Stepping takes less time than learning here, and a second set of threads would fight the first for cores.
-        let mut environments = VecEnv::new(task, Randomization::Training, count, seed, 1)?;
-        environments.reset()?;
-        Ok(Self {
-            run,
-            settings,
-            workers: Workers::new(run.threads),
-            environments,
-            action_space: ActionSpace::of(task),
-            learner,
-            normalizer: Normalizer::new(task.observation_floor()),
-            privileged_normalizer: Normalizer::new(&vec![PRIVILEGED_FLOOR; sizes.privileged]),
-            n_step: NStep::new(settings.n_step, settings.gamma, count, sizes),
-            replay: Replay::new(settings.replay_capacity, sizes, settings.priority_exponent),
-            batch: Batch::new(settings.batch_size, sizes),
-            exploration: Stream::new(seed, "exploration"),
-            sampling: Stream::new(seed, "replay"),
-            seen: Seen {
-                observations: vec![0.0; count * sizes.observation],
-                privileged: vec![0.0; count * sizes.privileged],
-            },
-            normalized: vec![0.0; count * sizes.observation],
-            choices: vec![0.0; count * sizes.action],
-            actions: vec![0.0; count * task.action_size()],
-            steps: 0,
-            updates_due: 0.0,
-            episodes: Episodes::new(),
-        })
-    }
-
-    /// The share of the run that is done.
-    fn progress(&self) -> f32 {
-        self.steps as f32 / self.run.steps as f32
-    }
-
-    /// One step of every environment.
-    fn collect(&mut self) -> Result<(), SimError> {
-        self.look();
-        if self.steps < self.settings.start_steps {
-            self.action_space.draw(&mut self.exploration, &mut self.choices);
-        } else {
-            self.normalized.copy_from_slice(&self.seen.observations);
-            if self.settings.normalize_observations {
-                self.normalizer.apply(&mut self.normalized);
-            }
-            let progress = self.progress();
-            self.learner.explore(&self.normalized, progress, &mut self.exploration, &mut self.choices);
-        }
-        self.action_space.actions(&self.choices, &mut self.actions);
-        self.environments.step(&self.actions)?;
-        self.store();
-        self.episodes.record(&mut self.environments);
-        self.steps += self.run.environments as u64;
-        if self.steps >= self.settings.start_steps {
-            self.updates_due += self.run.environments as f64 * self.settings.updates_per_step;
-        }
-        Ok(())
-    }
-
-    /// Keeps what is seen now, since a step overwrites it.
-    fn look(&mut self) {
-        self.seen.observations.copy_from_slice(self.environments.observations());
-        if !self.seen.privileged.is_empty() {
-            self.seen.privileged.copy_from_slice(self.environments.privileged());
-        }
-        if self.settings.normalize_observations {
-            self.normalizer.record(&self.seen.observations);
-            self.privileged_normalizer.record(&self.seen.privileged);
-        }
-    }
-
-    fn store(&mut self) {
-        let count = self.run.environments;
-        let row = |values: &[f32], environment: usize| {
-            let width = values.len() / count;
-            environment * width..(environment + 1) * width
-        };
-        let environments = &self.environments;
-        // Critics that are not to see it get rows of no values.
-        let final_privileged =
-            if self.seen.privileged.is_empty() { &[] } else { environments.final_privileged() };
-        for environment in 0..count {
-            let end = End::of(environments, environment);
-            let observation = row(&self.seen.observations, environment);
-            let privileged = row(&self.seen.privileged, environment);
-            let step = Step {
-                observation: &self.seen.observations[observation.clone()],
-                privileged: &self.seen.privileged[privileged.clone()],
-                action: &self.choices[row(&self.choices, environment)],
-                reward: environments.rewards()[environment],
-                next_observation: &environments.final_observations()[observation],
-                next_privileged: &final_privileged[privileged],
-                end,
-            };
-            self.n_step.push(environment, &step, &mut self.replay);
-            if end != End::None {
-                self.learner.end_episode(environment);
-            }
-        }
-    }
-
-    /// The updates that are due.
-    fn learn(&mut self) -> Result<(), TrainingError> {
-        if self.replay.is_empty() {
-            return Ok(());
-        }
-        let updates = self.updates_due as u64;
-        self.updates_due -= updates as f64;
-        if self.settings.normalize_observations {
-            self.normalizer.refresh();
-            self.privileged_normalizer.refresh();
-        }
-        let done = self.progress();
-        let rate_scale = 1.0 - done * (1.0 - self.settings.final_learning_rate_share);
-        let importance = self.settings.importance_exponent;
-        let importance = importance + done * (1.0 - importance);
-        for _ in 0..updates {
-            self.draw(importance);
-            self.learner.update(&self.batch, rate_scale, &self.workers);
-            self.replay.reprioritize(&self.batch, self.learner.errors());
-        }
-        if self.learner.is_finite() {
-            Ok(())
-        } else {
-            Err(TrainingError::diverged(self.steps, &self.learner.metrics()))
-        }
-    }
-
-    /// A batch, normalized where the run normalizes.
-    fn draw(&mut self, importance: f32) {
-        let batch = &mut self.batch;
-        self.replay.sample(&mut self.sampling, importance, batch);
-        if self.settings.normalize_observations {
-            self.normalizer.apply(&mut batch.observations);
-            self.normalizer.apply(&mut batch.next_observations);
-            self.privileged_normalizer.apply(&mut batch.privileged);
-            self.privileged_normalizer.apply(&mut batch.next_privileged);
-        }
+        let (settings, explorer) = (learner.settings(), learner.explorer(run.environments));
+        let block = settings.block(run.lag, run.environments);
+        let collector = Collector::new(task, run, settings, explorer, block)?;
+        Ok(Self { run, collector, learning: Learning::new(task, run, learner), block })
     }
 }
 
 impl<L: OffPolicy> Loop for OffPolicyLoop<'_, L> {
     fn advance(&mut self) -> Result<(), TrainingError> {
-        self.collect()?;
-        self.learn()
+        let Self { run, collector, learning, block } = self;
+        let (steps, block) = (learning.steps, *block);
+        learning.hand_over(collector);
+        if run.lag == 0 {
+            collector.collect(steps, block)?;
+            learning.take_in(collector);
+            learning.learn();
+        } else {
+            overlap(run.threads, || collector.collect(steps, block), || learning.learn())?;
+            learning.take_in(collector);
+        }
+        if self.learning.learner.is_finite() {
+            Ok(())
+        } else {
+            Err(TrainingError::diverged(self.steps(), &self.metrics()))
+        }
     }
 
     fn steps(&self) -> u64 {
-        self.steps
+        self.learning.steps
     }
 
     fn environments(&self) -> &VecEnv {
-        &self.environments
+        &self.collector.environments
     }
 
     fn environments_mut(&mut self) -> &mut VecEnv {
-        &mut self.environments
+        &mut self.collector.environments
     }
 
     fn episodes(&mut self) -> &mut Episodes {
-        &mut self.episodes
+        &mut self.collector.episodes
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        self.learner.metrics()
+        let mut metrics = self.learning.learner.metrics();
+        metrics.extend(self.collector.explorer.metrics());
+        metrics
     }
 
     fn actor(&self) -> TrainedActor {
-        let normalizer = self.settings.normalize_observations.then_some(&self.normalizer);
-        let origin = ActorOrigin { algorithm: L::NAME, steps: self.steps, seed: self.run.seed };
-        self.learner.actor(normalizer, origin)
+        let Learning { learner, normalizers: [observations, _], settings, steps, .. } = &self.learning;
+        let normalizer = settings.normalize_observations.then_some(observations);
+        learner.actor(normalizer, ActorOrigin { algorithm: L::NAME, steps: *steps, seed: self.run.seed })
     }
 
     fn networks(&mut self) -> Vec<Network<'_>> {
-        self.learner.networks()
+        // Whoever asks may change them.
+        self.learning.has_changed = true;
+        self.learning.learner.networks()
     }
 
     fn normalizer(&mut self) -> Option<&mut Normalizer> {
-        self.settings.normalize_observations.then_some(&mut self.normalizer)
+        let Learning { normalizers: [observations, _], settings, .. } = &mut self.learning;
+        settings.normalize_observations.then_some(observations)
     }
 
     fn replay(&mut self) -> Option<&mut Replay> {
-        Some(&mut self.replay)
+        Some(&mut self.learning.replay)
     }
 
     fn follows_total_steps(&self) -> bool {
-        let settings = &self.settings;
+        let settings = &self.learning.settings;
         settings.explores_by_progress
             || settings.final_learning_rate_share != 1.0
             || (settings.priority_exponent > 0.0 && settings.importance_exponent != 1.0)
     }
 
     fn state(&self) -> Result<Vec<u8>, StateError> {
+        let Self { collector, learning, .. } = self;
         Ok(postcard::to_stdvec(&OffPolicyState {
-            learner: self.learner.state(),
-            exploration: self.exploration.clone(),
-            sampling: self.sampling.clone(),
-            steps: self.steps,
-            updates_due: self.updates_due,
-            privileged_normalizer: self.privileged_normalizer.clone(),
-            n_step: self.n_step.clone(),
-            priorities: self.replay.priorities().cloned(),
+            learner: learning.learner.state(),
+            explorer: collector.explorer.state(),
+            exploration: collector.exploration.clone(),
+            sampling: learning.sampling.clone(),
+            steps: learning.steps,
+            updates_due: learning.updates_due,
+            privileged_normalizer: learning.normalizers[1].clone(),
+            n_step: learning.n_step.clone(),
+            priorities: learning.replay.priorities().cloned(),
         })?)
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), StateError> {
-        let state: OffPolicyState<L::State> = postcard::from_bytes(state)?;
-        self.learner.restore(state.learner)?;
-        self.n_step.restore(state.n_step)?;
-        self.replay.restore_priorities(state.priorities)?;
-        self.privileged_normalizer
-            .restore("the privileged values' statistics", state.privileged_normalizer)?;
-        self.exploration = state.exploration;
-        self.sampling = state.sampling;
-        self.steps = state.steps;
-        self.updates_due = state.updates_due;
+        let state: OffPolicyState<L::State, <L::Explorer as Explorer>::State> = postcard::from_bytes(state)?;
+        let Self { collector, learning, .. } = self;
+        learning.learner.restore(state.learner)?;
+        collector.explorer.restore(state.explorer)?;
+        learning.n_step.restore(state.n_step)?;
+        learning.replay.restore_priorities(state.priorities)?;
+        learning.normalizers[1].restore("the privileged values' statistics", state.privileged_normalizer)?;
+        collector.exploration = state.exploration;
+        learning.sampling = state.sampling;
+        learning.steps = state.steps;
+        learning.updates_due = state.updates_due;
+        learning.has_changed = true;
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 use super::*;
 use crate::algorithm::ddpg::{Ddpg, DdpgConfig};
-use crate::algorithm::dqn::{DiscreteExploration, Dqn, DqnConfig};
+use crate::algorithm::dqn::{Dqn, DqnConfig};
 use crate::algorithm::sac::{Sac, SacConfig};
 use crate::algorithm::td3::{Td3, Td3Config};
+use crate::algorithm::value_explorer::DiscreteExploration;
 use crate::exploration::NoiseKind;
 use sinew_firmware_host::allocation::count;
 
@@ -62,12 +63,12 @@ fn dqn(task: &Task) -> Dqn {
 fn bootstraps_where_the_episode_would_have_gone_on<L: OffPolicy>(task: &Task, learner: L) {
     let run = run();
     let mut training = OffPolicyLoop::new(task, &run, learner).unwrap();
-    let gamma = training.settings.gamma;
+    let gamma = training.learning.settings.gamma;
     let (mut terminated, mut truncated) = (0, 0);
     for _ in 0..400 {
         training.advance().unwrap();
-        let newest = training.replay.newest();
-        let environments = &training.environments;
+        let newest = training.learning.replay.newest();
+        let environments = &training.collector.environments;
         assert_eq!(newest.next_observation, environments.final_observations());
         assert_eq!(newest.reward, environments.rewards()[0]);
         let over = environments.terminated()[0];
@@ -76,10 +77,10 @@ fn bootstraps_where_the_episode_would_have_gone_on<L: OffPolicy>(task: &Task, le
         truncated += usize::from(environments.truncated()[0]);
     }
     assert!(terminated > 0 && truncated > 0, "{terminated} {truncated}");
-    training.draw(1.0);
-    training.learner.update(&training.batch, 1.0, &training.workers);
-    let batch = &training.batch;
-    for (row, target) in training.learner.targets().iter().enumerate() {
+    training.learning.draw(1.0);
+    training.learning.learner.update(&training.learning.batch, 1.0, &training.learning.workers);
+    let batch = &training.learning.batch;
+    for (row, target) in training.learning.learner.targets().iter().enumerate() {
         let rewarded_alone = *target == batch.rewards[row];
         assert_eq!(rewarded_alone, batch.discounts[row] == 0.0, "{target}");
     }
@@ -109,23 +110,27 @@ fn goes_on_from_its_state<L: OffPolicy>(task: &Task, fresh: impl Fn() -> L) {
     (0..101).for_each(|_| training.advance().unwrap());
     let mut restored = OffPolicyLoop::new(task, &run, fresh()).unwrap();
     restored.restore(&training.state().unwrap()).unwrap();
-    for (to, from) in restored.learner.networks().into_iter().zip(training.learner.networks()) {
+    for (to, from) in
+        restored.learning.learner.networks().into_iter().zip(training.learning.learner.networks())
+    {
         assert_eq!(to.name, from.name);
         to.parameters.copy_from_slice(from.parameters);
     }
     assert!(training.state().unwrap() == restored.state().unwrap());
-    let before = whole(&mut training.learner);
+    let before = whole(&mut training.learning.learner);
     for _ in 0..3 {
-        training.draw(1.0);
-        training.learner.update(&training.batch, 1.0, &training.workers);
-        restored.learner.update(&training.batch, 1.0, &training.workers);
+        training.learning.draw(1.0);
+        training.learning.learner.update(&training.learning.batch, 1.0, &training.learning.workers);
+        restored.learning.learner.update(&training.learning.batch, 1.0, &training.learning.workers);
     }
-    let after = whole(&mut training.learner);
-    assert!(after == whole(&mut restored.learner) && after.0 != before.0);
+    let after = whole(&mut training.learning.learner);
+    assert!(after == whole(&mut restored.learning.learner) && after.0 != before.0);
     let mut choices = [[0.0], [0.0]];
-    let observation = training.normalized.clone();
-    for (learner, choices) in [&mut training.learner, &mut restored.learner].into_iter().zip(&mut choices) {
-        learner.explore(&observation, 0.5, &mut Stream::new(1, "restored"), choices);
+    let observation = training.collector.normalized.clone();
+    for (training, choices) in [&mut training, &mut restored].into_iter().zip(&mut choices) {
+        training.learning.hand_over(&mut training.collector);
+        let explorer = &mut training.collector.explorer;
+        explorer.explore(&observation, 0.5, &mut Stream::new(1, "restored"), choices);
     }
     assert_eq!(choices[0], choices[1]);
 }
@@ -151,27 +156,27 @@ fn critics_see_what_is_privileged_and_the_policy_does_not() {
     let learner = sac(&SacConfig { normalize_observations: true, ..SacConfig::default() }, &task);
     let mut training = OffPolicyLoop::new(&task, &run, learner).unwrap();
     for _ in 0..210 {
-        let seen = training.environments.privileged().to_vec();
+        let seen = training.collector.environments.privileged().to_vec();
         training.advance().unwrap();
-        let newest = training.replay.newest();
+        let newest = training.learning.replay.newest();
         assert_eq!(newest.privileged, seen);
-        assert_eq!(newest.next_privileged, training.environments.final_privileged());
+        assert_eq!(newest.next_privileged, training.collector.environments.final_privileged());
     }
-    training.draw(1.0);
-    let metrics = |training: &OffPolicyLoop<Sac>| training.learner.metrics()[0].value;
-    training.learner.update(&training.batch, 1.0, &training.workers);
+    training.learning.draw(1.0);
+    let metrics = |training: &OffPolicyLoop<Sac>| training.learning.learner.metrics()[0].value;
+    training.learning.learner.update(&training.learning.batch, 1.0, &training.learning.workers);
     assert!(metrics(&training).is_finite());
-    let before = training.learner.targets().to_vec();
-    training.batch.next_privileged.iter_mut().for_each(|value| *value += 1.0);
-    training.learner.update(&training.batch, 1.0, &training.workers);
-    assert_ne!(training.learner.targets(), before);
+    let before = training.learning.learner.targets().to_vec();
+    training.learning.batch.next_privileged.iter_mut().for_each(|value| *value += 1.0);
+    training.learning.learner.update(&training.learning.batch, 1.0, &training.learning.workers);
+    assert_ne!(training.learning.learner.targets(), before);
     let image = training.actor().image(&task).unwrap();
     assert_eq!(image.image().unwrap().input_size(), task.observation_size());
     // Without, nothing of it is stored.
     let blind = sac(&SacConfig { privileged_critic: false, ..SacConfig::default() }, &task);
     let mut training = OffPolicyLoop::new(&task, &run, blind).unwrap();
     training.advance().unwrap();
-    assert!(training.replay.newest().privileged.is_empty());
+    assert!(training.learning.replay.newest().privileged.is_empty());
 }
 
 #[test]
@@ -182,45 +187,44 @@ fn prioritized_n_step_runs_are_the_same_for_any_number_of_threads() {
         let run = RunConfig { threads, ..run() };
         let mut training = OffPolicyLoop::new(&task, &run, sac(&config, &task)).unwrap();
         (0..150).for_each(|_| training.advance().unwrap());
-        assert!(training.batch.weights.iter().any(|weight| *weight != 1.0));
-        let weights = training.batch.weights.clone();
-        (weights, whole(&mut training.learner))
+        assert!(training.learning.batch.weights.iter().any(|weight| *weight != 1.0));
+        let weights = training.learning.batch.weights.clone();
+        (weights, whole(&mut training.learning.learner))
     };
     assert!(state_with(1) == state_with(2));
 }
 
 /// Steps the loop past its first updates, and counts what the next ones allocate.
-fn allocates_nothing<L: OffPolicy>(task: &Task, learner: L) {
-    let run = run();
-    let mut training = OffPolicyLoop::new(task, &run, learner).unwrap();
-    // So that the ring has wrapped, and an episode has ended.
-    (0..300).for_each(|_| training.advance().unwrap());
-    let (mut collecting, mut learning) = (0, 0);
-    for _ in 0..100 {
+fn allocates_nothing<L: OffPolicy>(task: &Task, learner: impl Fn() -> L) {
+    for lag in [0, 8] {
+        let run = RunConfig { lag, ..run() };
+        let mut training = OffPolicyLoop::new(task, &run, learner()).unwrap();
+        // So that the ring has wrapped, and an episode has ended.
+        while training.steps() < 304 {
+            training.advance().unwrap();
+        }
         let before = count();
-        training.collect().unwrap();
-        let between = count();
-        training.learn().unwrap();
-        collecting += between - before;
-        learning += count() - between;
+        while training.steps() < 404 {
+            training.advance().unwrap();
+        }
+        assert_eq!(count() - before, 0, "{} with lag {lag}", L::NAME);
     }
-    assert_eq!((collecting, learning), (0, 0), "{}", L::NAME);
 }
 
 #[test]
 fn neither_a_step_nor_an_update_allocates() {
     let task = Task::load("pendulum-v1").unwrap();
-    allocates_nothing(&task, sac(&SacConfig::default(), &task));
+    allocates_nothing(&task, || sac(&SacConfig::default(), &task));
     let prioritized = SacConfig { priority_exponent: 0.6, n_step: 3, ..SacConfig::default() };
-    allocates_nothing(&task, sac(&prioritized, &task));
+    allocates_nothing(&task, || sac(&prioritized, &task));
     let droq = SacConfig { critic_dropout: 0.1, critic_layer_norm: true, ..SacConfig::default() };
-    allocates_nothing(&task, sac(&droq, &task));
+    allocates_nothing(&task, || sac(&droq, &task));
     let tqc = SacConfig { critic_quantiles: 9, dropped_quantiles: 2, ..SacConfig::default() };
-    allocates_nothing(&task, sac(&tqc, &task));
-    allocates_nothing(&task, td3(&task));
-    allocates_nothing(&task, ddpg(&task));
+    allocates_nothing(&task, || sac(&tqc, &task));
+    allocates_nothing(&task, || td3(&task));
+    allocates_nothing(&task, || ddpg(&task));
     let task = Task::load("cartpole-v1").unwrap();
-    allocates_nothing(&task, dqn(&task));
+    allocates_nothing(&task, || dqn(&task));
     let boltzmann = DqnConfig {
         hidden: vec![8],
         batch_size: 64,
@@ -230,5 +234,86 @@ fn neither_a_step_nor_an_update_allocates() {
         ..DqnConfig::default()
     };
     let surroundings = Surroundings::new(&task, 1, false);
-    allocates_nothing(&task, Dqn::new(&boltzmann, task.discrete_actions().unwrap(), surroundings, 3));
+    allocates_nothing(&task, || Dqn::new(&boltzmann, task.discrete_actions().unwrap(), surroundings, 3));
+}
+
+/// Three-step returns and normalized observations of two environments, with a lag of 8 updates.
+fn lagging(threads: usize) -> RunConfig {
+    RunConfig { environments: 2, lag: 8, threads, ..run() }
+}
+
+fn lagging_sac(task: &Task) -> Sac {
+    let config = SacConfig {
+        hidden: vec![8],
+        batch_size: 16,
+        start_steps: 50,
+        n_step: 3,
+        normalize_observations: true,
+        ..SacConfig::default()
+    };
+    Sac::new(&config, Surroundings::new(task, 2, true), 3)
+}
+
+#[test]
+fn a_block_is_chosen_by_the_parameters_and_statistics_of_its_beginning() {
+    let task = Task::load("pendulum-v1").unwrap();
+    for threads in [1, 2] {
+        let run = lagging(threads);
+        let mut training = OffPolicyLoop::new(&task, &run, lagging_sac(&task)).unwrap();
+        // Past the steps with random actions, with updates due.
+        (0..20).for_each(|_| training.advance().unwrap());
+        let old = training.learning.learner.acting_parameters().to_vec();
+        let statistics = training.learning.normalizers[0].clone();
+        let mut noise = training.collector.exploration.clone();
+        let stored = training.learning.replay.len();
+        training.advance().unwrap();
+        let new = training.learning.learner.acting_parameters().to_vec();
+        assert_ne!(old, new);
+        // 8 updates, one for each of the 4 steps of 2 environments.
+        assert_eq!(training.collector.stage.rows(), 8);
+        assert_eq!(training.learning.replay.len(), stored + 8);
+        let mut explorer = training.learning.learner.explorer(2);
+        let mut chosen_by = |parameters: &[f32], noise: &mut Stream| {
+            explorer.follow(parameters);
+            let stage = &training.collector.stage;
+            (0..4).all(|step| {
+                let rows = [stage.step(2 * step), stage.step(2 * step + 1)];
+                let mut observations = rows.map(|row| row.observation).concat();
+                statistics.apply(&mut observations);
+                let mut choices = [0.0; 2];
+                explorer.explore(&observations, 0.0, noise, &mut choices);
+                choices == [rows[0].action[0], rows[1].action[0]]
+            })
+        };
+        assert!(!chosen_by(&new, &mut noise.clone()));
+        assert!(chosen_by(&old, &mut noise));
+    }
+}
+
+#[test]
+fn a_lagging_run_is_the_same_for_any_number_of_threads() {
+    let task = short_episodes(false);
+    let state_with = |threads| {
+        let run = lagging(threads);
+        let mut training = OffPolicyLoop::new(&task, &run, lagging_sac(&task)).unwrap();
+        while training.steps() < 1_000 {
+            training.advance().unwrap();
+        }
+        (whole(&mut training.learning.learner), training.state().unwrap())
+    };
+    let one = state_with(1);
+    assert!(one == state_with(2) && one == state_with(3));
+}
+
+#[test]
+fn a_block_is_as_long_as_its_updates_allow() {
+    let settings = |updates_per_step, replay_capacity| {
+        let config = SacConfig { updates_per_step, replay_capacity, ..SacConfig::default() };
+        Sac::new(&config, Surroundings::new(&Task::load("pendulum-v1").unwrap(), 2, true), 3).settings()
+    };
+    let plain = settings(1.0, 1_000);
+    assert_eq!([0, 1, 2, 3, 9, 5_000].map(|lag| plain.block(lag, 2)), [1, 1, 1, 1, 4, 500]);
+    assert_eq!(settings(0.25, 1_000).block(8, 2), 16);
+    assert_eq!(settings(20.0, 1_000).block(8, 2), 1);
+    assert_eq!(settings(1.0, 1).block(u64::MAX, 2), 1);
 }
