@@ -27,8 +27,6 @@ pub struct ActorCritic {
     states: [Vec<f32>; 2],
     /// Observations and privileged values side by side, `[environments, observation + privileged]`.
     joined: Vec<f32>,
-    /// The parameters of its own that the actor's distribution had when the rollout was made.
-    pub behaviour: Vec<f32>,
 }
 
 /// How much better than expected each row turned out, and what the critic should have said; both `[rows]`.
@@ -72,7 +70,6 @@ impl ActorCritic {
             valuing: critic.workspace(shape.environments),
             states: [0, 1].map(|_| vec![0.0; shape.environments * shape.memory_size()]),
             joined: vec![0.0; shape.environments * shape.critic_size()],
-            behaviour: actor.own().to_vec(),
             actor,
             critic,
         }
@@ -131,6 +128,12 @@ impl ActorCritic {
         self.critic.values(&self.joined, &self.states[1], &mut self.valuing, values);
     }
 
+    /// Acts and values as others of the same shape do, with a memory of its own.
+    pub fn follow(&mut self, others: &Self) {
+        self.actor.parameters_mut().copy_from_slice(others.actor.parameters());
+        self.critic.follow(&others.critic);
+    }
+
     /// Keeps acting and valuing alike while the normalization of what actor and critic see changes.
     pub fn absorb(&mut self, observations: &Rescaling, privileged: &Rescaling) {
         self.actor.absorb(observations);
@@ -138,11 +141,10 @@ impl ActorCritic {
         self.critic.absorb(self.shape.observation_size, privileged);
     }
 
-    /// Judges a rollout that the present actor made.
+    /// Judges a rollout.
     pub fn estimate(&mut self, rollout: &Rollout, estimation: Estimation, estimates: &mut Estimates) {
         let Estimation { gamma, lambda, normalize_advantages, normalize_values } = estimation;
         let Estimates { order, advantages, targets, .. } = estimates;
-        self.behaviour.copy_from_slice(self.actor.own());
         order.take(rollout);
         generalized_advantage(advantages, rollout, gamma, lambda);
         value_targets(targets, advantages, &rollout.values);
@@ -212,6 +214,7 @@ pub(crate) mod example {
     pub(crate) fn rollout(networks: &mut ActorCritic) -> Rollout {
         let mut stream = Stream::new(4, "rollout test");
         let mut rollout = Rollout::new(networks.shape);
+        rollout.begin(networks.actor.own());
         let RolloutShape { sample_size, output_size, .. } = networks.shape;
         stream.fill_normal(&mut rollout.observations);
         stream.fill_normal(&mut rollout.privileged);
@@ -267,7 +270,7 @@ mod tests {
             assert!(shards.len() > 1);
             for shard in &mut shards {
                 shard.gather(&rollout, &estimates, 0);
-                networks.actor.evaluate(&shard.rows, &networks.behaviour, &mut shard.actor);
+                networks.actor.evaluate(&shard.rows, &rollout.behaviour, &mut shard.actor);
                 networks.critic.evaluate(&shard.rows, &mut shard.critic);
                 let pairs = [
                     (shard.actor.outputs(), &shard.rows.outputs),

@@ -1,9 +1,10 @@
 //! How a step left its episode: [`End`], on which every learner's targets depend.
 
+use serde::{Deserialize, Serialize};
 use sinew_sim::VecEnv;
 
 /// How a step left its episode.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     /// It goes on.
     #[default]

@@ -147,7 +147,7 @@ mod tests {
             let prices = [scale, 0.0, -scale * ENTROPY_PRICE];
             shard.differentiate_actor(
                 &networks.actor,
-                &networks.behaviour,
+                &rollout.behaviour,
                 prices,
                 |by_log_prob, log_probs, rows| loss(by_log_prob, log_probs, rows, scale),
             );

@@ -135,7 +135,7 @@ impl NaturalGradient {
         estimates: &Estimates,
         workers: &Workers,
     ) -> Standing {
-        let (scale, actor, behaviour) = (self.scale, &networks.actor, &networks.behaviour);
+        let (scale, actor, behaviour) = (self.scale, &networks.actor, &rollout.behaviour);
         workers.for_each(&mut self.shards, |shard| {
             shard.gather(rollout, estimates, 0);
             shard.differentiate_actor(actor, behaviour, [scale, 0.0, 0.0], |by_log_prob, log_probs, rows| {
@@ -238,7 +238,7 @@ mod tests {
             for shard in &mut shards {
                 shard.gather(&rollout, &estimates, 0);
                 let prices = [scale, scale, 0.0];
-                let (actor, behaviour) = (&networks.actor, &networks.behaviour);
+                let (actor, behaviour) = (&networks.actor, &rollout.behaviour);
                 shard.differentiate_actor(actor, behaviour, prices, |by_log_prob, _, _| {
                     by_log_prob.fill(0.0);
                     0.0

@@ -1,13 +1,15 @@
-//! What on-policy learning learns from: some steps of every environment, all made by the present policy.
+//! What on-policy learning learns from: some steps of every environment, all made by one policy.
 //!
 //! A [`Rollout`] is `[steps, environments]` of everything, row by row. An episode can end inside it in three ways, which are
 //! never merged ([`End`]): after a termination nothing more can be earned, after a truncation the value of the last state
 //! stands for the rest, and a step whose simulation broke down is no experience at all.
 
 use crate::end::End;
+use crate::training::StateError;
+use serde::{Deserialize, Serialize};
 
 /// How large a rollout and its rows are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RolloutShape {
     /// Steps of each environment.
     pub steps: usize,
@@ -26,7 +28,7 @@ pub struct RolloutShape {
 }
 
 /// How much actor and critic remember, and through how many steps they learn to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryShape {
     /// Values of each one's state.
     pub size: usize,
@@ -62,7 +64,7 @@ impl RolloutShape {
 }
 
 /// Some steps of every environment; `rows` is `steps · environments`, step by step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Rollout {
     /// How large it is.
     pub shape: RolloutShape,
@@ -86,6 +88,8 @@ pub struct Rollout {
     pub ends: Vec<End>,
     /// The actor's and the critic's states before each sequence, `[sequences, memory]`, in the order of the sequences' first rows.
     pub states: [Vec<f32>; 2],
+    /// The parameters of its own that the distribution had from which choices were drawn.
+    pub behaviour: Vec<f32>,
 }
 
 impl Rollout {
@@ -103,8 +107,37 @@ impl Rollout {
             final_values: vec![0.0; rows],
             ends: vec![End::None; rows],
             states: [0, 1].map(|_| vec![0.0; shape.sequences() * shape.memory_size()]),
+            behaviour: Vec::new(),
             shape,
         }
+    }
+
+    /// Begins anew, with choices from a distribution that has these parameters of its own. Of the last rollout nothing is left, so
+    /// that equal rollouts are equal in what is meaningless too.
+    pub fn begin(&mut self, own: &[f32]) {
+        self.behaviour.clear();
+        self.behaviour.extend_from_slice(own);
+        self.final_values.fill(0.0);
+    }
+
+    /// Becomes a saved one.
+    ///
+    /// # Errors
+    /// It has another shape.
+    pub fn restore(&mut self, saved: Self) -> Result<(), StateError> {
+        let sizes = |rollout: &Self| {
+            let Self { observations, privileged, samples, outputs, log_probs, rewards, .. } = rollout;
+            let Self { values, final_values, ends, states: [actor, critic], .. } = rollout;
+            let parts =
+                [observations, privileged, samples, outputs, log_probs, rewards, values, final_values];
+            (parts.map(Vec::len), ends.len(), [actor.len(), critic.len()])
+        };
+        if self.shape != saved.shape || sizes(self) != sizes(&saved) {
+            let [expected, found] = [self.shape, saved.shape].map(|shape| format!("{shape:?}"));
+            return Err(StateError::Part { what: "the newest rollout".to_owned(), expected, found });
+        }
+        *self = saved;
+        Ok(())
     }
 
     /// Keeps the actor's and the critic's states `[environments, memory]` before a step, where a sequence begins with it.

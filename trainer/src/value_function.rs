@@ -118,6 +118,12 @@ impl ValueFunction {
         }
     }
 
+    /// Values as another of the same shape does; the optimizer stays.
+    pub fn follow(&mut self, other: &Self) {
+        self.parameters.copy_from_slice(&other.parameters);
+        self.scale = other.scale.clone();
+    }
+
     /// Takes the targets of `rows` into the statistics, and from the second time on rescales the last layer so that all values
     /// stay.
     pub fn rescale(&mut self, targets: &[f32], rows: &[usize]) {

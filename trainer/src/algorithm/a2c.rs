@@ -134,10 +134,10 @@ impl OnPolicy for A2c {
         }
         let (estimates, scale) = (&self.estimates, 1.0 / self.networks.shape.rows() as f32);
         let prices = [scale, 0.0, -scale * self.config.entropy_coefficient];
-        let ActorCritic { actor, critic, behaviour, .. } = &self.networks;
+        let ActorCritic { actor, critic, .. } = &self.networks;
         workers.for_each(&mut self.shards, |shard| {
             shard.gather(rollout, estimates, 0);
-            shard.differentiate_actor(actor, behaviour, prices, |by_log_prob, log_probs, rows| {
+            shard.differentiate_actor(actor, &rollout.behaviour, prices, |by_log_prob, log_probs, rows| {
                 policy_gradient_loss(by_log_prob, log_probs, &rows.advantages, scale)
             });
             shard.differentiate_critic(critic, |gradient, values, rows| {

@@ -26,7 +26,8 @@
 //!   actor and the loss needs no weight between the two;
 //! - advantages are normalized over the rollout, as in `rsl_rl`, which makes the step independent of the rewards' unit;
 //! - the learning rate may follow the divergence, as in `rsl_rl`: divided by 1.5 above twice the target, multiplied by it below half,
-//!   which on robots replaces tuning.
+//!   which on robots replaces tuning;
+//! - with `training.lag = 1`, `pi_old` and `V_old` are those of the round before, which collected while the present ones were learned.
 
 use crate::action_space::ActionSpace;
 use crate::actor_critic::{ActorCritic, Estimates, Estimation};
@@ -271,7 +272,7 @@ impl Ppo {
     /// Gradients of both losses over one minibatch, in the first shard's buffers.
     fn differentiate(&mut self, rollout: &Rollout, minibatch: usize, workers: &Workers) -> Losses {
         let Self { config, networks, estimates, .. } = self;
-        let ActorCritic { actor, critic, behaviour, .. } = networks;
+        let ActorCritic { actor, critic, .. } = networks;
         let rows = self.minibatch * networks.shape.sequence_steps();
         let (first, scale) = (minibatch * self.minibatch, 1.0 / rows as f32);
         let by_entropy = -scale * config.entropy_coefficient;
@@ -283,7 +284,7 @@ impl Ppo {
             shard.gather(rollout, estimates, first);
             let mut clipped = 0;
             let prices = [scale, by_divergence, by_entropy];
-            shard.differentiate_actor(actor, behaviour, prices, |by_log_prob, log_probs, rows| {
+            shard.differentiate_actor(actor, &rollout.behaviour, prices, |by_log_prob, log_probs, rows| {
                 let log_probs = [log_probs, &rows.log_probs[..]];
                 if config.surrogate == Surrogate::KlPenalty {
                     return surrogate(by_log_prob, log_probs, &rows.advantages, scale);

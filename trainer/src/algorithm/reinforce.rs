@@ -254,12 +254,17 @@ impl OnPolicy for Reinforce {
             return;
         }
         let (estimates, scale) = (&self.estimates, 1.0 / self.complete.len() as f32);
-        let ActorCritic { actor, behaviour, .. } = &self.networks;
+        let actor = &self.networks.actor;
         workers.for_each(&mut self.shards, |shard| {
             shard.gather(rollout, estimates, 0);
-            shard.differentiate_actor(actor, behaviour, [scale, 0.0, 0.0], |by_log_prob, log_probs, rows| {
-                policy_gradient_loss(by_log_prob, log_probs, &rows.advantages, scale)
-            });
+            shard.differentiate_actor(
+                actor,
+                &rollout.behaviour,
+                [scale, 0.0, 0.0],
+                |by_log_prob, log_probs, rows| {
+                    policy_gradient_loss(by_log_prob, log_probs, &rows.advantages, scale)
+                },
+            );
         });
         let losses = add_up(&mut self.shards);
         if let Some(shard) = self.shards.first() {

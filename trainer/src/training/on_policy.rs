@@ -4,24 +4,31 @@
 //! of observations change between two rollouts alone, so every row of a rollout was normalized alike; and when they change, the
 //! networks' first layers change with them so that no action and no value does: a policy that balances on a knife's edge would
 //! fall over each time.
+//!
+//! What collects and what learns share nothing. Without a lag they take turns. With a lag of one update the next rollout is
+//! collected while the learner learns from the last one, by the policy as it was before that: the first advance collects alone, and
+//! the last rollout of a run stays unlearned. Choices' log-probabilities are those of the policy that collected.
 
+mod behaviour;
+mod collector;
 #[cfg(test)]
 mod tests;
 
+use super::overlap::overlap;
 use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::actor_critic::ActorCritic;
 use crate::config::RunConfig;
-use crate::end::End;
 use crate::normalizer::{Normalizer, Rescaling};
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::rollout::{Rollout, RolloutShape};
-use crate::stochastic_actor::Choice;
 use crate::value_function::ValueState;
+use behaviour::{Behaviour, BehaviourState};
+use collector::Collector;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sinew_sim::{Randomization, SimError, Task, VecEnv};
+use sinew_sim::{SimError, Task, VecEnv};
 
 /// Floor under the deviations of privileged values: they never ship, so only values that do not move at all need one.
 const PRIVILEGED_FLOOR: f32 = 1e-4;
@@ -69,22 +76,18 @@ pub(crate) struct OnPolicyLoop<'r, L> {
     run: &'r RunConfig,
     settings: OnPolicySettings,
     workers: Workers,
-    environments: VecEnv,
+    collector: Collector,
     learner: L,
-    normalizer: Normalizer,
-    /// Of what only the critic sees.
-    privileged: Normalizer,
-    /// How their normalization changed last.
+    /// How the normalization of observations and of what only the critic sees changed last.
     changes: [Rescaling; 2],
+    /// The newest.
     rollout: Rollout,
-    exploration: Stream,
-    actions: Vec<f32>,
-    /// Where the last step led, normalized, `[environments, observation]` and `[environments, privileged]`.
-    next: [Vec<f32>; 2],
-    /// Mean entropy of the last rollout's choices under the actor's present deviations, in nats.
+    /// Absent without a lag: then the learner's own networks act.
+    behaviour: Option<Behaviour>,
+    /// Mean entropy of the newest rollout's choices under the actor's present deviations, in nats.
     entropy: f32,
+    /// Of the environments.
     steps: u64,
-    episodes: Episodes,
 }
 
 /// What [`OnPolicyLoop`] leaves in a checkpoint beside what every loop does.
@@ -92,171 +95,118 @@ pub(crate) struct OnPolicyLoop<'r, L> {
 struct OnPolicyState<S> {
     learner: S,
     critic: ValueState,
+    /// As the learner's critic expects it.
     privileged: Normalizer,
-    /// What actor and critic remember.
+    /// What the actor and the critic that collect remember.
     states: [Vec<f32>; 2],
     exploration: Stream,
     entropy: f32,
     steps: u64,
+    behaviour: Option<BehaviourState>,
 }
 
 impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
     pub(crate) fn new(task: &Task, run: &'r RunConfig, learner: L) -> Result<Self, SimError> {
-        let (count, seed) = (run.environments, run.seed);
         let (settings, shape) = (learner.settings(), learner.networks().shape);
         let RolloutShape { observation_size, privileged_size, .. } = shape;
+        let lags = run.lag > 0;
         // A step of equations takes less time than handing it to a thread and back.
-        let threads = if task.has_robot() { run.threads } else { 1 };
-        let mut environments = VecEnv::new(task, Randomization::Training, count, seed, threads)?;
-        environments.reset()?;
+        let stepping = match (task.has_robot(), lags) {
+            (true, false) => run.threads,
+            (true, true) => run.threads / 2,
+            (false, _) => 1,
+        };
+        let learning = if lags { run.threads.saturating_sub(stepping) } else { run.threads };
+        let collector = Collector::new(task, run, shape, settings.normalize_observations, stepping)?;
         Ok(Self {
             run,
             settings,
-            workers: Workers::new(run.threads),
-            environments,
-            learner,
-            normalizer: Normalizer::new(task.observation_floor()),
-            privileged: Normalizer::new(&vec![PRIVILEGED_FLOOR; privileged_size]),
+            workers: Workers::new(learning),
             changes: [Rescaling::new(observation_size), Rescaling::new(privileged_size)],
             rollout: Rollout::new(shape),
-            exploration: Stream::new(seed, "exploration"),
-            actions: vec![0.0; count * task.action_size()],
-            next: [vec![0.0; count * observation_size], vec![0.0; count * privileged_size]],
+            behaviour: lags.then(|| Behaviour::new(learner.networks(), &collector)),
+            collector,
+            learner,
             entropy: 0.0,
             steps: 0,
-            episodes: Episodes::new(),
         })
     }
 
-    /// One rollout.
-    fn collect(&mut self) -> Result<(), SimError> {
-        let count = self.run.environments;
+    /// Whether the rollout that began `rollouts` before the next one can be learned from.
+    fn can_learn_from(&self, rollouts: u64) -> bool {
+        let began = self.steps.checked_sub(rollouts * self.rollout.shape.rows() as u64);
+        let normalizes = self.settings.normalize_observations || self.rollout.shape.privileged_size > 0;
+        began.is_some_and(|steps| !normalizes || steps >= WARM_UP_STEPS)
+    }
+
+    /// What learning rates are scaled by after so many steps.
+    fn rate_scale(&self, steps: u64) -> f32 {
+        let done = steps as f32 / self.run.steps as f32;
+        1.0 - done * (1.0 - self.settings.final_learning_rate_share)
+    }
+
+    /// Collects a rollout and learns from it.
+    fn take_turns(&mut self) -> Result<(), SimError> {
         // Not right after learning: the actor ships with the statistics that it learned with.
-        self.refresh();
-        for step in 0..self.rollout.shape.steps {
-            self.observe(step);
-            self.rollout.keep_states(step, self.learner.networks().states());
-            self.choose(step);
-            self.environments.step(&self.actions)?;
-            let rows = step * count..(step + 1) * count;
-            self.rollout.rewards[rows].copy_from_slice(self.environments.rewards());
-            self.store_ends(step);
-            self.episodes.record(&mut self.environments);
+        if self.steps > 0 {
+            self.collector.refresh(&mut self.changes);
+            if self.can_learn_from(1) {
+                // Else nothing has been learned, and a fresh network is right in scale for what is normalized from now on.
+                self.learner.networks_mut().absorb(&self.changes[0], &self.changes[1]);
+            }
         }
-        let [observations, privileged] = &mut self.next;
-        observations.copy_from_slice(self.environments.observations());
-        privileged.copy_from_slice(self.environments.privileged());
-        self.value_next(self.rollout.shape.rows());
+        self.collector.collect(self.learner.networks_mut(), &mut self.rollout)?;
+        if self.can_learn_from(0) {
+            self.learner.update(&self.rollout, self.rate_scale(self.steps), &self.workers);
+        }
         Ok(())
     }
 
-    /// Puts the statistics recorded so far into use.
-    fn refresh(&mut self) {
+    /// Collects a rollout while the learner learns from the one before.
+    fn overlap(&mut self) -> Result<(), SimError> {
+        let last_began = self.steps.saturating_sub(self.rollout.shape.rows() as u64);
+        let (rate_scale, learns, has_learned) =
+            (self.rate_scale(last_began), self.can_learn_from(1), self.can_learn_from(2));
+        let Self { learner, collector, rollout, workers, changes, .. } = self;
+        let Some(behaviour) = &mut self.behaviour else { return Ok(()) };
         if self.steps == 0 {
-            return;
+            behaviour.begin(learner.networks(), collector);
+        } else {
+            behaviour.renew(learner.networks_mut(), collector, changes, [has_learned, learns]);
         }
-        let has_learned = self.has_statistics(self.steps - self.rollout.shape.rows() as u64);
-        let [observations, privileged] = &mut self.changes;
-        if self.settings.normalize_observations {
-            self.normalizer.refresh_with(observations);
-        }
-        self.privileged.refresh_with(privileged);
-        if has_learned {
-            // Else nothing has been learned, and a fresh network is right in scale for what is normalized from now on.
-            self.learner.networks_mut().absorb(observations, privileged);
-        }
-    }
-
-    /// Whether a rollout that began after so many steps can be learned from.
-    fn has_statistics(&self, steps: u64) -> bool {
-        let normalizes = self.settings.normalize_observations || self.rollout.shape.privileged_size > 0;
-        !normalizes || steps >= WARM_UP_STEPS
-    }
-
-    /// Takes in what the next actions answer.
-    fn observe(&mut self, step: usize) {
-        let (observations, privileged) = (self.environments.observations(), self.environments.privileged());
-        let values = step * observations.len()..(step + 1) * observations.len();
-        let row = &mut self.rollout.observations[values];
-        row.copy_from_slice(observations);
-        if self.settings.normalize_observations {
-            self.normalizer.record(observations);
-            self.normalizer.apply(row);
-        }
-        if !privileged.is_empty() {
-            let row = &mut self.rollout.privileged[step * privileged.len()..(step + 1) * privileged.len()];
-            row.copy_from_slice(privileged);
-            self.privileged.record(privileged);
-            self.privileged.apply(row);
-        }
-    }
-
-    /// Choices and values for what was taken in.
-    fn choose(&mut self, step: usize) {
-        let shape = self.rollout.shape;
-        let rows = step * shape.environments..(step + 1) * shape.environments;
-        let of = |width: usize| rows.start * width..rows.end * width;
-        let Rollout { observations, privileged, samples, outputs, log_probs, values, .. } = &mut self.rollout;
-        let observations = &observations[of(shape.observation_size)];
-        let mut choice = Choice {
-            samples: &mut samples[of(shape.sample_size)],
-            outputs: &mut outputs[of(shape.output_size)],
-            log_probs: &mut log_probs[rows.clone()],
-            actions: &mut self.actions,
+        std::mem::swap(rollout, &mut behaviour.rollout);
+        let Behaviour { networks, rollout: last, .. } = behaviour;
+        let learn = || {
+            if learns {
+                learner.update(last, rate_scale, workers);
+            }
         };
-        self.learner.networks_mut().act(observations, &mut self.exploration, &mut choice);
-        self.learner.networks_mut().values(
-            observations,
-            &privileged[of(shape.privileged_size)],
-            &mut values[rows],
-        );
-        self.learner.networks_mut().remember();
+        overlap(self.run.threads, || collector.collect(networks, rollout), learn)
     }
 
-    /// How the step ended episodes, and what the states are worth in which time ran out.
-    fn store_ends(&mut self, step: usize) {
-        let first = step * self.run.environments;
-        let environments = &self.environments;
-        let mut any_truncated = false;
-        for (index, end) in self.rollout.ends[first..first + self.run.environments].iter_mut().enumerate() {
-            *end = End::of(environments, index);
-            any_truncated |= *end == End::Truncated;
-        }
-        if any_truncated {
-            let [observations, privileged] = &mut self.next;
-            observations.copy_from_slice(environments.final_observations());
-            privileged.copy_from_slice(environments.final_privileged());
-            self.normalize_next();
-            let values = &mut self.rollout.final_values[first..first + self.run.environments];
-            self.learner.networks_mut().values(&self.next[0], &self.next[1], values);
-        }
-        let ends = self.rollout.ends[first..first + self.run.environments].iter().enumerate();
-        for (environment, _) in ends.filter(|(_, end)| **end != End::None) {
-            self.learner.networks_mut().forget(environment);
-        }
+    /// What acts.
+    fn acting(&self) -> &ActorCritic {
+        self.behaviour.as_ref().map_or_else(|| self.learner.networks(), |behaviour| &behaviour.networks)
     }
 
-    /// What the observations in `next` are worth, as the values from `first` on.
-    fn value_next(&mut self, first: usize) {
-        self.normalize_next();
-        self.learner.networks_mut().values(&self.next[0], &self.next[1], &mut self.rollout.values[first..]);
+    /// What observations and privileged values are normalized by for the learner's networks.
+    fn normalizers(&self) -> &[Normalizer; 2] {
+        self.behaviour.as_ref().map_or(&self.collector.normalizers, |behaviour| &behaviour.normalizers)
     }
 
-    fn normalize_next(&mut self) {
-        let [observations, privileged] = &mut self.next;
-        if self.settings.normalize_observations {
-            self.normalizer.apply(observations);
-        }
-        if !privileged.is_empty() {
-            self.privileged.apply(privileged);
-        }
+    /// The same, to be restored.
+    fn normalizers_mut(&mut self) -> &mut [Normalizer; 2] {
+        let behaviour = self.behaviour.as_mut();
+        behaviour.map_or(&mut self.collector.normalizers, |behaviour| &mut behaviour.normalizers)
     }
+}
 
-    fn learn(&mut self) -> Result<(), TrainingError> {
-        let done = self.steps as f32 / self.run.steps as f32;
-        let rate_scale = 1.0 - done * (1.0 - self.settings.final_learning_rate_share);
-        if self.has_statistics(self.steps) {
-            self.learner.update(&self.rollout, rate_scale, &self.workers);
+impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
+    fn advance(&mut self) -> Result<(), TrainingError> {
+        if self.behaviour.is_some() {
+            self.overlap()?
+        } else {
+            self.take_turns()?
         }
         self.entropy = self.learner.networks().actor.entropy(&self.rollout.outputs);
         self.steps += self.rollout.shape.rows() as u64;
@@ -266,28 +216,21 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
             Err(TrainingError::diverged(self.steps, &self.metrics()))
         }
     }
-}
-
-impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
-    fn advance(&mut self) -> Result<(), TrainingError> {
-        self.collect()?;
-        self.learn()
-    }
 
     fn steps(&self) -> u64 {
         self.steps
     }
 
     fn environments(&self) -> &VecEnv {
-        &self.environments
+        &self.collector.environments
     }
 
     fn environments_mut(&mut self) -> &mut VecEnv {
-        &mut self.environments
+        &mut self.collector.environments
     }
 
     fn episodes(&mut self) -> &mut Episodes {
-        &mut self.episodes
+        &mut self.collector.episodes
     }
 
     fn metrics(&self) -> Vec<Metric> {
@@ -299,7 +242,7 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
     }
 
     fn actor(&self) -> TrainedActor {
-        let normalizer = self.settings.normalize_observations.then_some(&self.normalizer);
+        let normalizer = self.settings.normalize_observations.then_some(&self.normalizers()[0]);
         let origin = ActorOrigin { algorithm: L::NAME, steps: self.steps, seed: self.run.seed };
         self.learner.networks().actor.trained(normalizer, origin)
     }
@@ -310,7 +253,8 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
     }
 
     fn normalizer(&mut self) -> Option<&mut Normalizer> {
-        self.settings.normalize_observations.then_some(&mut self.normalizer)
+        let normalizes = self.settings.normalize_observations;
+        normalizes.then_some(&mut self.normalizers_mut()[0])
     }
 
     fn follows_total_steps(&self) -> bool {
@@ -321,11 +265,12 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
         Ok(postcard::to_stdvec(&OnPolicyState {
             learner: self.learner.state(),
             critic: self.learner.networks().critic.state(),
-            privileged: self.privileged.clone(),
-            states: self.learner.networks().states().map(<[f32]>::to_vec),
-            exploration: self.exploration.clone(),
+            privileged: self.normalizers()[1].clone(),
+            states: self.acting().states().map(<[f32]>::to_vec),
+            exploration: self.collector.exploration.clone(),
             entropy: self.entropy,
             steps: self.steps,
+            behaviour: self.behaviour.as_ref().map(|_| BehaviourState::of(&self.rollout, &self.collector)),
         })?)
     }
 
@@ -333,9 +278,16 @@ impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
         let state: OnPolicyState<L::State> = postcard::from_bytes(state)?;
         self.learner.restore(state.learner)?;
         self.learner.networks_mut().critic.restore(state.critic)?;
-        self.privileged.restore("the privileged values' statistics", state.privileged)?;
-        self.learner.networks_mut().restore_states(state.states)?;
-        self.exploration = state.exploration;
+        self.normalizers_mut()[1].restore("the privileged values' statistics", state.privileged)?;
+        let acting = match &mut self.behaviour {
+            Some(behaviour) => &mut behaviour.networks,
+            None => self.learner.networks_mut(),
+        };
+        acting.restore_states(state.states)?;
+        if let (Some(_), Some(saved)) = (&self.behaviour, state.behaviour) {
+            saved.restore(&mut self.rollout, &mut self.collector)?;
+        }
+        self.collector.exploration = state.exploration;
         self.entropy = state.entropy;
         self.steps = state.steps;
         Ok(())
