@@ -200,13 +200,13 @@ mod tests {
     use crate::actor::ActorOrigin;
     use crate::algorithm::sac::{Sac, SacConfig};
     use crate::normalizer::Normalizer;
-    use crate::training::{OffPolicy, Surroundings};
+    use crate::training::{OffPolicy, transition_sizes};
     use sinew_sim::Task;
 
     fn policy() -> Vec<u8> {
         let task = Task::load("pendulum-v1").unwrap();
         let config = SacConfig { hidden: vec![64, 64], ..SacConfig::default() };
-        let sac = Sac::new(&config, Surroundings::new(&task, 1, false), 3);
+        let sac = Sac::new(&config, transition_sizes(&task, false), 3);
         let normalizer = Normalizer::new(task.observation_floor());
         let origin = ActorOrigin { algorithm: Sac::NAME, steps: 0, seed: 3 };
         sac.actor(Some(&normalizer), origin).export(&task).unwrap()

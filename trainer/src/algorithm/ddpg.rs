@@ -34,7 +34,7 @@ use crate::normalizer::Normalizer;
 use crate::optimizer::Adam;
 use crate::parallel::Workers;
 use crate::replay::{Batch, TransitionSizes};
-use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError, Surroundings};
+use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError};
 use serde::{Deserialize, Serialize};
 
 off_policy_settings! {
@@ -101,8 +101,7 @@ pub struct DdpgState {
 
 impl Ddpg {
     /// Fresh networks; the same seed gives the same ones.
-    pub(crate) fn new(config: &DdpgConfig, surroundings: Surroundings, seed: u64) -> Self {
-        let sizes = surroundings.sizes;
+    pub(crate) fn new(config: &DdpgConfig, sizes: TransitionSizes, seed: u64) -> Self {
         let TransitionSizes { observation, privileged, action } = sizes;
         let (batch_size, hidden, activation) = (config.batch_size, &config.hidden[..], config.activation);
         let actor = ActorShape { observation, action, hidden, activation, batch_size };

@@ -31,8 +31,8 @@ use crate::config::settings::{at_least_one, not_negative, positive, require, sha
 use crate::normalizer::Normalizer;
 use crate::optimizer::Adam;
 use crate::parallel::Workers;
-use crate::replay::Batch;
-use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError, Surroundings};
+use crate::replay::{Batch, TransitionSizes};
+use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError};
 use serde::{Deserialize, Serialize};
 
 off_policy_settings! {
@@ -154,9 +154,9 @@ pub fn huber_loss(
 
 impl Dqn {
     /// A fresh network for a task's table of normalized actions; the same seed gives the same one.
-    pub(crate) fn new(config: &DqnConfig, rows: &[Vec<f32>], surroundings: Surroundings, seed: u64) -> Self {
+    pub(crate) fn new(config: &DqnConfig, rows: &[Vec<f32>], sizes: TransitionSizes, seed: u64) -> Self {
         let shape = QShape {
-            observation: surroundings.sizes.observation,
+            observation: sizes.observation,
             actions: rows.len(),
             hidden: &config.hidden,
             activation: config.activation,
@@ -271,7 +271,6 @@ impl OffPolicy for Dqn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::TransitionSizes;
 
     const SIZES: TransitionSizes = TransitionSizes { observation: 1, privileged: 0, action: 1 };
 
@@ -312,12 +311,7 @@ mod tests {
 
     fn dqn() -> Dqn {
         let config = DqnConfig { hidden: vec![8], batch_size: 4, target_interval: 2, ..DqnConfig::default() };
-        Dqn::new(
-            &config,
-            &[vec![-1.0], vec![0.0], vec![1.0]],
-            Surroundings { environments: 2, sizes: SIZES },
-            1,
-        )
+        Dqn::new(&config, &[vec![-1.0], vec![0.0], vec![1.0]], SIZES, 1)
     }
 
     #[test]

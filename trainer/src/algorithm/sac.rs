@@ -47,7 +47,7 @@ use crate::optimizer::Adam;
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::replay::{Batch, TransitionSizes};
-use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError, Surroundings};
+use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::math;
 use sinew_policy_runtime::onnx::write::Squash;
@@ -195,8 +195,7 @@ pub fn temperature_gradient(log_probs: &[f32], target_entropy: f32) -> f32 {
 
 impl Sac {
     /// Fresh networks; the same seed gives the same ones.
-    pub(crate) fn new(config: &SacConfig, surroundings: Surroundings, seed: u64) -> Self {
-        let sizes = surroundings.sizes;
+    pub(crate) fn new(config: &SacConfig, sizes: TransitionSizes, seed: u64) -> Self {
         let TransitionSizes { observation, privileged, action } = sizes;
         let batch = config.batch_size;
         let input_size = observation + privileged + action;
@@ -434,7 +433,7 @@ mod tests {
                 learn_alpha,
                 ..SacConfig::default()
             };
-            let mut sac = Sac::new(&config, Surroundings { environments: 1, sizes: SIZES }, 1);
+            let mut sac = Sac::new(&config, SIZES, 1);
             let before = sac.actor_learned.log_alpha;
             sac.update(&batch(), 1.0, &Workers::new(1));
             assert_eq!(sac.actor_learned.log_alpha != before, learn_alpha);
@@ -455,7 +454,7 @@ mod tests {
         let mut batch = batch();
         batch.discounts = vec![0.0; 4];
         for config in [plain, normed, droq, tqc] {
-            let mut sac = Sac::new(&config, Surroundings { environments: 1, sizes: SIZES }, 1);
+            let mut sac = Sac::new(&config, SIZES, 1);
             let workers = Workers::new(1);
             (0..400).for_each(|_| sac.update(&batch, 1.0, &workers));
             let worst = sac.errors().iter().fold(0.0, |worst: f32, error| worst.max(error.abs()));

@@ -38,7 +38,7 @@ use crate::optimizer::Adam;
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::replay::{Batch, TransitionSizes};
-use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError, Surroundings};
+use crate::training::{Metric, Network, OffPolicy, OffPolicySettings, StateError};
 use serde::{Deserialize, Serialize};
 
 off_policy_settings! {
@@ -124,8 +124,7 @@ pub fn smooth(actions: &mut [f32], normals: &[f32], deviation: f32, clip: f32) {
 
 impl Td3 {
     /// Fresh networks; the same seed gives the same ones.
-    pub(crate) fn new(config: &Td3Config, surroundings: Surroundings, seed: u64) -> Self {
-        let sizes = surroundings.sizes;
+    pub(crate) fn new(config: &Td3Config, sizes: TransitionSizes, seed: u64) -> Self {
         let TransitionSizes { observation, privileged, action } = sizes;
         let (batch_size, hidden, activation) = (config.batch_size, &config.hidden[..], config.activation);
         let actor = ActorShape { observation, action, hidden, activation, batch_size };
@@ -272,7 +271,7 @@ mod tests {
     fn the_actor_and_the_slow_copies_wait_for_their_turn() {
         let config = Td3Config { hidden: vec![8], batch_size: 4, policy_delay: 3, ..Td3Config::default() };
         let sizes = TransitionSizes { observation: 2, privileged: 0, action: 1 };
-        let mut td3 = Td3::new(&config, Surroundings { environments: 1, sizes }, 1);
+        let mut td3 = Td3::new(&config, sizes, 1);
         let mut batch = Batch::new(4, sizes);
         batch.observations = (0..8).map(|value| value as f32 / 8.0).collect();
         let networks =

@@ -18,7 +18,7 @@ mod state;
 pub use error::TrainingError;
 pub use initial::Initialization;
 pub use metric::Metric;
-pub(crate) use off_policy::{Explorer, OffPolicy, OffPolicySettings, Surroundings};
+pub(crate) use off_policy::{Explorer, OffPolicy, OffPolicySettings, transition_sizes};
 pub(crate) use on_policy::{OnPolicy, OnPolicySettings};
 pub use snapshot::{Checkpoint, SavedRun, SavedTransitions};
 pub(crate) use state::Network;
@@ -211,25 +211,25 @@ pub fn train_from(
 fn learner<'r>(task: &Task, config: &'r TrainingConfig) -> Result<Box<dyn Loop + 'r>, TrainingError> {
     check_action_space(task, config.algorithm.algorithm())?;
     let run = &config.training;
-    let around = |privileged| Surroundings::new(task, run.environments, privileged);
+    let sizes = |privileged_critic| transition_sizes(task, privileged_critic);
     let (space, seed) = (ActionSpace::of(task), run.seed);
     let rollouts = |steps, memory| rollout_shape(task, run, &space, steps, memory);
     Ok(match &config.algorithm {
         AlgorithmConfig::Sac(sac) => {
-            let learner = Sac::new(sac, around(sac.privileged_critic), seed);
+            let learner = Sac::new(sac, sizes(sac.privileged_critic), seed);
             Box::new(OffPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Td3(td3) => {
-            let learner = Td3::new(td3, around(td3.privileged_critic), seed);
+            let learner = Td3::new(td3, sizes(td3.privileged_critic), seed);
             Box::new(OffPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Ddpg(ddpg) => {
-            let learner = Ddpg::new(ddpg, around(ddpg.privileged_critic), seed);
+            let learner = Ddpg::new(ddpg, sizes(ddpg.privileged_critic), seed);
             Box::new(OffPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Dqn(dqn) => {
             let rows = task.discrete_actions().unwrap_or_default();
-            let learner = Dqn::new(dqn, rows, around(false), seed);
+            let learner = Dqn::new(dqn, rows, sizes(false), seed);
             Box::new(OffPolicyLoop::new(task, run, learner)?)
         }
         AlgorithmConfig::Ppo(ppo) => {

@@ -70,15 +70,6 @@ pub(crate) trait OffPolicy {
     fn restore(&mut self, state: Self::State) -> Result<(), StateError>;
 }
 
-/// What a learner acts in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Surroundings {
-    /// Environments that it chooses for at a time.
-    pub(crate) environments: usize,
-    /// Of what it learns from; without privileged values where its critics are not to see them.
-    pub(crate) sizes: TransitionSizes,
-}
-
 /// How a learner wants its transitions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OffPolicySettings {
@@ -133,15 +124,12 @@ struct OffPolicyState<S, E> {
     priorities: Option<Priorities>,
 }
 
-impl Surroundings {
-    /// A task's, for critics that may see what it reveals to them alone, or may not.
-    pub(crate) fn new(task: &Task, environments: usize, privileged_critic: bool) -> Self {
-        let sizes = TransitionSizes {
-            observation: task.observation_size(),
-            privileged: if privileged_critic { task.privileged_size() } else { 0 },
-            action: ActionSpace::of(task).choice_size(),
-        };
-        Self { environments, sizes }
+/// The sizes of what is learned from in a task, by critics that may see what it reveals to them alone, or may not.
+pub(crate) fn transition_sizes(task: &Task, privileged_critic: bool) -> TransitionSizes {
+    TransitionSizes {
+        observation: task.observation_size(),
+        privileged: if privileged_critic { task.privileged_size() } else { 0 },
+        action: ActionSpace::of(task).choice_size(),
     }
 }
 

@@ -204,9 +204,9 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
 impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
     fn advance(&mut self) -> Result<(), TrainingError> {
         if self.behaviour.is_some() {
-            self.overlap()?
+            self.overlap()?;
         } else {
-            self.take_turns()?
+            self.take_turns()?;
         }
         self.entropy = self.learner.networks().actor.entropy(&self.rollout.outputs);
         self.steps += self.rollout.shape.rows() as u64;

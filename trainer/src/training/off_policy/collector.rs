@@ -4,7 +4,7 @@
 
 use super::explorer::Explorer;
 use super::stage::Stage;
-use super::{OffPolicySettings, PRIVILEGED_FLOOR, Surroundings};
+use super::{OffPolicySettings, PRIVILEGED_FLOOR, transition_sizes};
 use crate::action_space::ActionSpace;
 use crate::config::RunConfig;
 use crate::end::End;
@@ -54,7 +54,7 @@ impl<'r, E: Explorer> Collector<'r, E> {
         block: usize,
     ) -> Result<Self, SimError> {
         let (count, seed) = (run.environments, run.seed);
-        let Surroundings { sizes, .. } = Surroundings::new(task, count, settings.privileged_critic);
+        let sizes = transition_sizes(task, settings.privileged_critic);
         // Stepping takes less time than learning here, and a second set of threads would fight the first for cores.
         let mut environments = VecEnv::new(task, Randomization::Training, count, seed, 1)?;
         environments.reset()?;

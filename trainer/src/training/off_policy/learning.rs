@@ -2,7 +2,7 @@
 
 use super::collector::Collector;
 use super::explorer::Explorer;
-use super::{OffPolicy, OffPolicySettings, PRIVILEGED_FLOOR, Surroundings};
+use super::{OffPolicy, OffPolicySettings, PRIVILEGED_FLOOR, transition_sizes};
 use crate::config::RunConfig;
 use crate::normalizer::Normalizer;
 use crate::parallel::Workers;
@@ -34,8 +34,7 @@ impl<'r, L: OffPolicy> Learning<'r, L> {
     /// With an empty replay buffer.
     pub(super) fn new(task: &Task, run: &'r RunConfig, learner: L) -> Self {
         let settings = learner.settings();
-        let Surroundings { sizes, environments } =
-            Surroundings::new(task, run.environments, settings.privileged_critic);
+        let sizes = transition_sizes(task, settings.privileged_critic);
         // With a lag one thread collects.
         let threads = run.threads.saturating_sub(usize::from(run.lag > 0));
         Self {
@@ -47,7 +46,7 @@ impl<'r, L: OffPolicy> Learning<'r, L> {
                 Normalizer::new(task.observation_floor()),
                 Normalizer::new(&vec![PRIVILEGED_FLOOR; sizes.privileged]),
             ],
-            n_step: NStep::new(settings.n_step, settings.gamma, environments, sizes),
+            n_step: NStep::new(settings.n_step, settings.gamma, run.environments, sizes),
             replay: Replay::new(settings.replay_capacity, sizes, settings.priority_exponent),
             batch: Batch::new(settings.batch_size, sizes),
             sampling: Stream::new(run.seed, "replay"),

@@ -39,24 +39,24 @@ fn run() -> RunConfig {
 
 fn sac(config: &SacConfig, task: &Task) -> Sac {
     let config = SacConfig { hidden: vec![8], batch_size: 64, start_steps: 50, ..config.clone() };
-    Sac::new(&config, Surroundings::new(task, 1, config.privileged_critic), 3)
+    Sac::new(&config, transition_sizes(task, config.privileged_critic), 3)
 }
 
 fn td3(task: &Task) -> Td3 {
     let config = Td3Config { hidden: vec![8], batch_size: 64, start_steps: 50, ..Td3Config::default() };
-    Td3::new(&config, Surroundings::new(task, 1, true), 3)
+    Td3::new(&config, transition_sizes(task, true), 3)
 }
 
 fn ddpg(task: &Task) -> Ddpg {
     let exploration = NoiseKind::OrnsteinUhlenbeck;
     let config =
         DdpgConfig { hidden: vec![8], batch_size: 64, start_steps: 50, exploration, ..DdpgConfig::default() };
-    Ddpg::new(&config, Surroundings::new(task, 1, true), 3)
+    Ddpg::new(&config, transition_sizes(task, true), 3)
 }
 
 fn dqn(task: &Task) -> Dqn {
     let config = DqnConfig { hidden: vec![8], batch_size: 64, start_steps: 50, ..DqnConfig::default() };
-    Dqn::new(&config, task.discrete_actions().unwrap(), Surroundings::new(task, 1, false), 3)
+    Dqn::new(&config, task.discrete_actions().unwrap(), transition_sizes(task, false), 3)
 }
 
 /// Steps the loop, and holds every stored transition and the learner's targets against how the steps ended.
@@ -233,8 +233,8 @@ fn neither_a_step_nor_an_update_allocates() {
         exploration: DiscreteExploration::Boltzmann,
         ..DqnConfig::default()
     };
-    let surroundings = Surroundings::new(&task, 1, false);
-    allocates_nothing(&task, || Dqn::new(&boltzmann, task.discrete_actions().unwrap(), surroundings, 3));
+    let sizes = transition_sizes(&task, false);
+    allocates_nothing(&task, || Dqn::new(&boltzmann, task.discrete_actions().unwrap(), sizes, 3));
 }
 
 /// Three-step returns and normalized observations of two environments, with a lag of 8 updates.
@@ -251,7 +251,7 @@ fn lagging_sac(task: &Task) -> Sac {
         normalize_observations: true,
         ..SacConfig::default()
     };
-    Sac::new(&config, Surroundings::new(task, 2, true), 3)
+    Sac::new(&config, transition_sizes(task, true), 3)
 }
 
 #[test]
@@ -308,8 +308,8 @@ fn a_lagging_run_is_the_same_for_any_number_of_threads() {
 #[test]
 fn a_block_is_as_long_as_its_updates_allow() {
     let settings = |updates_per_step, replay_capacity| {
-        let config = SacConfig { updates_per_step, replay_capacity, ..SacConfig::default() };
-        Sac::new(&config, Surroundings::new(&Task::load("pendulum-v1").unwrap(), 2, true), 3).settings()
+        let config = SacConfig { replay_capacity, updates_per_step, ..SacConfig::default() };
+        Sac::new(&config, transition_sizes(&Task::load("pendulum-v1").unwrap(), true), 3).settings()
     };
     let plain = settings(1.0, 1_000);
     assert_eq!([0, 1, 2, 3, 9, 5_000].map(|lag| plain.block(lag, 2)), [1, 1, 1, 1, 4, 500]);
