@@ -16,7 +16,6 @@ use crate::wire::sample::split;
 use crate::wire::{Decoder, ToHost, ToRobot};
 use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::interface::{Interface, Setpoint};
-use sinew_policy_runtime::observation::rotate_to_body;
 use sinew_policy_runtime::safe_action::{Attitude, LevelDescent, SafeAction};
 use sinew_sim::{Randomization, SafeActionSpec, SimError, SimulatedRobot, Task};
 use std::collections::VecDeque;
@@ -278,13 +277,9 @@ impl<'t> Plant<'t> {
             let (_, offset, sensor) = self.interface.sensor(name)?;
             self.values.get(offset..offset + usize::from(sensor.size))
         };
-        let (orientation, rates) = (values("orientation")?, values("angular_velocity")?);
-        let orientation: [f32; 4] = orientation.try_into().ok()?;
-        Some(Attitude {
-            gravity: rotate_to_body(orientation, [0.0, 0.0, -1.0]),
-            angular_velocity: rates.try_into().ok()?,
-            climb_m_per_s: values("velocity")?.get(2).copied()?,
-        })
+        let [orientation, rates, velocity] = ["orientation", "angular_velocity", "velocity"].map(values);
+        let orientation = orientation?.try_into().ok()?;
+        Some(Attitude::new(orientation, rates?.try_into().ok()?, velocity?.try_into().ok()?))
     }
 }
 

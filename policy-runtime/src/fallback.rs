@@ -6,7 +6,7 @@
 //! no attitude controller of their own.
 
 use crate::interface::{Actuator, JointSetpoint, MAX_ACTUATORS, Setpoint};
-use crate::observation::{SensorFrame, rotate_to_body};
+use crate::observation::SensorFrame;
 use crate::safe_action::{Attitude, LevelDescent};
 use serde::{Deserialize, Serialize};
 
@@ -80,13 +80,11 @@ impl DescentFallback {
     }
 
     fn attitude(&self, sample: &SensorFrame) -> Option<Attitude> {
-        let orientation = self.orientation.values(sample, self.largest_age_us)?;
-        let [_, _, climb_m_per_s] = self.velocity.values(sample, self.largest_age_us)?;
-        Some(Attitude {
-            gravity: rotate_to_body(orientation, [0.0, 0.0, -1.0]),
-            angular_velocity: self.angular_velocity.values(sample, self.largest_age_us)?,
-            climb_m_per_s,
-        })
+        Some(Attitude::new(
+            self.orientation.values(sample, self.largest_age_us)?,
+            self.angular_velocity.values(sample, self.largest_age_us)?,
+            self.velocity.values(sample, self.largest_age_us)?,
+        ))
     }
 }
 

@@ -5,6 +5,7 @@
 //! Nothing here repeats what the policy last said.
 
 use crate::interface::{Actuator, MAX_ACTUATORS, Setpoint};
+use crate::observation::rotate_to_body;
 use serde::{Deserialize, Serialize};
 
 /// A rotor's place and direction, as the level descent mixes it.
@@ -53,6 +54,12 @@ pub struct Attitude {
 }
 
 impl Attitude {
+    /// Of a base with an orientation `[w, x, y, z]` from body to world, an angular velocity in rad/s in the body frame, and a
+    /// velocity in m/s in the world frame.
+    pub fn new(orientation: [f32; 4], angular_velocity: [f32; 3], [_, _, climb_m_per_s]: [f32; 3]) -> Self {
+        Self { gravity: rotate_to_body(orientation, [0.0, 0.0, -1.0]), angular_velocity, climb_m_per_s }
+    }
+
     fn is_finite(&self) -> bool {
         let Self { gravity, angular_velocity, climb_m_per_s } = self;
         gravity.iter().chain(angular_velocity).chain([climb_m_per_s]).all(|value| value.is_finite())
@@ -82,11 +89,10 @@ impl SafeAction {
         setpoints: &mut [Setpoint],
     ) {
         for (index, (setpoint, actuator)) in setpoints.iter_mut().zip(actuators).enumerate() {
-            let value = match self {
-                Self::LevelDescent(descent) => descent.command(index, attitude, elapsed_s),
-                Self::Zero => 0.0,
+            *setpoint = match self {
+                Self::LevelDescent(descent) => descent.setpoint(index, actuator, attitude, elapsed_s),
+                Self::Zero => actuator.setpoint(0.0),
             };
-            *setpoint = actuator.setpoint(bounded(value, actuator));
         }
     }
 }
@@ -116,19 +122,25 @@ impl LevelDescent {
         }
         let mut setpoints = heapless::Vec::new();
         for (index, actuator) in actuators.iter().enumerate() {
-            let command = bounded(self.command(index, attitude, elapsed_s), actuator);
             // As many as there are actuators, of which an interface has at most as many.
-            let _ = setpoints.push(actuator.setpoint(command));
+            let _ = setpoints.push(self.setpoint(index, actuator, attitude, elapsed_s));
         }
         Some(setpoints)
     }
 
-    /// Speed of an actuator's rotor, rad/s; 0 without an attitude and when the descent is over.
-    fn command(&self, index: usize, attitude: Option<&Attitude>, elapsed_s: f32) -> f32 {
-        match (self.rotors.get(index), attitude) {
+    /// The speed of an actuator's rotor; 0 without an attitude and when the descent is over.
+    fn setpoint(
+        &self,
+        index: usize,
+        actuator: &Actuator,
+        attitude: Option<&Attitude>,
+        elapsed_s: f32,
+    ) -> Setpoint {
+        let speed = match (self.rotors.get(index), attitude) {
             (Some(rotor), Some(attitude)) if elapsed_s < self.duration_s => self.speed(rotor, attitude),
             _ => 0.0,
-        }
+        };
+        actuator.setpoint(bounded(speed, actuator))
     }
 
     /// Speed of one rotor, rad/s: thrust goes with its square.

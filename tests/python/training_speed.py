@@ -6,7 +6,6 @@ SINEW and UPDATE_PRODUCTS are the built programs; runs are written below FOLDER;
 measurement is repeated TURNS times. Prints Markdown. Nothing else may run meanwhile.
 """
 
-import json
 import statistics
 import subprocess
 import sys
@@ -17,11 +16,11 @@ import gymnasium
 import numpy
 import stable_baselines3
 import torch
+from sinew_training import START_STEPS, ppo_report, seconds_per_step
 
 # Algorithm, width of both hidden layers, batch, threads.
 CASES = [("sac", 64, 100, 1), ("td3", 64, 100, 1), ("ddpg", 64, 100, 1), ("sac", 256, 256, 1), ("sac", 256, 256, 2)]
-START_STEPS = 200
-# Steps that are timed, of Sinew's after the start. The peer's are fewer: it is slower, and its rate is as steady.
+# Steps that are timed. The peer's are fewer than Sinew's: it is slower, and its rate is as steady.
 PEER_STEPS = {64: 2_000, 256: 500}
 STEPS = {64: 20_000, 256: 4_000}
 PPO_STEPS = 5_242_880
@@ -42,22 +41,6 @@ def peer_seconds_per_step(algorithm, width, batch, threads):
     return (time.perf_counter() - start) / steps
 
 
-def train(sinew, folder, algorithm, steps, threads, settings, environments=1):
-    """The report of a run without evaluations on its way."""
-    overrides = [f"{algorithm}.{key}={value}" for key, value in settings.items()] + ["training.evaluation_interval=0"]
-    arguments = [argument for override in overrides for argument in ("--set", override)]
-    name = f"{algorithm}-{settings.get('hidden', '')}-{threads}-{time.monotonic_ns()}".replace(" ", "")
-    subprocess.run([sinew, "train", "pendulum-v1", "--algo", algorithm, "--steps", str(steps), "--threads", str(threads),
-                    "--envs", str(environments), "--out", folder / name, *arguments], check=True, capture_output=True)
-    return json.loads((folder / name / "report.json").read_text())
-
-
-def seconds_per_step(sinew, folder, algorithm, width, batch, threads):
-    steps = STEPS[width]
-    settings = {"hidden": [width, width], "batch_size": batch, "start_steps": START_STEPS, "updates_per_step": 1}
-    return train(sinew, folder, algorithm, steps, threads, settings)["seconds"] / steps
-
-
 def main():
     sinew, products, folder, turns = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
     bare = {}
@@ -72,7 +55,7 @@ def main():
         algorithm, width, batch, threads = case
         ours, theirs = [], []
         for _ in range(turns):
-            ours.append(seconds_per_step(sinew, folder, *case))
+            ours.append(seconds_per_step(sinew, folder, *case, STEPS[width]))
             theirs.append(peer_seconds_per_step(*case))
         ratio = statistics.median(peer / own for peer, own in zip(theirs, ours))
         own, peer = statistics.median(ours), statistics.median(theirs)
@@ -84,9 +67,8 @@ def main():
     print("| PPO, 64 environments x 128 steps, batches of 1024, 1 epoch, 32-32 tanh | environment steps/s | return after "
           f"{PPO_STEPS:,} steps |")
     print("|---|---|---|")
-    settings = {"hidden": [32, 32], "activation": '"tanh"', "steps_per_environment": 128, "minibatches": 8, "epochs": 1}
     for threads in (1, 2):
-        reports = [train(sinew, folder, "ppo", PPO_STEPS, threads, settings, environments=64) for _ in range(turns)]
+        reports = [ppo_report(sinew, folder, PPO_STEPS, threads) for _ in range(turns)]
         rate = PPO_STEPS / statistics.median(report["seconds"] for report in reports)
         learned = reports[0]["evaluation"]["return_mean"]
         print(f"| {threads} thread{'s' if threads > 1 else ''} | {rate:,.0f} | {learned:.0f} |", flush=True)
