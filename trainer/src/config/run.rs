@@ -16,8 +16,8 @@ settings! {
         threads: usize = 1,
         /// Updates by which the policy that collects may be behind the one that learns; above 0, environments are stepped while
         /// learning goes on, on a thread of their own where there are two. More overlap in longer pieces, and experience comes from
-        /// older policies. 0 collects and learns in turn. For ppo, where an update is all that is learned from one rollout, at most 1,
-        /// which leaves the last rollout unlearned; for a2c, trpo, npg and reinforce 0.
+        /// older policies, from which less is learned at a time. 0 collects and learns in turn. For ppo, where an update is all that
+        /// is learned from one rollout, at most 1, which leaves the last rollout unlearned; for a2c, trpo, npg and reinforce 0.
         lag: u64 = 0,
         /// Environment steps between evaluations; 0 for none. The actor of the best one is exported, so more of them find a better
         /// one.

@@ -137,17 +137,8 @@ fn the_exported_actor_of_a_lagging_run_acts_as_the_learner_does() {
     // The statistics have moved between the two rollouts that are under way.
     assert_ne!(behaviour.normalizers[0].mean(), training.collector.normalizers[0].mean());
     let seen = [[0.2, -0.9, 3.0], [-0.7, 0.7, -1.0], [1.0, 0.0, 0.1], [-0.9, -0.4, 6.0]];
-    let mut observations = seen.concat();
-    behaviour.normalizers[0].apply(&mut observations);
-    let mut networks = training.learner.networks().clone();
-    let (mut samples, mut outputs, mut log_probs, mut actions) = ([0.0; 4], [0.0; 4], [0.0; 4], [0.0; 4]);
-    let mut choice = Choice {
-        samples: &mut samples,
-        outputs: &mut outputs,
-        log_probs: &mut log_probs,
-        actions: &mut actions,
-    };
-    networks.act(&observations, &mut Stream::new(1, "export test"), &mut choice);
+    let networks = training.learner.networks();
+    let [outputs, _] = means_and_values(networks, &behaviour.normalizers[0], &seen.concat());
     let aligned = training.actor().image(&task).unwrap();
     let image = aligned.image().unwrap();
     let mut executor = Executor::new(image, vec![0.0; image.scratch_len()]).unwrap();
@@ -159,6 +150,41 @@ fn the_exported_actor_of_a_lagging_run_acts_as_the_learner_does() {
         let found = executor.output(0)[0];
         assert!((found - expected).abs() < 1e-4, "{found} {expected}");
     }
+}
+
+/// Means and values of `networks` for raw observations, normalized by `normalizer`.
+fn means_and_values(networks: &ActorCritic, normalizer: &Normalizer, raw: &[f32]) -> [[f32; 4]; 2] {
+    let (mut networks, mut observations) = (networks.clone(), raw.to_vec());
+    normalizer.apply(&mut observations);
+    let [mut samples, mut outputs, mut log_probs, mut actions, mut values] = [[0.0; 4]; 5];
+    let mut choice = Choice {
+        samples: &mut samples,
+        outputs: &mut outputs,
+        log_probs: &mut log_probs,
+        actions: &mut actions,
+    };
+    networks.act(&observations, &mut Stream::new(1, "export test"), &mut choice);
+    networks.values(&observations, &[], &mut values);
+    [outputs, values]
+}
+
+#[test]
+fn learner_and_behaviour_act_alike_under_their_own_statistics_where_nothing_is_learned() {
+    let task = Task::load("pendulum-v1").unwrap();
+    let (run, space) = (lagging(1), ActionSpace::of(&task));
+    let config = PpoConfig { hidden: vec![16], learning_rate: 1e-12, ..PpoConfig::default() };
+    let learner = Ppo::new(&config, rollout_shape(&task, &run, &space, 60, None), &space, 3);
+    let mut training = OnPolicyLoop::new(&task, &run, learner).unwrap();
+    (0..9).for_each(|_| training.advance().unwrap());
+    let behaviour = training.behaviour.as_ref().unwrap();
+    let seen = [0.2, -0.9, 3.0, -0.7, 0.7, -1.0, 1.0, 0.0, 0.1, -0.9, -0.4, 6.0];
+    let newer = &training.collector.normalizers[0];
+    let learners = means_and_values(training.learner.networks(), &behaviour.normalizers[0], &seen);
+    let behaviours = means_and_values(&behaviour.networks, newer, &seen);
+    assert!(largest_difference(&learners[0], &behaviours[0]) < 1e-5);
+    assert!(largest_difference(&learners[1], &behaviours[1]) < 1e-5);
+    let mixed = means_and_values(training.learner.networks(), newer, &seen);
+    assert!(largest_difference(&mixed[1], &behaviours[1]) > 1e-4);
 }
 
 #[test]
