@@ -11,9 +11,9 @@ use sinew_policy_runtime::controller::{Controller, Storage};
 use sinew_policy_runtime::image::AlignedImage;
 use sinew_policy_runtime::interface::Interface;
 use sinew_policy_runtime::observation::SensorFrame;
+use sinew_policy_runtime::onnx::protobuf::{ModelProto, StringStringEntryProto};
 use sinew_policy_runtime::policy_file::load_policy;
 use std::path::PathBuf;
-use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
 /// As `export_deploy_cfg` writes it, for two joints whose motors are exchanged.
 const DEPLOY: &str = "\

@@ -8,9 +8,9 @@ use graphs::{float, floats, integer, integers, model, node, value};
 use prost::Message;
 use sinew_policy_runtime::executor::Executor;
 use sinew_policy_runtime::onnx;
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
+use sinew_policy_runtime::onnx::protobuf::attribute_proto::AttributeType;
+use sinew_policy_runtime::onnx::protobuf::tensor_proto::DataType;
+use sinew_policy_runtime::onnx::protobuf::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
 fn run(model: &ModelProto, observation: &[f32]) -> Vec<f32> {
     let aligned = onnx::load(&model.encode_to_vec()).unwrap();

@@ -9,9 +9,9 @@ use prost::Message;
 use sinew_policy_runtime::executor::{Executor, InferenceFault};
 use sinew_policy_runtime::image::{AlignedImage, Role};
 use sinew_policy_runtime::onnx;
+use sinew_policy_runtime::onnx::protobuf::tensor_proto::DataLocation;
+use sinew_policy_runtime::onnx::protobuf::{ModelProto, StringStringEntryProto};
 use sinew_policy_runtime::policy_file::load_policy;
-use tract_onnx::pb::tensor_proto::DataLocation;
-use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
 /// Sums up its observations: `h_out = h_in + obs`, `action = 1 / (h_out + 1000)`.
 fn sum() -> ModelProto {

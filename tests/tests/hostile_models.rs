@@ -7,9 +7,9 @@
 
 use prost::Message;
 use sinew_policy_runtime::onnx;
+use sinew_policy_runtime::onnx::protobuf::{ModelProto, NodeProto};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tract_onnx::pb::{ModelProto, NodeProto};
 
 /// Longest that one model may take to load; the models take milliseconds.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -1,7 +1,7 @@
 //! A node's attributes: read by name and type, and none left over.
 
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::{AttributeProto, NodeProto};
+use crate::onnx::protobuf::attribute_proto::AttributeType;
+use crate::onnx::protobuf::{AttributeProto, NodeProto};
 
 /// Most attributes of a node; the operator that has most has nine.
 const MAX_ATTRIBUTES: usize = 32;

@@ -23,12 +23,12 @@ use super::OnnxError;
 use super::metadata::Metadata;
 use super::tensor::{Elements, Tensor};
 use crate::hexadecimal;
+use crate::onnx::protobuf::attribute_proto::AttributeType;
+use crate::onnx::protobuf::tensor_proto::DataType;
+use crate::onnx::protobuf::tensor_shape_proto::dimension;
+use crate::onnx::protobuf::type_proto;
+use crate::onnx::protobuf::{AttributeProto, ModelProto, NodeProto, ValueInfoProto};
 use sha2::{Digest, Sha256};
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::dimension;
-use tract_onnx::pb::type_proto;
-use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto, ValueInfoProto};
 
 /// Compares the file's hash with its content.
 pub(super) fn verify(model: &ModelProto, metadata: &Metadata) -> Result<(), OnnxError> {

@@ -4,10 +4,10 @@
 //! in the model's own folder are read, and never more than a model may have.
 
 use super::{MAX_FILE_BYTES, OnnxError};
+use crate::onnx::protobuf::tensor_proto::DataLocation;
+use crate::onnx::protobuf::{ModelProto, TensorProto};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Component, Path};
-use tract_onnx::pb::tensor_proto::DataLocation;
-use tract_onnx::pb::{ModelProto, TensorProto};
 
 /// Where a tensor's bytes lie.
 struct Extent<'t> {

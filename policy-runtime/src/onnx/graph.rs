@@ -3,11 +3,11 @@
 use super::OnnxError;
 use super::state;
 use crate::image::{Element, MAX_PORTS};
+use crate::onnx::protobuf::tensor_proto::DataType;
+use crate::onnx::protobuf::tensor_shape_proto::dimension;
+use crate::onnx::protobuf::type_proto;
+use crate::onnx::protobuf::{GraphProto, ModelProto, ValueInfoProto};
 use std::fmt::Display;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::dimension;
-use tract_onnx::pb::type_proto;
-use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
 
 /// Versions of the ONNX operator set whose operators mean what the lowering computes.
 pub(super) const OPERATOR_SETS: core::ops::RangeInclusive<i64> = 9..=24;
@@ -127,7 +127,7 @@ fn input(input: &ValueInfoProto) -> Result<Input<'_>, OnnxError> {
         Ok(DataType::Int64 | DataType::Int32) => Element::Integer,
         Ok(DataType::Bool) => Element::Truth,
         Ok(other) => {
-            return Err(unfit("type of the input", &"FLOAT, INT64, INT32 or BOOL", &other.as_str_name()));
+            return Err(unfit("type of the input", &"FLOAT, INT64, INT32 or BOOL", &other));
         }
         Err(_) => return Err(unfit("type of the input", &"FLOAT", &"unknown")),
     };

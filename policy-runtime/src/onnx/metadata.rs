@@ -2,10 +2,10 @@
 
 use super::OnnxError;
 use crate::contract::Contract;
+use crate::onnx::protobuf::{ModelProto, StringStringEntryProto};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Display;
-use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
 /// The contract as canonical JSON (RFC 8785).
 pub(super) const CONTRACT: &str = "sinew.contract";

@@ -22,6 +22,7 @@ mod golden;
 mod graph;
 mod lower;
 mod metadata;
+pub mod protobuf;
 mod state;
 mod tensor;
 pub mod write;
@@ -33,8 +34,8 @@ use crate::image::program::Program;
 use crate::image::{AlignedImage, ImageError};
 use metadata::Metadata;
 use prost::Message;
+use protobuf::ModelProto;
 use std::path::Path;
-use tract_onnx::pb::ModelProto;
 
 /// Largest file that is read, in bytes. Policies are a few megabytes; a larger file is a mistake or an attack.
 pub const MAX_FILE_BYTES: usize = 256 << 20;

@@ -2,8 +2,8 @@
 
 use super::OnnxError;
 use crate::image::Element;
-use tract_onnx::pb::TensorProto;
-use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
+use crate::onnx::protobuf::TensorProto;
+use crate::onnx::protobuf::tensor_proto::{DataLocation, DataType};
 
 /// A constant's elements.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,14 +134,13 @@ fn elements(proto: &TensorProto) -> Result<Elements, String> {
             Elements::Truth(proto.int32_data.iter().map(|value| *value != 0).collect())
         }
         Some(DataType::Bool) => Elements::Truth(raw.iter().map(|byte| *byte != 0).collect()),
-        Some(DataType::Int8 | DataType::Uint8 | DataType::Int4 | DataType::Uint4) => {
-            let name = kind.map_or("", |kind| kind.as_str_name());
+        Some(kind @ (DataType::Int8 | DataType::Uint8 | DataType::Int4 | DataType::Uint4)) => {
             return Err(format!(
-                "has data type {name}: quantized weights are not run; export the model in FLOAT"
+                "has data type {kind}: quantized weights are not run; export the model in FLOAT"
             ));
         }
         _ => {
-            let name = kind.map_or("unknown", |kind| kind.as_str_name());
+            let name = kind.map_or("unknown".to_owned(), |kind| kind.to_string());
             return Err(format!("has data type {name}, expected FLOAT, DOUBLE, INT64, INT32 or BOOL"));
         }
     };

@@ -15,14 +15,14 @@ use super::metadata::{Metadata, PRODUCER};
 use super::{OnnxError, check_sizes, lower};
 use crate::contract::Contract;
 pub use crate::kernel::Activation;
-use prost::Message;
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
-use tract_onnx::pb::{
+use crate::onnx::protobuf::attribute_proto::AttributeType;
+use crate::onnx::protobuf::tensor_proto::DataType;
+use crate::onnx::protobuf::tensor_shape_proto::{Dimension, dimension};
+use crate::onnx::protobuf::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
     TypeProto, ValueInfoProto, type_proto,
 };
+use prost::Message;
 
 /// The operator set and file version that are written: the newest that all of the field's tools read.
 const OPERATOR_SET: i64 = 17;

@@ -1,10 +1,10 @@
 //! ONNX graphs written by hand.
 #![allow(dead_code, reason = "every test uses a part")]
 
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
-use tract_onnx::pb::{
+use sinew_policy_runtime::onnx::protobuf::attribute_proto::AttributeType;
+use sinew_policy_runtime::onnx::protobuf::tensor_proto::DataType;
+use sinew_policy_runtime::onnx::protobuf::tensor_shape_proto::{Dimension, dimension};
+use sinew_policy_runtime::onnx::protobuf::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
     TypeProto, ValueInfoProto, type_proto,
 };

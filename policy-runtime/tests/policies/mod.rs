@@ -152,3 +152,34 @@ impl Shape {
         write(&graph).unwrap()
     }
 }
+
+/// Policies of every activation, with and without a normalizer, with each way to bound actions, some of which see their last one.
+pub(crate) fn shapes() -> Vec<Shape> {
+    let activations = [
+        Activation::Relu,
+        Activation::Tanh,
+        Activation::Sigmoid,
+        Activation::Elu { alpha: 1.0 },
+        Activation::LeakyRelu { slope: 0.01 },
+        Activation::Softplus,
+        Activation::Clip { minimum: -0.5, maximum: 0.75 },
+    ];
+    let widths: [&[usize]; 7] = [
+        &[4, 64, 64, 1],
+        &[17, 256, 256, 6],
+        &[48, 128, 64, 12],
+        &[1, 1],
+        &[3, 7, 5],
+        &[2, 31, 33, 3],
+        &[5, 17, 1, 2],
+    ];
+    let mut shapes = Vec::new();
+    for (index, activation) in activations.into_iter().enumerate() {
+        let shape = Shape { seed: index as u32, ..Shape::new(widths[index], activation) };
+        shapes.push(Shape { normalized: index % 2 == 0, ..shape.clone() });
+        shapes.push(Shape { squash: Squash::Clip, ..shape.clone() });
+        shapes.push(Shape { previous_action: true, ..shape });
+    }
+    shapes.push(Shape { activation: None, ..Shape::new(&[6, 9, 4], Activation::Relu) });
+    shapes
+}

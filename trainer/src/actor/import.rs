@@ -5,8 +5,8 @@
 
 use super::{ActorHead, ActorLayer, ActorMemory, ObservationStatistics, TrainedActor};
 use prost::Message;
+use sinew_policy_runtime::onnx::protobuf::{GraphProto, ModelProto};
 use sinew_policy_runtime::onnx::{self, OnnxError};
-use tract_onnx::pb::{GraphProto, ModelProto};
 
 /// Why an actor cannot be read back.
 #[derive(Debug, thiserror::Error)]

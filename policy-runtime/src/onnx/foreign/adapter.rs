@@ -4,8 +4,8 @@
 //! outside; as nodes in front of and behind the graph they are lowered, proved by golden pairs and run like everything else.
 
 use super::ForeignError;
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use crate::onnx::protobuf::attribute_proto::AttributeType;
+use crate::onnx::protobuf::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
 const FLOAT: i32 = 1;
 const INT64: i32 = 7;

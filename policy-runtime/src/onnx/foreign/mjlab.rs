@@ -7,7 +7,7 @@
 use super::ForeignError;
 use super::import::{Import, Joint, JointImport, Meaning, TermImport, same_length};
 use crate::contract::TermSource;
-use tract_onnx::pb::ModelProto;
+use crate::onnx::protobuf::ModelProto;
 
 const ORIGIN: &str = "mjlab's metadata";
 

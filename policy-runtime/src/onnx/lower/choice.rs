@@ -5,7 +5,7 @@ use super::Lowering;
 use super::operand::{Flow, check_count, common_dims};
 use crate::image::Element;
 use crate::image::program::Source;
-use tract_onnx::pb::NodeProto;
+use crate::onnx::protobuf::NodeProto;
 
 impl Lowering<'_> {
     /// `first` where the condition holds, else `second`, all three broadcast.

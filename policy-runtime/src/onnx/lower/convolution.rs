@@ -8,7 +8,7 @@ use super::view::View;
 use crate::image::program::Source;
 use crate::kernel::Reduction;
 use crate::kernel::scalar::Layout;
-use tract_onnx::pb::NodeProto;
+use crate::onnx::protobuf::NodeProto;
 
 /// Most groups of a convolution; each is a layer of its own.
 const MAX_GROUPS: usize = 1024;

@@ -7,7 +7,7 @@ use super::operand::{Flow, Operand, check_count};
 use super::view::View;
 use super::{Lowering, expect_numbers};
 use crate::kernel::Binary;
-use tract_onnx::pb::NodeProto;
+use crate::onnx::protobuf::NodeProto;
 
 impl Lowering<'_> {
     /// `alpha · A · B + beta · C`.

@@ -8,7 +8,7 @@ use super::{Lowering, expect_numbers};
 use crate::image::Element;
 use crate::image::program::Source;
 use crate::kernel::{Activation, Binary, Function};
-use tract_onnx::pb::NodeProto;
+use crate::onnx::protobuf::NodeProto;
 
 /// `alpha` of Selu and its `gamma`, as the specification gives them.
 const SELU_ALPHA: f32 = 1.673_263_2;

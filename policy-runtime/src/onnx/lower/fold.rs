@@ -9,7 +9,7 @@ use super::operand::Operand;
 use crate::executor::Executor;
 use crate::image::program::{Program, Terminal};
 use crate::image::{Element, Role};
-use tract_onnx::pb::NodeProto;
+use crate::onnx::protobuf::NodeProto;
 
 /// Most element operations of all folding together.
 const MAX_FOLDED_WORK: u64 = 1 << 31;

@@ -8,7 +8,7 @@ use super::view::View;
 use crate::image::Element;
 use crate::image::program::{Source, Value};
 use crate::kernel::scalar::Layout;
-use tract_onnx::pb::NodeProto;
+use crate::onnx::protobuf::NodeProto;
 
 impl Lowering<'_> {
     /// Tensors one after the other along an axis.

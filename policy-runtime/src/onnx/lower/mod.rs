@@ -23,10 +23,10 @@ use super::graph::{Graph, MAX_RANK, MAX_WIDTH, is_standard};
 use super::tensor::Tensor;
 use crate::image::program::{Program, Terminal};
 use crate::image::{Element, Role};
+use crate::onnx::protobuf::{ModelProto, NodeProto};
 use operand::{Flow, Operand};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
-use tract_onnx::pb::{ModelProto, NodeProto};
 
 /// Most weights and constants of a policy, so that a small file cannot ask for much memory by using one tensor often.
 const MAX_WEIGHTS: usize = 64 << 20;

@@ -8,7 +8,7 @@ use super::operand::{Flow, Operand, axis_of};
 use super::view::View;
 use crate::image::operation::Normalization;
 use crate::kernel::Binary;
-use tract_onnx::pb::NodeProto;
+use crate::onnx::protobuf::NodeProto;
 
 impl Lowering<'_> {
     /// `LayerNormalization` and `RMSNormalization` over the axes from one on.

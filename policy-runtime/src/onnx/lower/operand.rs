@@ -5,8 +5,8 @@ use super::view::View;
 use super::{Lowering, MAX_CONSTANT, MAX_WIDTH};
 use crate::image::Element;
 use crate::image::program::{Source, Value};
+use crate::onnx::protobuf::NodeProto;
 use std::rc::Rc;
-use tract_onnx::pb::NodeProto;
 
 /// A value that depends on the inputs, row-major.
 #[derive(Clone, Debug)]

@@ -9,8 +9,8 @@ use super::element_wise::floats;
 use super::operand::{Flow, Operand, check_count};
 use crate::image::program::{Source, Value, contiguous};
 use crate::kernel::{Activation, Binary, Function};
-use tract_onnx::pb::NodeProto;
-use tract_onnx::pb::attribute_proto::AttributeType;
+use crate::onnx::protobuf::NodeProto;
+use crate::onnx::protobuf::attribute_proto::AttributeType;
 
 /// Longest sequence, in both directions together.
 const MAX_STEPS: usize = 256;

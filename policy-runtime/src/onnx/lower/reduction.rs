@@ -6,7 +6,7 @@ use super::operand::{Flow, Operand, axis_of};
 use super::view::View;
 use crate::image::Element;
 use crate::kernel::{Binary, Function, Reduction};
-use tract_onnx::pb::NodeProto;
+use crate::onnx::protobuf::NodeProto;
 
 impl Lowering<'_> {
     /// The reductions that the specification calls Reduce.

@@ -7,10 +7,10 @@ use super::view::View;
 use super::{Lowering, MAX_RANK};
 use crate::image::Element;
 use crate::kernel::Function;
+use crate::onnx::protobuf::NodeProto;
+use crate::onnx::protobuf::attribute_proto::AttributeType;
+use crate::onnx::protobuf::tensor_proto::DataType;
 use std::rc::Rc;
-use tract_onnx::pb::NodeProto;
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_proto::DataType;
 
 /// The value of a Constant node.
 pub(super) fn constant(node: &NodeProto) -> Result<Operand, String> {
@@ -73,7 +73,7 @@ impl Lowering<'_> {
                 // What a constant becomes and is cast back from.
                 Some(DataType::Double) if self.reads_constants_only(node) => Element::Number,
                 other => {
-                    let name = other.map_or("an unknown type", |kind| kind.as_str_name());
+                    let name = other.map_or("an unknown type".to_owned(), |kind| kind.to_string());
                     return Err(format!("casts to {name}; values are FLOAT, INT64, INT32 or BOOL"));
                 }
             }

@@ -8,7 +8,7 @@ use super::view::View;
 use crate::image::Element;
 use crate::image::program::Source;
 use crate::kernel::Binary;
-use tract_onnx::pb::NodeProto;
+use crate::onnx::protobuf::NodeProto;
 
 /// Rows among which a position that depends on the inputs may choose: each costs a comparison.
 const MAX_CHOICES: usize = 256;

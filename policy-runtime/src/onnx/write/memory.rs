@@ -4,9 +4,9 @@
 //! begins an episode with zeros.
 
 use super::{Builder, DataType, PolicyGraph, WriteError, write_graph};
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
-use tract_onnx::pb::{
+use crate::onnx::protobuf::attribute_proto::AttributeType;
+use crate::onnx::protobuf::tensor_shape_proto::{Dimension, dimension};
+use crate::onnx::protobuf::{
     AttributeProto, NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 

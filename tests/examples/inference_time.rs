@@ -1,14 +1,14 @@
 //! Times one inference of three common policies on this machine, those of ONNX Runtime and tract beside it in the same run.
 //!
 //! `.ci/inference` fetches ONNX Runtime's library and runs
-//! `SINEW_ONNXRUNTIME=LIBRARY cargo run --release -p sinew-policy-runtime --features onnx --example inference_time`.
+//! `SINEW_ONNXRUNTIME=LIBRARY cargo run --release --workspace --example inference_time`.
 //!
 //! The engines take turns of a millisecond, so that whatever else the machine does hits all of them; the median over the
 //! turns and the shortest turn are reported, and each engine's median as a multiple of our fastest one's.
 
 #[path = "../benches/engines/mod.rs"]
 mod engines;
-#[path = "../tests/policies/mod.rs"]
+#[path = "../../policy-runtime/tests/policies/mod.rs"]
 mod policies;
 
 use engines::Engine;

@@ -1,10 +1,10 @@
-//! Criterion's statistics of one inference in each engine: `cargo bench -p sinew-policy-runtime --features onnx`.
+//! Criterion's statistics of one inference in each engine: `cargo bench --workspace --bench inference`.
 //!
 //! `SINEW_ONNXRUNTIME` names ONNX Runtime's library; `.ci/inference` fetches it. On a machine that others use too, the
 //! `inference_time` example compares better: there the engines take turns.
 
 mod engines;
-#[path = "../tests/policies/mod.rs"]
+#[path = "../../policy-runtime/tests/policies/mod.rs"]
 mod policies;
 
 use criterion::{Criterion, criterion_group, criterion_main};
