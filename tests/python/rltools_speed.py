@@ -13,11 +13,10 @@ import sys
 import time
 from pathlib import Path
 
-from sinew_training import ppo_report, seconds_per_step
+from sinew_training import PPO_STEPS, ppo_report, seconds_per_step
 
 # Environment steps that RLtools' programs make, and what else a row says.
 OFF_POLICY_STEPS = 10_000
-PPO_STEPS = 5_242_880
 CASES = {
     "sac": (OFF_POLICY_STEPS, "SAC, 64-64, batches of 100, an update for each step"),
     "td3": (OFF_POLICY_STEPS, "TD3, 64-64, batches of 100, an update for each step"),
@@ -34,7 +33,7 @@ def peer_seconds(programs, algorithm):
 
 def our_seconds(sinew, folder, algorithm, steps):
     if algorithm == "ppo":
-        return ppo_report(sinew, folder, steps, 1)["seconds"]
+        return ppo_report(sinew, folder, 1)["seconds"]
     return steps * seconds_per_step(sinew, folder, algorithm, 64, 100, 1, steps)
 
 

@@ -6,6 +6,8 @@ import time
 
 # Environment steps with random actions before the first update.
 START_STEPS = 200
+# Those of a run of PPO; `.ci/rltools` gives its peer as many.
+PPO_STEPS = 5_242_880
 
 
 def train(sinew, folder, algorithm, steps, threads, settings, environments=1):
@@ -24,7 +26,7 @@ def seconds_per_step(sinew, folder, algorithm, width, batch, threads, steps):
     return train(sinew, folder, algorithm, steps, threads, settings)["seconds"] / steps
 
 
-def ppo_report(sinew, folder, steps, threads):
+def ppo_report(sinew, folder, threads):
     """Of 64 environments x 128 steps, batches of 1024, 1 epoch, two layers of 32 with tanh."""
     settings = {"hidden": [32, 32], "activation": '"tanh"', "steps_per_environment": 128, "minibatches": 8, "epochs": 1}
-    return train(sinew, folder, "ppo", steps, threads, settings, environments=64)
+    return train(sinew, folder, "ppo", PPO_STEPS, threads, settings, environments=64)

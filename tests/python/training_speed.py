@@ -16,14 +16,13 @@ import gymnasium
 import numpy
 import stable_baselines3
 import torch
-from sinew_training import START_STEPS, ppo_report, seconds_per_step
+from sinew_training import PPO_STEPS, START_STEPS, ppo_report, seconds_per_step
 
 # Algorithm, width of both hidden layers, batch, threads.
 CASES = [("sac", 64, 100, 1), ("td3", 64, 100, 1), ("ddpg", 64, 100, 1), ("sac", 256, 256, 1), ("sac", 256, 256, 2)]
 # Steps that are timed. The peer's are fewer than Sinew's: it is slower, and its rate is as steady.
 PEER_STEPS = {64: 2_000, 256: 500}
 STEPS = {64: 20_000, 256: 4_000}
-PPO_STEPS = 5_242_880
 
 
 def peer_seconds_per_step(algorithm, width, batch, threads):
@@ -68,7 +67,7 @@ def main():
           f"{PPO_STEPS:,} steps |")
     print("|---|---|---|")
     for threads in (1, 2):
-        reports = [ppo_report(sinew, folder, PPO_STEPS, threads) for _ in range(turns)]
+        reports = [ppo_report(sinew, folder, threads) for _ in range(turns)]
         rate = PPO_STEPS / statistics.median(report["seconds"] for report in reports)
         learned = reports[0]["evaluation"]["return_mean"]
         print(f"| {threads} thread{'s' if threads > 1 else ''} | {rate:,.0f} | {learned:.0f} |", flush=True)

@@ -78,6 +78,14 @@ impl Workers {
         });
     }
 
+    /// Calls both side by side, or one after the other on a single thread, and returns when both have.
+    ///
+    /// # Panics
+    /// If either does.
+    pub fn both<'s>(&self, first: &'s mut (dyn FnMut() + Send), second: &'s mut (dyn FnMut() + Send)) {
+        self.for_each(&mut [first, second], |piece| piece());
+    }
+
     fn run(&self, job: &(dyn Fn(usize) + Sync)) {
         // SAFETY: the reference is used by workers only between the store below and the moment `running` falls to 0, for
         // which this function waits before it returns, panicking or not.
@@ -176,6 +184,21 @@ mod tests {
                 workers.for_each(&mut items, |item| *item += 1);
             }
             assert_eq!(items, [1000; 7]);
+        }
+    }
+
+    #[test]
+    fn both_sides_are_done_and_a_panic_of_either_surfaces() {
+        for threads in [1, 2] {
+            let (mut collected, mut learned) = (Ok(()), false);
+            Workers::new(threads).both(&mut || collected = Err(7), &mut || learned = true);
+            assert!(collected == Err(7) && learned);
+            let panics = |side: [bool; 2]| {
+                let [mut first, mut second] = side.map(|panics| move || assert!(!panics));
+                let run = || Workers::new(threads).both(&mut first, &mut second);
+                catch_unwind(AssertUnwindSafe(run)).is_err()
+            };
+            assert_eq!([[true, false], [false, true], [false; 2]].map(panics), [true, true, false]);
         }
     }
 

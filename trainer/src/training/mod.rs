@@ -10,7 +10,6 @@ mod initial;
 mod metric;
 mod off_policy;
 mod on_policy;
-mod overlap;
 mod run;
 mod snapshot;
 mod state;
@@ -254,6 +253,14 @@ fn learner<'r>(task: &Task, config: &'r TrainingConfig) -> Result<Box<dyn Loop +
             Box::new(OnPolicyLoop::new(task, run, learner)?)
         }
     })
+}
+
+/// What the privileged values' deviations are held above: they never reach a robot, so this only keeps a constant finite.
+const PRIVILEGED_FLOOR: f32 = 1e-4;
+
+/// Fresh statistics of a task's observations and of so many privileged values.
+fn normalizers(task: &Task, privileged_size: usize) -> [Normalizer; 2] {
+    [Normalizer::new(task.observation_floor()), Normalizer::new(&vec![PRIVILEGED_FLOOR; privileged_size])]
 }
 
 /// What an on-policy algorithm collects between two rounds of learning.

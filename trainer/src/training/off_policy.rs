@@ -16,7 +16,6 @@ mod tests;
 
 pub(crate) use explorer::Explorer;
 
-use super::overlap::overlap;
 use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
 use crate::action_space::ActionSpace;
 use crate::actor::{ActorOrigin, TrainedActor};
@@ -31,11 +30,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sinew_sim::{SimError, Task, VecEnv};
 
-/// What the privileged values' deviations are held above: they never reach a robot, so this only keeps a constant finite.
-const PRIVILEGED_FLOOR: f32 = 1e-4;
-
 /// A learner that takes batches of transitions, whoever's actions they hold.
-pub(crate) trait OffPolicy {
+pub(crate) trait OffPolicy: Send {
     /// As the command line and contracts name it.
     const NAME: &'static str;
     /// What learning has changed beside its networks: optimizers, streams, the last update's metrics.
@@ -106,6 +102,8 @@ pub(crate) struct OffPolicyLoop<'r, L: OffPolicy> {
     learning: Learning<'r, L>,
     /// Steps of every environment between two rounds of updates.
     block: usize,
+    /// What a lag lets run side by side: collecting, and learning.
+    sides: Workers,
 }
 
 /// What [`OffPolicyLoop`] leaves in a checkpoint beside what every loop does.
@@ -146,13 +144,14 @@ impl<'r, L: OffPolicy> OffPolicyLoop<'r, L> {
         let (settings, explorer) = (learner.settings(), learner.explorer(run.environments));
         let block = settings.block(run.lag, run.environments);
         let collector = Collector::new(task, run, settings, explorer, block)?;
-        Ok(Self { run, collector, learning: Learning::new(task, run, learner), block })
+        let sides = Workers::new(if run.lag > 0 { run.threads.min(2) } else { 1 });
+        Ok(Self { run, collector, learning: Learning::new(task, run, learner), block, sides })
     }
 }
 
 impl<L: OffPolicy> Loop for OffPolicyLoop<'_, L> {
     fn advance(&mut self) -> Result<(), TrainingError> {
-        let Self { run, collector, learning, block } = self;
+        let Self { run, collector, learning, block, sides } = self;
         let (steps, block) = (learning.steps, *block);
         learning.hand_over(collector);
         if run.lag == 0 {
@@ -160,7 +159,9 @@ impl<L: OffPolicy> Loop for OffPolicyLoop<'_, L> {
             learning.take_in(collector);
             learning.learn();
         } else {
-            overlap(run.threads, || collector.collect(steps, block), || learning.learn())?;
+            let mut collected = Ok(());
+            sides.both(&mut || collected = collector.collect(steps, block), &mut || learning.learn());
+            collected?;
             learning.take_in(collector);
         }
         if self.learning.learner.is_finite() {

@@ -14,7 +14,6 @@ mod collector;
 #[cfg(test)]
 mod tests;
 
-use super::overlap::overlap;
 use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::actor_critic::ActorCritic;
@@ -30,15 +29,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sinew_sim::{SimError, Task, VecEnv};
 
-/// Floor under the deviations of privileged values: they never ship, so only values that do not move at all need one.
-const PRIVILEGED_FLOOR: f32 = 1e-4;
-
 /// Environment steps whose observations make the first statistics, where observations are normalized: nothing is learned from
 /// rollouts that began before, for their inputs had no scale yet.
 const WARM_UP_STEPS: u64 = 1_000;
 
 /// A learner that takes rollouts of its own present policy.
-pub(crate) trait OnPolicy {
+pub(crate) trait OnPolicy: Send {
     /// As the command line and contracts name it.
     const NAME: &'static str;
     /// What learning has changed beside its networks: the actor's optimizer, streams, the last update's metrics.
@@ -84,6 +80,8 @@ pub(crate) struct OnPolicyLoop<'r, L> {
     rollout: Rollout,
     /// Absent without a lag: then the learner's own networks act.
     behaviour: Option<Behaviour>,
+    /// What a lag lets run side by side: collecting, and learning.
+    sides: Workers,
     /// Mean entropy of the newest rollout's choices under the actor's present deviations, in nats.
     entropy: f32,
     /// Of the environments.
@@ -125,6 +123,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
             changes: [Rescaling::new(observation_size), Rescaling::new(privileged_size)],
             rollout: Rollout::new(shape),
             behaviour: lags.then(|| Behaviour::new(learner.networks(), &collector)),
+            sides: Workers::new(if lags { run.threads.min(2) } else { 1 }),
             collector,
             learner,
             entropy: 0.0,
@@ -162,13 +161,13 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
         Ok(())
     }
 
-    /// Collects a rollout while the learner learns from the one before.
-    fn overlap(&mut self) -> Result<(), SimError> {
+    /// Collects a rollout while the learner learns from the one before, or in turn without a lag.
+    fn round(&mut self) -> Result<(), SimError> {
         let last_began = self.steps.saturating_sub(self.rollout.shape.rows() as u64);
         let (rate_scale, learns, has_learned) =
             (self.rate_scale(last_began), self.can_learn_from(1), self.can_learn_from(2));
-        let Self { learner, collector, rollout, workers, changes, .. } = self;
-        let Some(behaviour) = &mut self.behaviour else { return Ok(()) };
+        let Self { learner, collector, rollout, workers, changes, sides, .. } = self;
+        let Some(behaviour) = &mut self.behaviour else { return self.take_turns() };
         if self.steps == 0 {
             behaviour.begin(learner.networks(), collector);
         } else {
@@ -176,12 +175,14 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
         }
         std::mem::swap(rollout, &mut behaviour.rollout);
         let Behaviour { networks, rollout: last, .. } = behaviour;
-        let learn = || {
+        let mut collected = Ok(());
+        let mut learn = || {
             if learns {
                 learner.update(last, rate_scale, workers);
             }
         };
-        overlap(self.run.threads, || collector.collect(networks, rollout), learn)
+        sides.both(&mut || collected = collector.collect(networks, rollout), &mut learn);
+        collected
     }
 
     /// What acts.
@@ -203,11 +204,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
 
 impl<L: OnPolicy> Loop for OnPolicyLoop<'_, L> {
     fn advance(&mut self) -> Result<(), TrainingError> {
-        if self.behaviour.is_some() {
-            self.overlap()?;
-        } else {
-            self.take_turns()?;
-        }
+        self.round()?;
         self.entropy = self.learner.networks().actor.entropy(&self.rollout.outputs);
         self.steps += self.rollout.shape.rows() as u64;
         if self.learner.losses().iter().all(|loss| loss.is_finite()) {

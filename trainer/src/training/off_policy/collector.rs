@@ -4,13 +4,13 @@
 
 use super::explorer::Explorer;
 use super::stage::Stage;
-use super::{OffPolicySettings, PRIVILEGED_FLOOR, transition_sizes};
+use super::{OffPolicySettings, transition_sizes};
 use crate::action_space::ActionSpace;
 use crate::config::RunConfig;
 use crate::end::End;
 use crate::normalizer::Normalizer;
 use crate::random::Stream;
-use crate::training::Episodes;
+use crate::training::{Episodes, normalizers};
 use sinew_sim::{Randomization, SimError, Task, VecEnv};
 
 /// What is seen of all environments at one time, raw.
@@ -64,10 +64,7 @@ impl<'r, E: Explorer> Collector<'r, E> {
             environments,
             action_space: ActionSpace::of(task),
             explorer,
-            normalizers: [
-                Normalizer::new(task.observation_floor()),
-                Normalizer::new(&vec![PRIVILEGED_FLOOR; sizes.privileged]),
-            ],
+            normalizers: normalizers(task, sizes.privileged),
             exploration: Stream::new(seed, "exploration"),
             seen: Seen {
                 observations: vec![0.0; count * sizes.observation],

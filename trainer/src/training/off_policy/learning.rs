@@ -2,12 +2,13 @@
 
 use super::collector::Collector;
 use super::explorer::Explorer;
-use super::{OffPolicy, OffPolicySettings, PRIVILEGED_FLOOR, transition_sizes};
+use super::{OffPolicy, OffPolicySettings, transition_sizes};
 use crate::config::RunConfig;
 use crate::normalizer::Normalizer;
 use crate::parallel::Workers;
 use crate::random::Stream;
 use crate::replay::{Batch, NStep, Replay};
+use crate::training::normalizers;
 use sinew_sim::Task;
 
 /// A learner with its replay buffer.
@@ -42,10 +43,7 @@ impl<'r, L: OffPolicy> Learning<'r, L> {
             settings,
             workers: Workers::new(threads),
             learner,
-            normalizers: [
-                Normalizer::new(task.observation_floor()),
-                Normalizer::new(&vec![PRIVILEGED_FLOOR; sizes.privileged]),
-            ],
+            normalizers: normalizers(task, sizes.privileged),
             n_step: NStep::new(settings.n_step, settings.gamma, run.environments, sizes),
             replay: Replay::new(settings.replay_capacity, sizes, settings.priority_exponent),
             batch: Batch::new(settings.batch_size, sizes),

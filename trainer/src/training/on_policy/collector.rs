@@ -2,7 +2,6 @@
 //!
 //! It shares nothing with what learns, so a rollout can be collected on a thread of its own.
 
-use super::PRIVILEGED_FLOOR;
 use crate::actor_critic::ActorCritic;
 use crate::config::RunConfig;
 use crate::end::End;
@@ -10,7 +9,7 @@ use crate::normalizer::{Normalizer, Rescaling};
 use crate::random::Stream;
 use crate::rollout::{Rollout, RolloutShape};
 use crate::stochastic_actor::Choice;
-use crate::training::Episodes;
+use crate::training::{Episodes, normalizers};
 use sinew_sim::{Randomization, SimError, Task, VecEnv};
 
 /// Environments, and what is seen of them.
@@ -41,10 +40,7 @@ impl Collector {
         Ok(Self {
             environments,
             normalizes_observations,
-            normalizers: [
-                Normalizer::new(task.observation_floor()),
-                Normalizer::new(&vec![PRIVILEGED_FLOOR; privileged_size]),
-            ],
+            normalizers: normalizers(task, privileged_size),
             exploration: Stream::new(run.seed, "exploration"),
             actions: vec![0.0; count * task.action_size()],
             next: [vec![0.0; count * observation_size], vec![0.0; count * privileged_size]],
