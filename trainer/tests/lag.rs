@@ -2,32 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not tests by themselves")]
 
-use sinew_sim::{Fault, Task};
+mod support;
+
+use sinew_sim::Task;
 use sinew_trainer::actor::TrainedActor;
 use sinew_trainer::config::{Algorithm, TrainingConfig};
-use sinew_trainer::replay::Replay;
-use sinew_trainer::training::{
-    Checkpoint, EvaluationPoint, Initialization, Progress, SavedRun, SavedTransitions, Start,
-    TrainingObserver, train_from,
-};
-
-/// Keeps every checkpoint, with the transitions that it was made with.
-#[derive(Default)]
-struct Checkpoints(Vec<(Checkpoint, Option<SavedTransitions>)>);
-
-impl TrainingObserver for Checkpoints {
-    fn on_progress(&mut self, _: &Progress) {}
-    fn on_fault(&mut self, _: u64, _: &Fault) {}
-    fn on_evaluation(&mut self, _: &EvaluationPoint) {}
-    fn on_checkpoint(&mut self, checkpoint: &Checkpoint, replay: Option<&Replay>) -> std::io::Result<()> {
-        let transitions = replay.map(|replay| SavedTransitions {
-            numbers: replay.numbers(),
-            rows: replay.numbers().flat_map(|number| replay.transition(number)).copied().collect(),
-        });
-        self.0.push((checkpoint.clone(), transitions));
-        Ok(())
-    }
-}
+use sinew_trainer::training::{Initialization, SavedRun, SavedTransitions, Start, train_from};
+use support::{Checkpoints, bytes};
 
 /// A run of two environments that is saved four times.
 fn config(algorithm: Algorithm, settings: &[&str], threads: usize) -> TrainingConfig {
@@ -46,16 +27,16 @@ fn config(algorithm: Algorithm, settings: &[&str], threads: usize) -> TrainingCo
     config
 }
 
-fn run(task: &Task, config: &TrainingConfig, start: Start) -> Vec<(Checkpoint, Option<SavedTransitions>)> {
+fn run(task: &Task, config: &TrainingConfig, start: Start) -> Vec<SavedRun> {
     let mut checkpoints = Checkpoints::default();
     train_from(task, config, start, &mut checkpoints).unwrap();
     checkpoints.0
 }
 
 /// The last checkpoint without the replay buffer, and the buffer.
-fn last(checkpoints: &[(Checkpoint, Option<SavedTransitions>)]) -> (Vec<u8>, Option<SavedTransitions>) {
-    let (checkpoint, transitions) = checkpoints.last().unwrap();
-    (postcard::to_stdvec(checkpoint).unwrap(), transitions.clone())
+fn last(saved: &[SavedRun]) -> (Vec<u8>, Option<SavedTransitions>) {
+    let last = saved.last().unwrap();
+    (bytes(&last.checkpoint), last.transitions.clone())
 }
 
 /// Trains on one thread and on two, and goes on from the second checkpoint; a run without the lag is another one.
@@ -69,9 +50,8 @@ fn is_the_same_for_any_number_of_threads_and_after_a_resume(
     let expected = last(&whole);
     let threaded = run(task, &config(algorithm, settings, 2), Start::Fresh);
     assert!(last(&threaded) == expected, "{settings:?} with 2 threads");
-    let (checkpoint, transitions) = whole[1].clone();
-    let steps = checkpoint.steps;
-    let saved = SavedRun { checkpoint, transitions };
+    let saved = whole[1].clone();
+    let steps = saved.checkpoint.steps;
     let resumed = run(task, &config(algorithm, settings, 2), Start::Resumed(Box::new(saved)));
     assert!(last(&resumed) == expected, "{settings:?} resumed at {steps}");
     let mut in_turn = config(algorithm, settings, 1);
@@ -134,10 +114,10 @@ fn on_policy_runs_are_the_same_for_any_number_of_threads_and_after_a_resume() {
 #[test]
 fn a_run_goes_on_with_the_lag_that_it_had_or_not_at_all() {
     let task = Task::load("pendulum-v1").unwrap();
-    let (checkpoint, transitions) = run(&task, &config(Algorithm::Ppo, &PPO, 1), Start::Fresh).swap_remove(0);
+    let saved = run(&task, &config(Algorithm::Ppo, &PPO, 1), Start::Fresh).swap_remove(0);
     let mut other = config(Algorithm::Ppo, &PPO, 1);
     other.set("training.lag=0").unwrap();
-    let start = Start::Resumed(Box::new(SavedRun { checkpoint, transitions }));
+    let start = Start::Resumed(Box::new(saved));
     let refusal = train_from(&task, &other, start, &mut Checkpoints::default()).unwrap_err().to_string();
     assert!(refusal.contains("[training] lag is 0, its checkpoint was made with 1"), "{refusal}");
 }
@@ -146,7 +126,7 @@ fn a_run_goes_on_with_the_lag_that_it_had_or_not_at_all() {
 fn an_imported_policy_is_left_as_it_was_while_the_first_rollout_is_collected() {
     let task = Task::load("pendulum-v1").unwrap();
     let whole = run(&task, &config(Algorithm::Ppo, &PPO, 1), Start::Fresh);
-    let exported = whole[1].0.actor.export(&task).unwrap();
+    let exported = whole[1].checkpoint.actor.export(&task).unwrap();
     let read = TrainedActor::import(&exported).unwrap();
     let mut first = config(Algorithm::Ppo, &PPO, 2);
     for text in ["training.steps=400", "training.evaluation_interval=0"] {

@@ -2,24 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not tests by themselves")]
 
-use sinew_sim::{Fault, Task};
+mod support;
+
+use sinew_sim::Task;
 use sinew_trainer::config::{Algorithm, TrainingConfig};
-use sinew_trainer::replay::Replay;
-use sinew_trainer::training::{Checkpoint, EvaluationPoint, Progress, TrainingObserver, train};
-
-/// Sees nothing but the last checkpoint.
-#[derive(Default)]
-struct LastCheckpoint(Option<Checkpoint>);
-
-impl TrainingObserver for LastCheckpoint {
-    fn on_progress(&mut self, _: &Progress) {}
-    fn on_fault(&mut self, _: u64, _: &Fault) {}
-    fn on_evaluation(&mut self, _: &EvaluationPoint) {}
-    fn on_checkpoint(&mut self, checkpoint: &Checkpoint, _: Option<&Replay>) -> std::io::Result<()> {
-        self.0 = Some(checkpoint.clone());
-        Ok(())
-    }
-}
+use sinew_trainer::training::train;
+use support::{Checkpoints, bytes};
 
 /// The exported policy and the state of learning after a few rollouts of three environments.
 fn short_run(task: &Task, algorithm: Algorithm, threads: usize) -> (Vec<u8>, Vec<u8>) {
@@ -35,9 +23,9 @@ fn short_run(task: &Task, algorithm: Algorithm, threads: usize) -> (Vec<u8>, Vec
     for text in settings {
         config.set(&text).unwrap();
     }
-    let mut last = LastCheckpoint::default();
-    let actor = train(task, &config, &mut last).unwrap();
-    (actor.export(task).unwrap(), postcard::to_stdvec(&last.0.unwrap()).unwrap())
+    let mut checkpoints = Checkpoints::default();
+    let actor = train(task, &config, &mut checkpoints).unwrap();
+    (actor.export(task).unwrap(), bytes(&checkpoints.0.last().unwrap().checkpoint))
 }
 
 #[test]

@@ -3,32 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not tests by themselves")]
 
+mod support;
+
 use sinew_policy_runtime::image::Role;
 use sinew_policy_runtime::onnx;
-use sinew_sim::{Fault, Randomization, Task};
+use sinew_sim::{Randomization, Task};
 use sinew_trainer::actor::TrainedActor;
 use sinew_trainer::config::{Algorithm, TrainingConfig};
 use sinew_trainer::evaluation::evaluate_image;
 use sinew_trainer::proof::prove;
-use sinew_trainer::replay::Replay;
-use sinew_trainer::training::{
-    Checkpoint, EvaluationPoint, Initialization, Progress, SavedRun, Start, Trained, TrainingObserver,
-    train_from,
-};
-
-/// Keeps every checkpoint.
-#[derive(Default)]
-struct Checkpoints(Vec<Checkpoint>);
-
-impl TrainingObserver for Checkpoints {
-    fn on_progress(&mut self, _: &Progress) {}
-    fn on_fault(&mut self, _: u64, _: &Fault) {}
-    fn on_evaluation(&mut self, _: &EvaluationPoint) {}
-    fn on_checkpoint(&mut self, checkpoint: &Checkpoint, _: Option<&Replay>) -> std::io::Result<()> {
-        self.0.push(checkpoint.clone());
-        Ok(())
-    }
-}
+use sinew_trainer::training::{Initialization, SavedRun, Start, Trained, train_from};
+use support::{Checkpoints, bytes};
 
 /// Four rollouts of three environments, whose episodes end within sequences and within rollouts.
 fn config(algorithm: Algorithm, threads: usize) -> TrainingConfig {
@@ -51,13 +36,9 @@ fn config(algorithm: Algorithm, threads: usize) -> TrainingConfig {
     config
 }
 
-fn run(task: &Task, config: &TrainingConfig, start: Start) -> (Trained, Vec<Checkpoint>) {
+fn run(task: &Task, config: &TrainingConfig, start: Start) -> (Trained, Vec<SavedRun>) {
     let mut checkpoints = Checkpoints::default();
     (train_from(task, config, start, &mut checkpoints).unwrap(), checkpoints.0)
-}
-
-fn bytes(checkpoint: &Checkpoint) -> Vec<u8> {
-    postcard::to_stdvec(checkpoint).unwrap()
 }
 
 #[test]
@@ -68,12 +49,12 @@ fn every_algorithm_gives_the_same_bits_for_any_number_of_threads_and_after_a_res
         let name = algorithm.name();
         let (_, whole) = run(&task, &config(algorithm, 1), Start::Fresh);
         let (_, threaded) = run(&task, &config(algorithm, 2), Start::Fresh);
-        let last = bytes(whole.last().unwrap());
-        assert!(last == bytes(threaded.last().unwrap()), "{name} with 2 threads");
-        let saved = SavedRun { checkpoint: whole[1].clone(), transitions: None };
+        let last = |saved: &[SavedRun]| bytes(&saved.last().unwrap().checkpoint);
+        assert!(last(&whole) == last(&threaded), "{name} with 2 threads");
+        let saved = whole[1].clone();
         assert!(saved.checkpoint.steps < 2160);
         let (_, resumed) = run(&task, &config(algorithm, 1), Start::Resumed(Box::new(saved)));
-        assert!(last == bytes(resumed.last().unwrap()), "{name} resumed");
+        assert!(last(&whole) == last(&resumed), "{name} resumed");
     }
 }
 

@@ -6,6 +6,7 @@
 //! [`natural`].
 
 pub mod a2c;
+mod behaviour;
 pub mod critic;
 pub mod critic_pair;
 pub mod ddpg;

@@ -1,16 +1,15 @@
 //! Exploration by noise that is added to a deterministic actor's actions, `a = clip(mu(s) + noise, ±1)`.
 
+use super::behaviour::Behaviour;
 use super::deterministic_actor::squash;
 use crate::exploration::ActionNoise;
-use crate::network::mlp::{Mlp, Workspace};
+use crate::network::mlp::Mlp;
 use crate::random::Stream;
 use crate::training::{Explorer, StateError};
 
 /// A deterministic actor's actions with noise, one row for each environment.
 pub struct NoisyExplorer {
-    network: Mlp,
-    parameters: Vec<f32>,
-    workspace: Workspace,
+    behaviour: Behaviour,
     noise: ActionNoise,
     /// Whether an episode's end sets the noise to 0. Independent noise needs none of it.
     forgets: bool,
@@ -25,13 +24,7 @@ impl NoisyExplorer {
         noise: ActionNoise,
         forgets: bool,
     ) -> Self {
-        Self {
-            network: network.clone(),
-            parameters: parameters.to_vec(),
-            workspace: network.workspace(environments),
-            noise,
-            forgets,
-        }
+        Self { behaviour: Behaviour::new(network, parameters, environments), noise, forgets }
     }
 }
 
@@ -39,11 +32,11 @@ impl Explorer for NoisyExplorer {
     type State = ActionNoise;
 
     fn follow(&mut self, parameters: &[f32]) {
-        self.parameters.copy_from_slice(parameters);
+        self.behaviour.follow(parameters);
     }
 
     fn explore(&mut self, observations: &[f32], _progress: f32, noise: &mut Stream, choices: &mut [f32]) {
-        squash(choices, self.network.forward(&self.parameters, observations, &mut self.workspace));
+        squash(choices, self.behaviour.forward(observations));
         self.noise.disturb(noise, choices);
     }
 

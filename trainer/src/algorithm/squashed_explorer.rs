@@ -1,15 +1,14 @@
 //! Exploration by an actor's own randomness: choices drawn from a squashed Gaussian, `a = tanh(u)`.
 
+use super::behaviour::Behaviour;
 use crate::distribution::SquashedGaussian;
-use crate::network::mlp::{Mlp, Workspace};
+use crate::network::mlp::Mlp;
 use crate::random::Stream;
 use crate::training::{Explorer, StateError};
 
 /// Draws from an actor's distribution, one row for each environment.
 pub struct SquashedExplorer {
-    network: Mlp,
-    parameters: Vec<f32>,
-    workspace: Workspace,
+    behaviour: Behaviour,
     gaussian: SquashedGaussian,
 }
 
@@ -17,9 +16,7 @@ impl SquashedExplorer {
     /// For `environments` environments, with parameters of its own.
     pub fn new(network: &Mlp, parameters: &[f32], environments: usize, action_size: usize) -> Self {
         Self {
-            network: network.clone(),
-            parameters: parameters.to_vec(),
-            workspace: network.workspace(environments),
+            behaviour: Behaviour::new(network, parameters, environments),
             gaussian: SquashedGaussian::new(environments, action_size),
         }
     }
@@ -29,11 +26,11 @@ impl Explorer for SquashedExplorer {
     type State = ();
 
     fn follow(&mut self, parameters: &[f32]) {
-        self.parameters.copy_from_slice(parameters);
+        self.behaviour.follow(parameters);
     }
 
     fn explore(&mut self, observations: &[f32], _progress: f32, noise: &mut Stream, choices: &mut [f32]) {
-        let output = self.network.forward(&self.parameters, observations, &mut self.workspace);
+        let output = self.behaviour.forward(observations);
         noise.fill_normal(&mut self.gaussian.noise);
         self.gaussian.sample(output);
         choices.copy_from_slice(&self.gaussian.actions);

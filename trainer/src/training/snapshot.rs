@@ -51,6 +51,7 @@ pub struct SavedTransitions {
 }
 
 /// All from which a run goes on.
+#[derive(Clone)]
 pub struct SavedRun {
     /// Everything else.
     pub checkpoint: Checkpoint,
