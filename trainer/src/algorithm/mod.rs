@@ -6,7 +6,7 @@
 //! [`natural`].
 
 pub mod a2c;
-mod behaviour;
+mod acting_network;
 pub mod critic;
 pub mod critic_pair;
 pub mod ddpg;

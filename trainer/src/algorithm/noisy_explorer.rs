@@ -1,6 +1,6 @@
 //! Exploration by noise that is added to a deterministic actor's actions, `a = clip(mu(s) + noise, ±1)`.
 
-use super::behaviour::Behaviour;
+use super::acting_network::ActingNetwork;
 use super::deterministic_actor::squash;
 use crate::exploration::ActionNoise;
 use crate::network::mlp::Mlp;
@@ -9,7 +9,7 @@ use crate::training::{Explorer, StateError};
 
 /// A deterministic actor's actions with noise, one row for each environment.
 pub struct NoisyExplorer {
-    behaviour: Behaviour,
+    acting: ActingNetwork,
     noise: ActionNoise,
     /// Whether an episode's end sets the noise to 0. Independent noise needs none of it.
     forgets: bool,
@@ -24,7 +24,7 @@ impl NoisyExplorer {
         noise: ActionNoise,
         forgets: bool,
     ) -> Self {
-        Self { behaviour: Behaviour::new(network, parameters, environments), noise, forgets }
+        Self { acting: ActingNetwork::new(network, parameters, environments), noise, forgets }
     }
 }
 
@@ -32,11 +32,11 @@ impl Explorer for NoisyExplorer {
     type State = ActionNoise;
 
     fn follow(&mut self, parameters: &[f32]) {
-        self.behaviour.follow(parameters);
+        self.acting.follow(parameters);
     }
 
     fn explore(&mut self, observations: &[f32], _progress: f32, noise: &mut Stream, choices: &mut [f32]) {
-        squash(choices, self.behaviour.forward(observations));
+        squash(choices, self.acting.forward(observations));
         self.noise.disturb(noise, choices);
     }
 

@@ -1,6 +1,6 @@
 //! Exploration by an actor's own randomness: choices drawn from a squashed Gaussian, `a = tanh(u)`.
 
-use super::behaviour::Behaviour;
+use super::acting_network::ActingNetwork;
 use crate::distribution::SquashedGaussian;
 use crate::network::mlp::Mlp;
 use crate::random::Stream;
@@ -8,7 +8,7 @@ use crate::training::{Explorer, StateError};
 
 /// Draws from an actor's distribution, one row for each environment.
 pub struct SquashedExplorer {
-    behaviour: Behaviour,
+    acting: ActingNetwork,
     gaussian: SquashedGaussian,
 }
 
@@ -16,7 +16,7 @@ impl SquashedExplorer {
     /// For `environments` environments, with parameters of its own.
     pub fn new(network: &Mlp, parameters: &[f32], environments: usize, action_size: usize) -> Self {
         Self {
-            behaviour: Behaviour::new(network, parameters, environments),
+            acting: ActingNetwork::new(network, parameters, environments),
             gaussian: SquashedGaussian::new(environments, action_size),
         }
     }
@@ -26,11 +26,11 @@ impl Explorer for SquashedExplorer {
     type State = ();
 
     fn follow(&mut self, parameters: &[f32]) {
-        self.behaviour.follow(parameters);
+        self.acting.follow(parameters);
     }
 
     fn explore(&mut self, observations: &[f32], _progress: f32, noise: &mut Stream, choices: &mut [f32]) {
-        let output = self.behaviour.forward(observations);
+        let output = self.acting.forward(observations);
         noise.fill_normal(&mut self.gaussian.noise);
         self.gaussian.sample(output);
         choices.copy_from_slice(&self.gaussian.actions);

@@ -1,6 +1,6 @@
 //! Exploration of discrete actions by their values: the best one but in a share epsilon of the steps, or each by a softmax.
 
-use super::behaviour::Behaviour;
+use super::acting_network::ActingNetwork;
 use super::q_network::{QNetwork, spread};
 use crate::random::Stream;
 use crate::training::{Explorer, Metric, StateError};
@@ -38,7 +38,7 @@ impl Schedule {
 
 /// Chooses by values, one row for each environment.
 pub struct ValueExplorer {
-    behaviour: Behaviour,
+    acting: ActingNetwork,
     dueling: bool,
     /// `[environments, actions]`.
     values: Vec<f32>,
@@ -94,7 +94,7 @@ impl ValueExplorer {
     ) -> Self {
         let actions = network.actions();
         Self {
-            behaviour: Behaviour::new(network.network(), network.parameters(), environments),
+            acting: ActingNetwork::new(network.network(), network.parameters(), environments),
             dueling: network.is_dueling(),
             values: vec![0.0; environments * actions],
             chances: vec![0.0; actions],
@@ -109,14 +109,14 @@ impl Explorer for ValueExplorer {
     type State = f32;
 
     fn follow(&mut self, parameters: &[f32]) {
-        self.behaviour.follow(parameters);
+        self.acting.follow(parameters);
     }
 
     fn explore(&mut self, observations: &[f32], progress: f32, noise: &mut Stream, choices: &mut [f32]) {
         let exploration = self.schedule.at(progress);
         self.present = exploration;
         let actions = self.chances.len();
-        let output = self.behaviour.forward(observations);
+        let output = self.acting.forward(observations);
         spread(&mut self.values, output, self.dueling, actions);
         for (choice, values) in choices.iter_mut().zip(self.values.chunks_exact(actions)) {
             let draw = noise.unit();

@@ -36,6 +36,7 @@ use crate::algorithm::td3::Td3;
 use crate::algorithm::trpo::Trpo;
 use crate::config::{AlgorithmConfig, RunConfig, TrainingConfig};
 use crate::normalizer::Normalizer;
+use crate::parallel::Workers;
 use crate::replay::Replay;
 use crate::report::undefined;
 use crate::rollout::{MemoryShape, RolloutShape};
@@ -261,6 +262,11 @@ const PRIVILEGED_FLOOR: f32 = 1e-4;
 /// Fresh statistics of a task's observations and of so many privileged values.
 fn normalizers(task: &Task, privileged_size: usize) -> [Normalizer; 2] {
     [Normalizer::new(task.observation_floor()), Normalizer::new(&vec![PRIVILEGED_FLOOR; privileged_size])]
+}
+
+/// What a lag lets run side by side: collecting, and learning.
+fn sides(run: &RunConfig) -> Workers {
+    Workers::new(if run.lag > 0 { run.threads.min(2) } else { 1 })
 }
 
 /// What an on-policy algorithm collects between two rounds of learning.

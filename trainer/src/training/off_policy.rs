@@ -16,7 +16,7 @@ mod tests;
 
 pub(crate) use explorer::Explorer;
 
-use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
+use super::{Episodes, Loop, Metric, Network, StateError, TrainingError, sides};
 use crate::action_space::ActionSpace;
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::config::RunConfig;
@@ -144,8 +144,7 @@ impl<'r, L: OffPolicy> OffPolicyLoop<'r, L> {
         let (settings, explorer) = (learner.settings(), learner.explorer(run.environments));
         let block = settings.block(run.lag, run.environments);
         let collector = Collector::new(task, run, settings, explorer, block)?;
-        let sides = Workers::new(if run.lag > 0 { run.threads.min(2) } else { 1 });
-        Ok(Self { run, collector, learning: Learning::new(task, run, learner), block, sides })
+        Ok(Self { run, collector, learning: Learning::new(task, run, learner), block, sides: sides(run) })
     }
 }
 

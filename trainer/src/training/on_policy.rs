@@ -14,7 +14,7 @@ mod collector;
 #[cfg(test)]
 mod tests;
 
-use super::{Episodes, Loop, Metric, Network, StateError, TrainingError};
+use super::{Episodes, Loop, Metric, Network, StateError, TrainingError, sides};
 use crate::actor::{ActorOrigin, TrainedActor};
 use crate::actor_critic::ActorCritic;
 use crate::config::RunConfig;
@@ -123,7 +123,7 @@ impl<'r, L: OnPolicy> OnPolicyLoop<'r, L> {
             changes: [Rescaling::new(observation_size), Rescaling::new(privileged_size)],
             rollout: Rollout::new(shape),
             behaviour: lags.then(|| Behaviour::new(learner.networks(), &collector)),
-            sides: Workers::new(if lags { run.threads.min(2) } else { 1 }),
+            sides: sides(run),
             collector,
             learner,
             entropy: 0.0,

@@ -3,13 +3,13 @@
 use crate::network::mlp::{Mlp, Workspace};
 
 /// A network with parameters of its own, which follow the learned ones when they are told to.
-pub(crate) struct Behaviour {
+pub(crate) struct ActingNetwork {
     network: Mlp,
     parameters: Vec<f32>,
     workspace: Workspace,
 }
 
-impl Behaviour {
+impl ActingNetwork {
     /// For `environments` rows at a time.
     pub(crate) fn new(network: &Mlp, parameters: &[f32], environments: usize) -> Self {
         Self {
