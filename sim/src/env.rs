@@ -7,26 +7,27 @@
 mod plant;
 mod scene;
 mod snapshot;
+mod summary;
 
 pub use snapshot::EnvState;
+pub use summary::EpisodeSummary;
 
 use crate::command::Goals;
 use crate::curriculum::{Lesson, Progress};
 use crate::error::SimError;
 use crate::fault::{self, Fault};
-use crate::objective::{Sample, Statistic, reward};
+use crate::objective::{Sample, reward};
 use crate::quantity::Situation;
 use crate::randomization::Randomization;
 use crate::robot::SimulatedRobot;
 use crate::task::Task;
 use crate::truth::Truth;
 use plant::Plant;
-use serde::{Deserialize, Serialize};
 use sinew_policy_runtime::action::ActionMap;
 use sinew_policy_runtime::contract::Contract;
 use sinew_policy_runtime::interface::Setpoint;
 use sinew_policy_runtime::observation::{ObservationBuilder, SensorFrame};
-use std::collections::BTreeMap;
+use summary::Window;
 
 /// What one step led to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,26 +41,6 @@ pub struct Outcome {
     /// The simulation left what is physical, or the reward what is finite: the step is no experience, and the episode is
     /// over. See [`Env::fault`].
     pub faulted: bool,
-}
-
-/// What an episode came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpisodeSummary {
-    /// The environment's episode, from 0.
-    pub episode: u64,
-    /// Undiscounted sum of rewards.
-    pub episode_return: f64,
-    /// Steps taken.
-    pub steps: u32,
-    /// Whether the task ended before time ran out.
-    pub terminated: bool,
-    /// Whether the simulation broke down; such an episode is no success.
-    pub faulted: bool,
-    /// Whether it succeeded; absent where the task defines no success, or the episode is too short to judge.
-    pub success: Option<bool>,
-    /// Named numbers from the true state over the task's success window, such as `position_error_max_m` and
-    /// `position_error_rms_m`; empty where the episode ended before the window.
-    pub metrics: BTreeMap<String, f64>,
 }
 
 /// One robot and one policy's view of it.
@@ -94,14 +75,6 @@ pub struct Env {
     /// Of the present episode, for a re-run; room for all of them is made at the start.
     actions_taken: Vec<f32>,
     fault: Option<Fault>,
-}
-
-/// The success quantity over the last seconds of an episode.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Window {
-    count: u32,
-    largest: f64,
-    squares: f64,
 }
 
 impl Env {
@@ -249,32 +222,6 @@ impl Env {
         self.plant.reveal(values)
     }
 
-    /// What the present episode came to so far.
-    pub fn summary(&self) -> EpisodeSummary {
-        let mut metrics = BTreeMap::new();
-        let mut succeeded = None;
-        if let Some(success) = self.task.success() {
-            if self.window.count > 0 {
-                let (name, unit) = (success.measure.quantity.name(), success.measure.quantity.unit_suffix());
-                metrics.insert(format!("{name}_max{unit}"), self.window.value(Statistic::Max));
-                metrics.insert(format!("{name}_rms{unit}"), self.window.value(Statistic::Rms));
-            }
-            if self.window_steps(success.window_s) < self.episode_steps {
-                let complete = !self.terminated && self.fault.is_none() && self.step >= self.episode_steps;
-                succeeded = Some(complete && self.window.value(success.statistic) < success.limit);
-            }
-        }
-        EpisodeSummary {
-            episode: self.episode,
-            episode_return: self.episode_return,
-            steps: self.step as u32,
-            terminated: self.terminated,
-            faulted: self.fault.is_some(),
-            success: succeeded,
-            metrics,
-        }
-    }
-
     /// What broke the present episode's simulation, if anything did.
     pub fn fault(&self) -> Option<&Fault> {
         self.fault.as_ref()
@@ -400,10 +347,6 @@ impl Env {
         &self.command
     }
 
-    fn window_steps(&self, window_s: f64) -> usize {
-        libm::round(window_s / self.task.policy_period_s()) as usize
-    }
-
     /// Clips the action and turns it into an actuator command.
     fn take(&mut self, action: &[f32]) -> Result<(), SimError> {
         let environment = self.environment;
@@ -445,22 +388,6 @@ impl Env {
             previous_action: &self.previous_action,
             default_pose: self.task.default_joints(),
             time_s: self.step as f64 * self.task.policy_period_s(),
-        }
-    }
-}
-
-impl Window {
-    fn add(&mut self, value: f64) {
-        self.count += 1;
-        // A height may be negative throughout.
-        self.largest = if self.count == 1 || value > self.largest { value } else { self.largest };
-        self.squares += value * value;
-    }
-
-    fn value(&self, statistic: Statistic) -> f64 {
-        match statistic {
-            Statistic::Max => self.largest,
-            Statistic::Rms => libm::sqrt(self.squares / f64::from(self.count)),
         }
     }
 }

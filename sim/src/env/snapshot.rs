@@ -1,7 +1,8 @@
 //! An environment's whole state, from which it goes on bit for bit.
 
+use super::Env;
 use super::plant::PlantState;
-use super::{Env, Window};
+use super::summary::Window;
 use crate::command::Goals;
 use crate::curriculum::{Lesson, Progress};
 use crate::error::SimError;
