@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct RobotState {
     draws: DrawsState,
     stream: Stream,
+    #[serde(with = "packed")]
     world: WorldState,
     motors: Vec<MotorState>,
     sensors: SensorState,
@@ -79,5 +80,30 @@ impl SimulatedRobot {
         self.difficulty = state.difficulty;
         self.next_difficulty = state.next_difficulty;
         Ok(())
+    }
+}
+
+/// A world's state as bytes, in whatever format the rest is: the code for all of rapier's types is then compiled once, here, and not in
+/// every crate that saves or reads a state.
+mod packed {
+    use super::WorldState;
+    use serde::de::Error as _;
+    use serde::ser::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(world: &WorldState, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&encode(world).map_err(S::Error::custom)?)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<WorldState, D::Error> {
+        decode(&Vec::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+
+    fn encode(world: &WorldState) -> postcard::Result<Vec<u8>> {
+        postcard::to_stdvec(world)
+    }
+
+    fn decode(bytes: &[u8]) -> postcard::Result<WorldState> {
+        postcard::from_bytes(bytes)
     }
 }
