@@ -19,7 +19,9 @@ import torch
 from sinew_training import PPO_STEPS, START_STEPS, ppo_report, seconds_per_step
 
 # Algorithm, width of both hidden layers, batch, threads.
-CASES = [("sac", 64, 100, 1), ("td3", 64, 100, 1), ("ddpg", 64, 100, 1), ("sac", 256, 256, 1), ("sac", 256, 256, 2)]
+CASES = [(algorithm, width, batch, threads)
+         for algorithm, width, batch in [("sac", 64, 100), ("td3", 64, 100), ("ddpg", 64, 100), ("sac", 256, 256)]
+         for threads in (1, 2)]
 # Steps that are timed. The peer's are fewer than Sinew's: it is slower, and its rate is as steady.
 PEER_STEPS = {64: 2_000, 256: 500}
 STEPS = {64: 20_000, 256: 4_000}
