@@ -254,6 +254,7 @@ impl Env {
             environment: self.environment,
             episode: self.episode,
             difficulty: self.robot().and_then(SimulatedRobot::difficulty),
+            exact: self.robot().is_some_and(SimulatedRobot::is_exact),
             ranges: self.robot().map_or_else(Vec::new, |robot| robot.ranges().to_vec()),
             lesson: self.lesson.clone(),
             time_s: self.step as f64 * self.task.policy_period_s(),
@@ -281,6 +282,15 @@ impl Env {
     pub fn set_difficulty(&mut self, difficulty: Option<f64>) {
         if let Plant::Robot(robot) = &mut self.plant {
             robot.set_difficulty(difficulty);
+        }
+    }
+
+    /// Simulates the episodes to come in the formulation that the task is accepted in, in training too.
+    ///
+    /// A state that is restored brings its own.
+    pub fn simulate_exactly(&mut self) {
+        if let Plant::Robot(robot) = &mut self.plant {
+            robot.simulate_exactly();
         }
     }
 

@@ -14,7 +14,7 @@ pub const LARGEST_DISTANCE_M: f64 = 1e6;
 
 /// Where a simulation left what is physical.
 ///
-/// `Env::new` with the same task, randomization, seed and environment, the same difficulty, ranges and lesson, a reset to the episode and
+/// `Env::new` with the same task, randomization, seed and environment, the same difficulty, formulation, ranges and lesson, a reset to the episode and
 /// these actions lead back to it, bit for bit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
@@ -29,6 +29,9 @@ pub struct Fault {
     /// The difficulty that was set for the episode; absent where the task's range said it.
     #[serde(default)]
     pub difficulty: Option<f64>,
+    /// Whether the formulation was simulated in which the task is accepted; see [`crate::Env::simulate_exactly`].
+    #[serde(default)]
+    pub exact: bool,
     /// The adaptive ranges that were set for the episode; see [`crate::Env::set_ranges`].
     #[serde(default)]
     pub ranges: Vec<[f64; 2]>,

@@ -285,6 +285,13 @@ impl VecEnv {
         &self.finished
     }
 
+    /// Simulates the episodes to come in the formulation that the task is accepted in, in training too: what was learned on cheap
+    /// physics can then be refined on the exact one. Episodes that have begun end as they are. A state that is restored brings its
+    /// own.
+    pub fn simulate_exactly(&mut self) {
+        self.shards.iter_mut().flatten().for_each(|shard| shard.simulate_exactly());
+    }
+
     /// Sets how difficult the terrains of one environment's episodes to come are; see [`Env::set_difficulty`]. Where a curriculum
     /// moves it, it does so again when the episode ends.
     pub fn set_difficulty(&mut self, environment: usize, difficulty: Option<f64>) {

@@ -5,7 +5,8 @@
 mod support;
 
 use sinew_policy_runtime::interface::{JointSetpoint, Setpoint};
-use sinew_sim::{BaseState, JointState, Randomization, SimulatedRobot, Task, Truth};
+use sinew_sim::random::Stream;
+use sinew_sim::{BaseState, Env, JointState, Randomization, SimulatedRobot, Task, Truth};
 use std::path::Path;
 
 const FORMULATIONS: [&str; 2] = ["multibody", "joint_constraints"];
@@ -225,4 +226,65 @@ fn training_may_simulate_a_formulation_of_its_own() {
     assert_eq!(swung(&both, Randomization::Nominal), swung(&only("multibody"), Randomization::Nominal));
     assert_ne!(swung(&both, training), swung(&both, Randomization::Acceptance));
     assert!(both.describe().contains("multibody (joint constraints in training)"), "{}", both.describe());
+}
+
+/// The bits of what random actions, the same in every call, lead to in some steps of an episode.
+fn stepped(env: &mut Env, task: &Task, steps: u64) -> Vec<u32> {
+    let mut observation = vec![0.0; task.observation_size()];
+    let mut bits = Vec::new();
+    for step in 0..steps {
+        let mut stream = Stream::new(step, 0, 0);
+        let action: Vec<f32> = (0..task.action_size()).map(|_| stream.uniform(-1.0, 1.0) as f32).collect();
+        let outcome = env.step(&action, &mut observation).unwrap();
+        bits.extend(observation.iter().map(|value| value.to_bits()));
+        bits.push(outcome.reward.to_bits());
+    }
+    bits
+}
+
+/// An environment of training at the start of an episode.
+fn training(task: &Task, episode: u64) -> Env {
+    let mut env = Env::new(task, Randomization::Training, 7, 2).unwrap();
+    env.reset(episode, &mut vec![0.0; task.observation_size()]).unwrap();
+    env
+}
+
+#[test]
+fn training_turns_to_the_exact_formulation_with_its_next_episode() {
+    let both = support::crawler_of_both();
+    let [reduced, constrained] = FORMULATIONS.map(support::crawler);
+    let mut env = training(&both, 0);
+    assert!(both.has_training_formulation() && !env.robot().unwrap().is_exact());
+    let mut alike = training(&constrained, 0);
+    assert_eq!(stepped(&mut env, &both, 20), stepped(&mut alike, &constrained, 20));
+    env.simulate_exactly();
+    assert_eq!(
+        stepped(&mut env, &both, 20),
+        stepped(&mut alike, &constrained, 20),
+        "an episode ends as it began"
+    );
+    let turning = env.state();
+
+    let expected = stepped(&mut training(&reduced, 1), &reduced, 40);
+    let next = |env: &mut Env| {
+        env.reset(1, &mut vec![0.0; both.observation_size()]).unwrap();
+        assert!(env.robot().unwrap().is_exact());
+        stepped(env, &both, 40)
+    };
+    assert_eq!(next(&mut env), expected);
+    let turned = env.state();
+    let after = stepped(&mut env, &both, 20);
+
+    // States bring the formulation of their episode, and of those to come.
+    let mut restored = training(&both, 0);
+    restored.restore(&turned).unwrap();
+    assert_eq!(stepped(&mut restored, &both, 20), after);
+    restored.restore(&turning).unwrap();
+    assert!(!restored.robot().unwrap().is_exact());
+    assert_eq!(stepped(&mut restored, &both, 20), stepped(&mut alike, &constrained, 20));
+    assert_eq!(next(&mut restored), expected);
+
+    let exact = both.exact();
+    assert!(!exact.has_training_formulation());
+    assert_eq!(stepped(&mut training(&exact, 1), &exact, 40), expected);
 }

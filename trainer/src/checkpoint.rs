@@ -17,7 +17,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-const KIND: Kind = Kind { magic: "SINEWCKP", version: 5 };
+const KIND: Kind = Kind { magic: "SINEWCKP", version: 6 };
 
 /// Why a checkpoint cannot be read.
 #[derive(Debug, thiserror::Error)]

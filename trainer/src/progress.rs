@@ -198,6 +198,10 @@ impl TrainingObserver for ConsoleObserver {
         self.note(written);
     }
 
+    fn on_exact_simulation(&mut self, steps: u64) {
+        self.print(&format!("{steps:>8} steps  from here in the formulation that the task is accepted in"));
+    }
+
     fn on_fault(&mut self, count: u64, fault: &Fault) {
         if count > KEPT_FAULTS {
             return;

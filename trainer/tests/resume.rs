@@ -244,3 +244,80 @@ fn a_resume_with_other_settings_or_of_no_run_is_refused_by_name() {
     let text = refusal(&["train", "--resume", "--out", "scheduled", "--steps", "5000"]);
     assert!(text.contains("follows a schedule") && text.contains("is 5000"), "{text}");
 }
+
+/// A task that trains on cheaper physics than it is accepted on, and the same without.
+fn carts(scratch: &Scratch) {
+    let own = include_str!("../../sim/tasks/cart_pole.toml");
+    let both = own.replace("[dynamics]\n", "[dynamics]\ntraining_formulation = \"joint_constraints\"\n");
+    assert_ne!(own, both);
+    fs::write(scratch.0.join("own.toml"), own).unwrap();
+    fs::write(scratch.0.join("both.toml"), both).unwrap();
+}
+
+/// Rollouts of 256 steps, and a checkpoint after each.
+fn train_cart(scratch: &Scratch, task: &str, out: &str, exact_share: &str) -> String {
+    let share = format!("training.exact_share={exact_share}");
+    let sets = [
+        "training.steps=2048",
+        "training.environments=4",
+        "training.evaluation_interval=512",
+        "training.evaluation_episodes=2",
+        "training.checkpoint_interval=256",
+        "training.keep_checkpoints=100",
+        "ppo.steps_per_environment=64",
+        "ppo.minibatches=4",
+        "ppo.hidden=[8]",
+        &share,
+    ];
+    let sets = sets.iter().flat_map(|set| ["--set", *set]);
+    let arguments: Vec<&str> =
+        ["train", task, "--algo", "ppo", "--out", out].into_iter().chain(sets).collect();
+    let output = scratch.sinew(&arguments);
+    assert!(output.status.success(), "{}", told(&output));
+    told(&output)
+}
+
+#[test]
+fn a_run_that_ends_on_exact_physics_goes_on_bit_for_bit_on_either_side_of_the_change() {
+    let scratch = Scratch::new("exact");
+    carts(&scratch);
+    let text = train_cart(&scratch, "both.toml", "whole", "0.5");
+    assert!(text.contains("1024 steps  from here in the formulation that the task is accepted in"), "{text}");
+    let expected = scratch.result("whole");
+    for steps in [768, 1024, 1280] {
+        let out = format!("from-{steps}");
+        let checkpoints = scratch.0.join(&out).join("checkpoints");
+        fs::create_dir_all(&checkpoints).unwrap();
+        for name in ["config.toml", "task.txt", "metrics.csv"] {
+            fs::copy(scratch.0.join("whole").join(name), scratch.0.join(&out).join(name)).unwrap();
+        }
+        for name in expected.keys().filter(|name| name.ends_with(".ckpt")) {
+            let number: u64 = name.trim_start_matches("step-").trim_end_matches(".ckpt").parse().unwrap();
+            if number <= steps {
+                let from = scratch.0.join("whole/checkpoints").join(name);
+                fs::copy(from, checkpoints.join(name)).unwrap();
+            }
+        }
+        scratch.finish(&out);
+        assert_same(&scratch.result(&out), &expected, &out);
+    }
+    let output = scratch.sinew(&["train", "--resume", "--out", "whole", "--steps", "4096"]);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(told(&output).contains("follows a schedule"), "{}", told(&output));
+}
+
+#[test]
+fn all_of_a_run_may_be_on_exact_physics() {
+    let scratch = Scratch::new("all-exact");
+    carts(&scratch);
+    train_cart(&scratch, "own.toml", "own", "0");
+    train_cart(&scratch, "both.toml", "all", "1");
+    train_cart(&scratch, "both.toml", "none", "0");
+    let [own, all, none] = ["own", "all", "none"].map(|out| scratch.result(out)["metrics.csv"].clone());
+    assert!(own == all && own != none);
+    let curve = |out: &str| {
+        let text = fs::read_to_string(scratch.0.join(out).join("report.json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["curve"].clone()
+    };
+    assert_eq!(curve("own"), curve("all"));
+}

@@ -43,7 +43,13 @@ use world::{Since, World};
 
 /// One robot in one world, with sensors and actuators.
 pub struct SimulatedRobot {
+    /// As it is accepted.
+    own: Task,
+    /// As this episode simulates it.
     task: Task,
+    /// Whether the two are one, in this episode and in those to come.
+    exact: bool,
+    next_exact: bool,
     draws: Draws,
     stream: Stream,
     world: World,
@@ -75,7 +81,8 @@ impl SimulatedRobot {
     /// # Errors
     /// The task has no robot.
     pub fn new(task: &Task, randomization: Randomization) -> Result<Self, SimError> {
-        let task = task.simulated(randomization);
+        let (own, task) = (task, task.simulated(randomization));
+        let exact = randomization != Randomization::Training || !own.has_training_formulation();
         let Some(model) = task.model() else {
             return Err(SimError::NoRobot { task: task.name().to_owned() });
         };
@@ -116,7 +123,10 @@ impl SimulatedRobot {
             terrain: 0,
             difficulty: None,
             next_difficulty: None,
+            exact,
+            next_exact: exact,
             task: task.clone(),
+            own: own.clone(),
         };
         robot.reset(0, 0, 0);
         Ok(robot)
@@ -126,6 +136,7 @@ impl SimulatedRobot {
     ///
     /// Start states come first in the stream, so they are the same at every level of randomization.
     pub fn reset(&mut self, seed: u64, environment: u64, episode: u64) {
+        self.simulate(self.next_exact);
         self.stream = Stream::new(seed, environment, episode);
         start::draw(
             self.task.start(),
@@ -144,6 +155,20 @@ impl SimulatedRobot {
         self.draws.reset(seed, environment, &mut self.stream, period_s);
         let truth = self.truth.clone();
         self.begin(&truth);
+    }
+
+    /// From now on exactly, or as training does where the task names another formulation for it.
+    fn simulate(&mut self, exact: bool) {
+        if exact == self.exact {
+            return;
+        }
+        let level = if exact { Randomization::Acceptance } else { Randomization::Training };
+        self.task = self.own.simulated(level).clone();
+        self.exact = exact;
+        if let Some(model) = self.task.model() {
+            self.world = World::new(model, self.task.physics_period_s(), self.task.solver_iterations());
+            self.world.reset(model, self.terrain, self.draws.variation());
+        }
     }
 
     /// Starts an episode with the last draw in a chosen state; see [`Self::truth`] for its form.
@@ -356,6 +381,17 @@ impl SimulatedRobot {
     /// The difficulty that was set for this episode; absent where the task's range said it.
     pub fn difficulty(&self) -> Option<f64> {
         self.difficulty
+    }
+
+    /// Simulates the episodes to come in the formulation that the task is accepted in, in training too.
+    pub fn simulate_exactly(&mut self) {
+        self.next_exact = true;
+    }
+
+    /// Whether this episode is simulated in the formulation that the task is accepted in: not in training, where the task names
+    /// another for it.
+    pub fn is_exact(&self) -> bool {
+        self.exact
     }
 
     /// Sets the ranges that the task's adaptive terms draw from in the episodes to come, `[low, high]` in the order of the

@@ -28,6 +28,8 @@ pub(crate) struct RobotState {
     terrain: u32,
     difficulty: Option<f64>,
     next_difficulty: Option<f64>,
+    exact: bool,
+    next_exact: bool,
 }
 
 impl SimulatedRobot {
@@ -46,6 +48,8 @@ impl SimulatedRobot {
             terrain: self.terrain as u32,
             difficulty: self.difficulty,
             next_difficulty: self.next_difficulty,
+            exact: self.exact,
+            next_exact: self.next_exact,
         }
     }
 
@@ -58,6 +62,8 @@ impl SimulatedRobot {
             ("contacts", self.truth.contacts.len(), state.truth.contacts.len()),
             ("objects", self.truth.objects.len(), state.truth.objects.len()),
         ])?;
+        self.simulate(state.exact);
+        self.next_exact = state.next_exact;
         let Some(model) = self.task.model() else { return Ok(()) };
         self.draws.restore(&state.draws)?;
         self.sensors.restore(&state.sensors)?;

@@ -54,6 +54,8 @@ use watched::Watched;
 #[derive(Clone, Debug)]
 pub struct Task {
     inner: Arc<Inner>,
+    /// The same task in the formulation that training simulates, where that is another.
+    in_training: Option<Arc<Task>>,
     custom: Option<Arc<dyn CustomObjective>>,
 }
 
@@ -62,8 +64,6 @@ struct Inner {
     document: TaskDocument,
     /// Absent where the task is equations.
     model: Option<RobotModel>,
-    /// The same task in the formulation that training simulates, where that is another.
-    in_training: Option<Task>,
     joints: Joints,
     objective: Objective,
     head_scale: Vec<f32>,
@@ -182,10 +182,10 @@ impl Task {
             terrains,
             document,
             model,
-            in_training,
             joints,
         };
-        let mut task = Self { inner: Arc::new(inner), custom: None };
+        let in_training = in_training.map(Arc::new);
+        let mut task = Self { inner: Arc::new(inner), in_training, custom: None };
         let contract = task.contract(nobody());
         contract
             .validate()
@@ -359,9 +359,20 @@ impl Task {
         self.inner.document.dynamics.equations
     }
 
+    /// Whether training simulates another formulation than the one that the task is accepted in.
+    pub fn has_training_formulation(&self) -> bool {
+        self.in_training.is_some()
+    }
+
+    /// The same task with no formulation of its own for training.
+    #[must_use]
+    pub fn exact(&self) -> Self {
+        Self { in_training: None, ..self.clone() }
+    }
+
     /// The task whose model is simulated at a level of randomization.
     pub(crate) fn simulated(&self, randomization: Randomization) -> &Self {
-        match &self.inner.in_training {
+        match &self.in_training {
             Some(task) if randomization == Randomization::Training => task,
             _ => self,
         }

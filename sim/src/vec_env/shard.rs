@@ -99,6 +99,11 @@ impl Shard {
         self.envs.iter_mut().try_for_each(|env| env.set_lesson(lesson))
     }
 
+    /// The episodes to come are simulated in the formulation that the task is accepted in.
+    pub(super) fn simulate_exactly(&mut self) {
+        self.envs.iter_mut().for_each(Env::simulate_exactly);
+    }
+
     /// From now on the ground is what the task's file says.
     pub(super) fn forget_levels(&mut self) {
         self.levels = None;

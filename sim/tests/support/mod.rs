@@ -47,12 +47,21 @@ pub(crate) fn randomized(task: &str, name: &str, terms: &[(&str, &str, &str)]) -
 /// A robot of several joints that is never without contacts, in one of rapier's formulations.
 #[allow(dead_code, reason = "not every test file needs it")]
 pub(crate) fn crawler(formulation: &str) -> Task {
+    crawler_with(formulation, &format!("formulation = {formulation:?}"))
+}
+
+/// The same robot, which trains in joint constraints and is accepted in reduced coordinates.
+#[allow(dead_code, reason = "not every test file needs it")]
+pub(crate) fn crawler_of_both() -> Task {
+    crawler_with("both", "training_formulation = \"joint_constraints\"")
+}
+
+fn crawler_with(name: &str, dynamics: &str) -> Task {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support");
     let text = std::fs::read_to_string(folder.join("crawler.toml")).unwrap();
     let model = folder.join("crawler.xml").display().to_string();
-    let placed =
-        text.replace("model = \"crawler.xml\"", &format!("model = {model:?}\nformulation = {formulation:?}"));
-    Task::load(&write(&format!("crawler-{formulation}"), &placed)).unwrap()
+    let placed = text.replace("model = \"crawler.xml\"", &format!("model = {model:?}\n{dynamics}"));
+    Task::load(&write(&format!("crawler-{name}"), &placed)).unwrap()
 }
 
 /// A fault's file is all that a re-run needs: it leads to the same fault, at its last action and no earlier.
@@ -63,6 +72,9 @@ pub(crate) fn assert_runs_again(task: &Task, fault: &Fault) {
     again.set_ranges(&fault.ranges).unwrap();
     again.set_lesson(&fault.lesson).unwrap();
     again.set_difficulty(fault.difficulty);
+    if fault.exact {
+        again.simulate_exactly();
+    }
     again.reset(fault.episode, &mut observation).unwrap();
     for action in fault.actions.chunks_exact(task.action_size()) {
         assert!(again.fault().is_none());

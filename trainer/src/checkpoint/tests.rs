@@ -136,7 +136,7 @@ fn a_truncated_changed_or_foreign_file_is_refused_for_what_it_is() {
     assert!(refusal(&[0; 64]).ends_with("it does not begin with SINEWCKP"));
     let mut other = bytes.clone();
     other[8] = 9;
-    assert!(refusal(&other).ends_with("version 9, this build reads 5"));
+    assert!(refusal(&other).ends_with("version 9, this build reads 6"));
     for index in [12, HEADER, bytes.len() - 1] {
         let mut changed = bytes.clone();
         changed[index] ^= 1;

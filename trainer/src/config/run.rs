@@ -19,6 +19,9 @@ settings! {
         /// older policies, from which less is learned at a time. 0 collects and learns in turn. For ppo, where an update is all that
         /// is learned from one rollout, at most 1, which leaves the last rollout unlearned; for a2c, trpo, npg and reinforce 0.
         lag: u64 = 0,
+        /// Share of the steps, at the end of the run, that simulate the formulation that the task is accepted in, where its
+        /// `training_formulation` is another. More narrow the gap between the two, and take longer.
+        exact_share: f64 = 0.0,
         /// Environment steps between evaluations; 0 for none. The actor of the best one is exported, so more of them find a better
         /// one.
         evaluation_interval: u64 = 10_000,
@@ -45,6 +48,8 @@ impl RunConfig {
         at_least_one("training.threads", self.threads as u64)?;
         at_least_one("training.evaluation_episodes", self.evaluation_episodes as u64)?;
         at_least_one("training.keep_checkpoints", self.keep_checkpoints as u64)?;
+        let exact = (0.0..=1.0).contains(&self.exact_share);
+        require(exact, "training.exact_share", self.exact_share, "from 0 to 1")?;
         let (stop_at_return, stop_at_success) = (self.stop_at_return, self.stop_at_success);
         require(
             !stop_at_return.is_nan(),

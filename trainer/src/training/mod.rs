@@ -101,6 +101,8 @@ pub trait TrainingObserver {
     fn on_progress(&mut self, progress: &Progress);
     /// After each report of progress, where the task has adaptive ranges.
     fn on_ranges(&mut self, _steps: u64, _ranges: &AdaptiveRanges) {}
+    /// When training begins to simulate the formulation that the task is accepted in.
+    fn on_exact_simulation(&mut self, _steps: u64) {}
     /// When an episode's simulation broke down; `count` is how many have by now. None of it is learned from.
     fn on_fault(&mut self, count: u64, fault: &Fault);
     /// After each evaluation.

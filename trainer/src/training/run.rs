@@ -1,6 +1,10 @@
 //! One run from its start to its end: advances the loop, looks at it, and saves it.
 //!
 //! What is done at a step is done in one order, with saving last, so a checkpoint never has anything left to do at its step.
+//!
+//! Where the task trains in a formulation of its own, the run's last steps may simulate the one that it is accepted in
+//! (`training.exact_share`). From then on evaluations do so too, and the best is sought anew: returns before and after are those of
+//! different robots.
 
 use super::identity::RunIdentity;
 use super::snapshot::LoopState;
@@ -9,7 +13,7 @@ use super::{
     TrainingObserver,
 };
 use crate::actor::TrainedActor;
-use crate::config::TrainingConfig;
+use crate::config::{RunConfig, TrainingConfig};
 use crate::evaluation::{EvaluationError, evaluate_image};
 use sinew_sim::{Randomization, Task};
 use std::time::Instant;
@@ -23,6 +27,8 @@ pub(super) struct Run<'r> {
     task: &'r Task,
     config: &'r TrainingConfig,
     learning: Box<dyn Loop + 'r>,
+    /// Environment steps after which the formulation is simulated that the task is accepted in; none where that never changes.
+    exact_from: Option<u64>,
     best: Option<Best>,
     curve: Vec<EvaluationPoint>,
     /// Steps that another process made.
@@ -38,6 +44,12 @@ struct Best {
     actor: TrainedActor,
 }
 
+/// Environment steps after which a run simulates the formulation that the task is accepted in; none where that never changes.
+fn exact_from(task: &Task, run: &RunConfig) -> Option<u64> {
+    let changes = task.has_training_formulation() && run.exact_share > 0.0;
+    changes.then(|| ((1.0 - run.exact_share) * run.steps as f64) as u64)
+}
+
 impl<'r> Run<'r> {
     pub(super) fn new(
         task: &'r Task,
@@ -49,6 +61,7 @@ impl<'r> Run<'r> {
             task,
             config,
             learning,
+            exact_from: exact_from(task, &config.training),
             best: None,
             curve: Vec::new(),
             resumed_at: 0,
@@ -60,7 +73,17 @@ impl<'r> Run<'r> {
             Start::Initial(initial) => initial.apply(&mut *run.learning)?,
             Start::Resumed(saved) => run.resume(*saved)?,
         }
+        if run.is_exact_at(0) && run.learning.steps() == 0 {
+            let environments = run.learning.environments_mut();
+            environments.simulate_exactly();
+            environments.reset()?;
+        }
         Ok(run)
+    }
+
+    /// Whether a run that changes its formulation has done so after so many steps.
+    fn is_exact_at(&self, steps: u64) -> bool {
+        self.exact_from.is_some_and(|from| from <= steps)
     }
 
     fn resume(&mut self, saved: SavedRun) -> Result<(), TrainingError> {
@@ -71,10 +94,9 @@ impl<'r> Run<'r> {
             if asked < checkpoint.steps {
                 return Err(TrainingError::Finished { found: checkpoint.steps, asked });
             }
-            if self.learning.follows_total_steps() {
+            if self.learning.follows_total_steps() || self.exact_from.is_some() {
                 return Err(TrainingError::Identity {
-                    what: "training.steps, over which a setting of the algorithm follows a schedule,"
-                        .to_owned(),
+                    what: "training.steps, over which a setting follows a schedule,".to_owned(),
                     expected: checkpoint.total_steps.to_string(),
                     found: asked.to_string(),
                 });
@@ -111,6 +133,11 @@ impl<'r> Run<'r> {
         for (count, fault) in self.learning.episodes().take_faults() {
             observer.on_fault(count, &fault);
         }
+        if !self.is_exact_at(before) && self.is_exact_at(steps) {
+            self.learning.environments_mut().simulate_exactly();
+            self.best = None;
+            observer.on_exact_simulation(steps);
+        }
         let passed = |interval: u64| interval > 0 && before / interval < steps / interval;
         let last = steps >= run.steps;
         if passed(PROGRESS_INTERVAL) || last {
@@ -140,7 +167,9 @@ impl<'r> Run<'r> {
     /// How the run has ended, if it has.
     fn ending(&self) -> Option<Ending> {
         let run = &self.config.training;
-        let reached = self.curve.last().is_some_and(|point| {
+        // What was reached on cheap physics is not yet what was asked for.
+        let counts = |point: &&EvaluationPoint| self.exact_from.is_none() || self.is_exact_at(point.steps);
+        let reached = self.curve.last().filter(counts).is_some_and(|point| {
             point.return_mean >= run.stop_at_return
                 || point.success_rate.is_some_and(|rate| rate >= run.stop_at_success)
         });
@@ -163,7 +192,8 @@ impl<'r> Run<'r> {
         let image = actor.image(self.task).map_err(EvaluationError::from)?;
         let seed = self.config.training.seed.wrapping_add(EVALUATION_SEED_OFFSET);
         let (episodes, threads) = (self.config.training.evaluation_episodes, self.config.training.threads);
-        let evaluation = evaluate_image(self.task, &image, Randomization::Training, episodes, seed, threads)?;
+        let task = if self.is_exact_at(steps) { self.task.exact() } else { self.task.clone() };
+        let evaluation = evaluate_image(&task, &image, Randomization::Training, episodes, seed, threads)?;
         self.evaluation_seconds += started.elapsed().as_secs_f64();
         let return_mean = evaluation.return_mean;
         self.curve.push(EvaluationPoint {
