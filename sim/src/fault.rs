@@ -14,8 +14,8 @@ pub const LARGEST_DISTANCE_M: f64 = 1e6;
 
 /// Where a simulation left what is physical.
 ///
-/// `Env::new` with the same task, randomization, seed and environment, the same difficulty, formulation, ranges and lesson, a reset to the episode and
-/// these actions lead back to it, bit for bit.
+/// `Env::new` with the same task, randomization, seed and environment, the same difficulty, formulation, ranges and lesson, a reset
+/// to the episode and these actions lead back to it, bit for bit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
     /// The task.

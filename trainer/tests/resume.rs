@@ -291,9 +291,9 @@ fn a_run_that_ends_on_exact_physics_goes_on_bit_for_bit_on_either_side_of_the_ch
         for name in ["config.toml", "task.txt", "metrics.csv"] {
             fs::copy(scratch.0.join("whole").join(name), scratch.0.join(&out).join(name)).unwrap();
         }
-        for name in expected.keys().filter(|name| name.ends_with(".ckpt")) {
-            let number: u64 = name.trim_start_matches("step-").trim_end_matches(".ckpt").parse().unwrap();
-            if number <= steps {
+        for name in expected.keys() {
+            let number = name.strip_prefix("step-").and_then(|rest| rest.strip_suffix(".ckpt"));
+            if number.is_some_and(|number| number.parse::<u64>().unwrap() <= steps) {
                 let from = scratch.0.join("whole/checkpoints").join(name);
                 fs::copy(from, checkpoints.join(name)).unwrap();
             }
@@ -301,6 +301,14 @@ fn a_run_that_ends_on_exact_physics_goes_on_bit_for_bit_on_either_side_of_the_ch
         scratch.finish(&out);
         assert_same(&scratch.result(&out), &expected, &out);
     }
+    let output = scratch.sinew(&["inspect", "whole/policy.onnx"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (_, rest) = text.split_once("trained with ppo for ").unwrap();
+    let best: u64 = rest.split(' ').next().unwrap().parse().unwrap();
+    assert!(
+        best >= 1024,
+        "the best policy is one that was judged on exact physics, not that of {best} steps"
+    );
     let output = scratch.sinew(&["train", "--resume", "--out", "whole", "--steps", "4096"]);
     assert_eq!(output.status.code(), Some(2), "{}", told(&output));
     assert!(told(&output).contains("follows a schedule"), "{}", told(&output));

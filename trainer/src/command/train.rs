@@ -56,8 +56,8 @@ pub(crate) struct Train {
     /// Go on from the newest checkpoint of the run in --out, bit for bit as if it had never stopped.
     ///
     /// Task, configuration and instruction set must be those that the run began with; what differs is named and refused.
-    /// Only --threads may be another, and --steps may be more where no setting of the algorithm follows a schedule over
-    /// the whole run. Rows of metrics.csv from after the checkpoint are dropped and made again.
+    /// Only --threads may be another, and --steps may be more where no setting follows a schedule over the whole run. Rows
+    /// of metrics.csv from after the checkpoint are dropped and made again.
     #[arg(long)]
     resume: bool,
     /// Start from the networks of an earlier run of the same algorithm, or from the actor of an exported policy.onnx.

@@ -20,7 +20,8 @@ settings! {
         /// is learned from one rollout, at most 1, which leaves the last rollout unlearned; for a2c, trpo, npg and reinforce 0.
         lag: u64 = 0,
         /// Share of the steps, at the end of the run, that simulate the formulation that the task is accepted in, where its
-        /// `training_formulation` is another. More narrow the gap between the two, and take longer.
+        /// `training_formulation` is another. A larger one narrows the gap between the two, and
+        /// takes longer.
         exact_share: f64 = 0.0,
         /// Environment steps between evaluations; 0 for none. The actor of the best one is exported, so more of them find a better
         /// one.

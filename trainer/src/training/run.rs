@@ -47,7 +47,7 @@ struct Best {
 /// Environment steps after which a run simulates the formulation that the task is accepted in; none where that never changes.
 fn exact_from(task: &Task, run: &RunConfig) -> Option<u64> {
     let changes = task.has_training_formulation() && run.exact_share > 0.0;
-    changes.then(|| ((1.0 - run.exact_share) * run.steps as f64) as u64)
+    changes.then_some(((1.0 - run.exact_share) * run.steps as f64) as u64)
 }
 
 impl<'r> Run<'r> {
