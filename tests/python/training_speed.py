@@ -46,12 +46,12 @@ def main():
     sinew, products, folder, turns = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
     bare = {}
     for line in subprocess.run([products], check=True, capture_output=True, text=True).stdout.splitlines():
-        algorithm, width, batch, microseconds, rate = line.split()
-        bare[algorithm, int(width), int(batch)] = float(microseconds), float(rate)
+        algorithm, width, batch, *figures = line.split()
+        bare[algorithm, int(width), int(batch)] = [float(figure) for figure in figures]
     print(f"Turns: {turns}; torch {torch.__version__}, Stable-Baselines3 {stable_baselines3.__version__}.\n")
     print("| algorithm | hidden layers | batch | threads | Stable-Baselines3, steps/s | Sinew, steps/s | ratio "
-          "| Sinew, us for a step with its update | of which faer's products alone |")
-    print("|---|---|---|---|---|---|---|---|---|")
+          "| Sinew, us for a step with its update | its products by faer alone | by Sinew alone |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for case in CASES:
         algorithm, width, batch, threads = case
         ours, theirs = [], []
@@ -60,10 +60,11 @@ def main():
             theirs.append(peer_seconds_per_step(*case))
         ratio = statistics.median(peer / own for peer, own in zip(theirs, ours))
         own, peer = statistics.median(ours), statistics.median(theirs)
-        microseconds, rate = bare[algorithm, width, batch]
-        share = f"{microseconds:.0f} us, {100e-6 * microseconds / own:.0f} %, {rate:.0f} GFLOP/s" if threads == 1 else ""
+        faer, faer_rate, sinew_alone, sinew_rate = bare[algorithm, width, batch]
+        alone = (f"{faer:.0f} us, {100e-6 * faer / own:.0f} %, {faer_rate:.0f} GFLOP/s | {sinew_alone:.0f} us, {sinew_rate:.0f} GFLOP/s"
+                 if threads == 1 else "|")
         print(f"| {algorithm.upper()} | {width}-{width} | {batch} | {threads} | {1 / peer:.0f} | {1 / own:,.0f} | {ratio:.1f} "
-              f"| {1e6 * own:.0f} | {share} |", flush=True)
+              f"| {1e6 * own:.0f} | {alone} |", flush=True)
     print()
     print("| PPO, 64 environments x 128 steps, batches of 1024, 1 epoch, 32-32 tanh | environment steps/s | return after "
           f"{PPO_STEPS:,} steps |")

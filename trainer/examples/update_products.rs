@@ -3,7 +3,9 @@
 //! `cargo run --release --workspace --example update_products` prints a line for each case: algorithm, width of both hidden layers,
 //! batch, microseconds that faer takes for one update's products on one thread, and their rate in GFLOP/s.
 
-use sinew_trainer::network::matrix::{product, product_transposed_left, product_transposed_right};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use sinew_trainer::network::matrix;
 use std::time::Instant;
 
 /// Sizes of `pendulum-v1`.
@@ -64,84 +66,141 @@ struct Case {
     batch: usize,
 }
 
-/// `[m, k, n]`: the result is `[m, n]`, the sum has `k` terms.
-type Sizes = [usize; 3];
-type Product = (fn(&mut [f32], &[f32], &[f32], Sizes), Sizes);
+/// `destination [m, n] = left · right`, whose sums have `k` terms each, from `[m, k, n]`.
+type Multiply = fn(&mut [f32], &[f32], &[f32], matrix::Shape);
+
+/// How one library multiplies: both operands as they are, the left one transposed, the right one transposed.
+struct Library {
+    plain: Multiply,
+    transposed_left: Multiply,
+    transposed_right: Multiply,
+}
+
+const FAER: Library = Library {
+    plain: |destination, left, right, [m, k, n]| {
+        let left = MatRef::from_row_major_slice(left, m, k);
+        multiply(
+            MatMut::from_row_major_slice_mut(destination, m, n),
+            left,
+            MatRef::from_row_major_slice(right, k, n),
+        );
+    },
+    transposed_left: |destination, left, right, [m, k, n]| {
+        let left = MatRef::from_row_major_slice(left, k, m).transpose();
+        multiply(
+            MatMut::from_row_major_slice_mut(destination, m, n),
+            left,
+            MatRef::from_row_major_slice(right, k, n),
+        );
+    },
+    transposed_right: |destination, left, right, [m, k, n]| {
+        let right = MatRef::from_row_major_slice(right, n, k).transpose();
+        multiply(
+            MatMut::from_row_major_slice_mut(destination, m, n),
+            MatRef::from_row_major_slice(left, m, k),
+            right,
+        );
+    },
+};
+
+const OURS: Library = Library {
+    plain: matrix::product,
+    transposed_left: matrix::product_transposed_left,
+    transposed_right: matrix::product_transposed_right,
+};
+
+fn multiply(destination: MatMut<'_, f32>, left: MatRef<'_, f32>, right: MatRef<'_, f32>) {
+    matmul(destination, Accum::Replace, left, right, 1.0, Par::Seq);
+}
+
+type Product = (Multiply, matrix::Shape);
 
 fn main() {
     for case in &CASES {
         let Case { algorithm, width, batch, .. } = case;
-        let products = case.products();
-        let multiply_adds: usize = products.iter().map(|(_, [m, k, n])| m * k * n).sum();
-        let microseconds = median_microseconds(&products, MULTIPLY_ADDS_IN_A_TURN / multiply_adds + 1) / 2.0;
-        let rate = multiply_adds as f64 / microseconds / 1e3;
-        println!("{algorithm} {width} {batch} {microseconds:.1} {rate:.0}");
+        let libraries = [FAER, OURS].map(|library| case.products(&library));
+        let multiply_adds: usize = libraries[0].iter().map(|(_, [m, k, n])| m * k * n).sum();
+        let microseconds =
+            median_microseconds(&libraries, MULTIPLY_ADDS_IN_A_TURN / multiply_adds + 1).map(|two| two / 2.0);
+        let [(faer, faer_rate), (ours, our_rate)] =
+            microseconds.map(|microseconds| (microseconds, multiply_adds as f64 / microseconds / 1e3));
+        println!("{algorithm} {width} {batch} {faer:.1} {faer_rate:.0} {ours:.1} {our_rate:.0}");
     }
 }
 
-fn median_microseconds(products: &[Product], rounds: usize) -> f64 {
-    let largest =
-        |size: fn(&Sizes) -> usize| products.iter().map(|(_, sizes)| size(sizes)).max().unwrap_or(0);
+fn median_microseconds<const N: usize>(libraries: &[Vec<Product>; N], rounds: usize) -> [f64; N] {
+    let largest = |size: fn(&matrix::Shape) -> usize| {
+        libraries[0].iter().map(|(_, shape)| size(shape)).max().unwrap_or(0)
+    };
     let operand = |length: usize, period: usize| -> Vec<f32> {
         (0..length).map(|index| (index % period) as f32 / period as f32 - 0.5).collect()
     };
     let left = operand(largest(|[m, k, _]| m * k), 7);
     let right = operand(largest(|[_, k, n]| k * n), 11);
     let mut destination = vec![0.0; largest(|[m, _, n]| m * n)];
-    let mut turns: Vec<f64> = (0..TURNS)
-        .map(|_| {
+    let mut turns = [const { Vec::new() }; N];
+    for _ in 0..TURNS {
+        for (products, turns) in libraries.iter().zip(&mut turns) {
             let start = Instant::now();
             for _ in 0..rounds {
-                for (multiply, sizes) in products {
-                    let [m, k, n] = *sizes;
-                    multiply(&mut destination[..m * n], &left[..m * k], &right[..k * n], *sizes);
+                for (multiply, shape) in products {
+                    let [m, k, n] = *shape;
+                    multiply(&mut destination[..m * n], &left[..m * k], &right[..k * n], *shape);
                 }
             }
-            start.elapsed().as_secs_f64() * 1e6 / rounds as f64
-        })
-        .collect();
-    turns.sort_by(f64::total_cmp);
-    turns[TURNS / 2]
+            turns.push(start.elapsed().as_secs_f64() * 1e6 / rounds as f64);
+        }
+    }
+    turns.map(|mut turns| {
+        turns.sort_by(f64::total_cmp);
+        turns[TURNS / 2]
+    })
 }
 
 impl Case {
     /// Of two updates.
-    fn products(&self) -> Vec<Product> {
+    fn products(&self, library: &Library) -> Vec<Product> {
         let pair = OBSERVATION + ACTION;
         let mut products = Vec::new();
         for update in 0..2 {
             // y from the actor and the slow critics over s', then each critic's regression.
-            products.extend(self.forward(OBSERVATION, self.actor_outputs));
+            products.extend(self.forward(library, OBSERVATION, self.actor_outputs));
             for _ in 0..self.critics {
-                products.extend(self.forward(pair, 1).into_iter().chain(self.forward(pair, 1)));
-                products.extend(self.parameter_gradient(pair, 1));
+                products
+                    .extend(self.forward(library, pair, 1).into_iter().chain(self.forward(library, pair, 1)));
+                products.extend(self.parameter_gradient(library, pair, 1));
             }
             // The actor over s, the critics at its actions, and back through one of them for each row.
             if update < self.actor_steps {
-                products.extend(self.forward(OBSERVATION, self.actor_outputs));
-                (0..self.climbed).for_each(|_| products.extend(self.forward(pair, 1)));
-                products.extend(self.hidden_gradients(1));
-                products.push((product_transposed_right, [self.batch, self.width, ACTION]));
-                products.extend(self.parameter_gradient(OBSERVATION, self.actor_outputs));
+                products.extend(self.forward(library, OBSERVATION, self.actor_outputs));
+                (0..self.climbed).for_each(|_| products.extend(self.forward(library, pair, 1)));
+                products.extend(self.hidden_gradients(library, 1));
+                products.push((library.transposed_right, [self.batch, self.width, ACTION]));
+                products.extend(self.parameter_gradient(library, OBSERVATION, self.actor_outputs));
             }
         }
         products
     }
 
-    fn forward(&self, inputs: usize, outputs: usize) -> [Product; 3] {
+    fn forward(&self, library: &Library, inputs: usize, outputs: usize) -> [Product; 3] {
         let layers = [[inputs, self.width], [self.width, self.width], [self.width, outputs]];
-        layers.map(|[from, to]| -> Product { (product, [self.batch, from, to]) })
+        layers.map(|[from, to]| -> Product { (library.plain, [self.batch, from, to]) })
     }
 
-    fn hidden_gradients(&self, outputs: usize) -> [Product; 2] {
+    fn hidden_gradients(&self, library: &Library, outputs: usize) -> [Product; 2] {
         [outputs, self.width]
-            .map(|outputs| -> Product { (product_transposed_right, [self.batch, outputs, self.width]) })
+            .map(|outputs| -> Product { (library.transposed_right, [self.batch, outputs, self.width]) })
     }
 
-    fn parameter_gradient(&self, inputs: usize, outputs: usize) -> impl Iterator<Item = Product> {
+    fn parameter_gradient(
+        &self,
+        library: &Library,
+        inputs: usize,
+        outputs: usize,
+    ) -> impl Iterator<Item = Product> {
         let layers = [[inputs, self.width], [self.width, self.width], [self.width, outputs]];
         let weights =
-            layers.map(|[from, to]| -> Product { (product_transposed_left, [from, self.batch, to]) });
-        weights.into_iter().chain(self.hidden_gradients(outputs))
+            layers.map(|[from, to]| -> Product { (library.transposed_left, [from, self.batch, to]) });
+        weights.into_iter().chain(self.hidden_gradients(library, outputs))
     }
 }

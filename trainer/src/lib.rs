@@ -6,7 +6,7 @@
 //! - [`training`]: collects transitions and learns from them;
 //! - [`algorithm`]: one readable file for each algorithm, on [`replay`], [`normalizer`], [`distribution`] and [`optimizer`],
 //!   or on [`rollout`], [`advantage`], [`stochastic_actor`], [`value_function`] and [`minibatch`];
-//! - [`network`]: multilayer perceptrons with hand-written gradients, on faer's matrix products;
+//! - [`network`]: multilayer perceptrons with hand-written gradients, on matrix products of their own;
 //! - [`evaluation`]: runs the exported policy, as a robot would, and scores it;
 //! - [`inference`]: a policy run by hand, named inputs in and named outputs out;
 //! - [`playback`]: an episode to look at, as a page or as a log;

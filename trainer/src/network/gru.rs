@@ -12,10 +12,8 @@
 //! all steps at once, the part with the state step by step. Where an episode begins within a sequence the state is zero,
 //! and no derivative flows back across it.
 
-use super::activation::add_bias;
-use super::matrix::{
-    add_product, product, product_transposed_left, product_transposed_right, sum_rows, vectorized,
-};
+use super::activation::linear;
+use super::matrix::{add_product, product_transposed_left, product_transposed_right, sum_rows, vectorized};
 use crate::random::Stream;
 use sinew_policy_runtime::math;
 use std::ops::Range;
@@ -201,8 +199,8 @@ impl Gru {
         let parts = self.parts(parameters);
         let GruWorkspace { trace, states, .. } = workspace;
         let sequences = trace.sequences;
-        product(&mut trace.gates, inputs, parts.weights, [trace.steps * sequences, self.inputs, gates]);
-        add_bias(&mut trace.gates, parts.bias);
+        let shape = [trace.steps * sequences, self.inputs, gates];
+        linear(&mut trace.gates, inputs, parts.weights, parts.bias, shape);
         for step in 0..trace.steps {
             let [of_states, of_gates] = trace.places(step);
             let (earlier, states) = states.split_at_mut(of_states.start);
@@ -211,8 +209,8 @@ impl Gru {
             before.copy_from_slice(last);
             past.forget(step, before, size);
             let recurrent = &mut trace.recurrent[of_gates.clone()];
-            product(recurrent, before, parts.state_weights, [sequences, size, gates]);
-            add_bias(recurrent, parts.state_bias);
+            let shape = [sequences, size, gates];
+            linear(recurrent, before, parts.state_weights, parts.state_bias, shape);
             step_forward(size, &mut trace.gates[of_gates], recurrent, before, &mut states[..before.len()]);
         }
     }
@@ -267,16 +265,15 @@ impl Gru {
         let (parts, along) = (self.parts(parameters), self.parts(direction));
         let GruWorkspace { trace, by_states, by_gates: [moved_gates, moved_recurrent], carried, .. } =
             workspace;
-        product(moved_gates, inputs, along.weights, [trace.steps * trace.sequences, self.inputs, gates]);
-        add_bias(moved_gates, along.bias);
+        let shape = [trace.steps * trace.sequences, self.inputs, gates];
+        linear(moved_gates, inputs, along.weights, along.bias, shape);
         carried.fill(0.0);
         for index in 0..trace.steps {
             let [of_states, of_gates] = trace.places(index);
             past.forget(index, carried, size);
             let (step, shape) = (trace.step(index), [trace.sequences, size, gates]);
             let moved_recurrent = &mut moved_recurrent[of_gates.clone()];
-            product(moved_recurrent, step.before, along.state_weights, shape);
-            add_bias(moved_recurrent, along.state_bias);
+            linear(moved_recurrent, step.before, along.state_weights, along.state_bias, shape);
             add_product(moved_recurrent, carried, parts.state_weights, shape);
             let moved = &mut by_states[of_states];
             step.tangent(&moved_gates[of_gates], moved_recurrent, carried, moved);

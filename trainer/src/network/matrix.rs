@@ -1,45 +1,90 @@
-//! Single-threaded products of row-major matrices held in slices, on faer.
+//! Single-threaded products of row-major matrices held in slices.
 //!
 //! Every product runs on one thread: parallelism lives above, in fixed shards, so results do not depend on the number of
-//! threads. Which instructions faer uses is recorded by [`instruction_set`], since sums may round differently on another.
+//! threads. `tile` computes them with the vectors that [`instruction_set`] names; a result with few columns, which would fill
+//! no vector, is made of dot products or weighted sums of rows instead.
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use self::dot::DotProducts;
+use self::tile::{Add, Columns, Finish, Product, Replace, Rows};
+use self::transpose::with_transpose;
+
+mod dot;
+pub(crate) mod tile;
+mod transpose;
 
 /// `destination [m, n] = left [m, k] · right [k, n]`.
-pub fn product(destination: &mut [f32], left: &[f32], right: &[f32], [m, k, n]: [usize; 3]) {
-    let left = MatRef::from_row_major_slice(left, m, k);
-    let right = MatRef::from_row_major_slice(right, k, n);
-    multiply(MatMut::from_row_major_slice_mut(destination, m, n), left, right);
+pub fn product(destination: &mut [f32], left: &[f32], right: &[f32], shape: Shape) {
+    finished_product(destination, left, right, shape, Replace);
 }
 
 /// `destination [m, n] += left [m, k] · right [k, n]`.
-pub fn add_product(destination: &mut [f32], left: &[f32], right: &[f32], [m, k, n]: [usize; 3]) {
-    let left = MatRef::from_row_major_slice(left, m, k);
-    let right = MatRef::from_row_major_slice(right, k, n);
-    let destination = MatMut::from_row_major_slice_mut(destination, m, n);
-    matmul(destination, Accum::Add, left, right, 1.0, Par::Seq);
+pub fn add_product(destination: &mut [f32], left: &[f32], right: &[f32], shape: Shape) {
+    finished_product(destination, left, right, shape, Add);
+}
+
+/// `destination [m, n] = finish(left [m, k] · right [k, n])`.
+pub(crate) fn finished_product(
+    destination: &mut [f32],
+    left: &[f32],
+    right: &[f32],
+    [m, k, n]: Shape,
+    finish: impl Finish,
+) {
+    check([destination.len(), left.len(), right.len()], [m * n, m * k, k * n]);
+    if n <= FEW_COLUMNS {
+        with_transpose(right, [k, n], |right| {
+            DotProducts { destination, left, right, inner: k, finish }.compute();
+        });
+    } else {
+        let left = Rows { values: left, inner: k };
+        Product { destination, left, right, columns: n, finish }.compute();
+    }
 }
 
 /// `destination [m, n] = leftᵀ · right`, with `left [k, m]` and `right [k, n]`: a weight's gradient.
-pub fn product_transposed_left(destination: &mut [f32], left: &[f32], right: &[f32], [m, k, n]: [usize; 3]) {
+pub fn product_transposed_left(destination: &mut [f32], left: &[f32], right: &[f32], [m, k, n]: Shape) {
+    check([destination.len(), left.len(), right.len()], [m * n, m * k, k * n]);
     if n <= FEW_COLUMNS {
         for column in 0..n {
             let weights = right[column..].iter().step_by(n);
             weighted_sum_of_rows(left, m, &weights, |index, sum| destination[index * n + column] = sum);
         }
-        return;
+    } else {
+        let left = Columns { values: left, count: m };
+        Product { destination, left, right, columns: n, finish: Replace }.compute();
     }
-    let left = MatRef::from_row_major_slice(left, k, m).transpose();
-    let right = MatRef::from_row_major_slice(right, k, n);
-    multiply(MatMut::from_row_major_slice_mut(destination, m, n), left, right);
 }
 
 /// `destination [m, n] = left · rightᵀ`, with `left [m, k]` and `right [n, k]`: an input's gradient.
-pub fn product_transposed_right(destination: &mut [f32], left: &[f32], right: &[f32], [m, k, n]: [usize; 3]) {
-    let left = MatRef::from_row_major_slice(left, m, k);
-    let right = MatRef::from_row_major_slice(right, n, k).transpose();
-    multiply(MatMut::from_row_major_slice_mut(destination, m, n), left, right);
+pub fn product_transposed_right(destination: &mut [f32], left: &[f32], right: &[f32], shape: Shape) {
+    finished_product_transposed_right(destination, left, right, shape, Replace);
+}
+
+/// `destination [m, n] = finish(left · rightᵀ)`, with `left [m, k]` and `right [n, k]`.
+pub(crate) fn finished_product_transposed_right(
+    destination: &mut [f32],
+    left: &[f32],
+    right: &[f32],
+    [m, k, n]: Shape,
+    finish: impl Finish,
+) {
+    check([destination.len(), left.len(), right.len()], [m * n, m * k, k * n]);
+    if n <= FEW_COLUMNS {
+        DotProducts { destination, left, right, inner: k, finish }.compute();
+    } else {
+        with_transpose(right, [n, k], |right| {
+            let left = Rows { values: left, inner: k };
+            Product { destination, left, right, columns: n, finish }.compute();
+        });
+    }
+}
+
+/// `[m, k, n]`: the result is `[m, n]`, and each of its sums has `k` terms.
+pub type Shape = [usize; 3];
+
+#[track_caller]
+fn check(lengths: [usize; 3], expected: [usize; 3]) {
+    assert_eq!(lengths, expected, "lengths of a product's result and operands");
 }
 
 /// `sums [columns] = Σ rows of matrix [rows, columns]`, in row order: a bias's gradient.
@@ -47,8 +92,7 @@ pub fn sum_rows(sums: &mut [f32], matrix: &[f32]) {
     weighted_sum_of_rows(matrix, sums.len(), &std::iter::repeat(&1.0), |column, sum| sums[column] = sum);
 }
 
-/// Up to so many columns on the right, sums of weighted rows are faster than faer's product: 0.2 against 1.2 µs for one
-/// column of 100 rows on the right of 100 x 64, on a Zen 4 core. A critic's last layer has one, a single action's actor two.
+/// Results with up to so many columns fill too little of a vector. A critic's last layer has one, a single action's actor two.
 const FEW_COLUMNS: usize = 2;
 /// Columns that are summed at a time: their sums stay in registers.
 const BLOCK: usize = 32;
@@ -81,10 +125,6 @@ fn weighted_sum_of_rows<'w>(
             }
         },
     );
-}
-
-fn multiply(destination: MatMut<'_, f32>, left: MatRef<'_, f32>, right: MatRef<'_, f32>) {
-    matmul(destination, Accum::Replace, left, right, 1.0, Par::Seq);
 }
 
 /// Runs an element-wise loop with the widest instructions that the machine has.

@@ -1,7 +1,7 @@
 //! A multilayer perceptron: shape here, parameters in one flat slice, intermediate values in a [`Workspace`].
 
-use super::activation::{Activation, add_bias};
-use super::matrix::{product, product_transposed_left, product_transposed_right, sum_rows};
+use super::activation::{Activation, linear};
+use super::matrix::{product_transposed_left, product_transposed_right, sum_rows};
 use super::orthogonal;
 use super::regularizer::{Regularization, Regularizer};
 use crate::random::Stream;
@@ -221,15 +221,15 @@ impl Mlp {
             let x = before.last().map_or(input, Vec::as_slice);
             let z = &mut rest[0];
             let shape = [workspace.batch, layer.inputs, layer.outputs];
-            product(z, x, layer.weights(parameters), shape);
+            let (weights, bias) = (layer.weights(parameters), layer.bias(parameters));
             if index == last {
-                add_bias(z, layer.bias(parameters));
+                linear(z, x, weights, bias, shape);
             } else if let Some(regularizer) = workspace.regularizers.get_mut(index) {
-                add_bias(z, layer.bias(parameters));
-                let shift = regularizer.forward(z, layer.scales(parameters));
-                self.activation.apply(z, shift);
+                linear(z, x, weights, bias, shape);
+                regularizer.forward(z, layer.scales(parameters));
+                self.activation.apply(z);
             } else {
-                self.activation.apply(z, layer.bias(parameters));
+                self.activation.dense(z, x, weights, bias, shape);
             }
         }
         workspace.output()
@@ -263,8 +263,7 @@ impl Mlp {
             if let Some(previous) = before.last_mut() {
                 let previous = &mut previous[..batch * layer.inputs];
                 let shape = [batch, layer.outputs, layer.inputs];
-                product_transposed_right(previous, delta, layer.weights(parameters), shape);
-                self.activation.multiply_derivative(previous, x);
+                self.activation.gradient(previous, delta, layer.weights(parameters), x, shape);
                 if let Some(regularizer) = workspace.regularizers.get(index - 1) {
                     let below = &self.layers[index - 1];
                     let gradient =

@@ -38,8 +38,7 @@ pub(super) struct Regularizer {
     normalized: Vec<f32>,
     /// `1 / √(variance + epsilon)` of each row, `[batch]`.
     inverse_deviations: Vec<f32>,
-    /// What is added behind it where nothing is learned, `[width]`.
-    zeros: Vec<f32>,
+    width: usize,
 }
 
 impl Regularizer {
@@ -50,7 +49,7 @@ impl Regularizer {
             masks: vec![1.0; if dropout > 0.0 { batch * width } else { 0 }],
             normalized: vec![0.0; if layer_norm { batch * width } else { 0 }],
             inverse_deviations: vec![0.0; if layer_norm { batch } else { 0 }],
-            zeros: vec![0.0; width],
+            width,
         }
     }
 
@@ -59,26 +58,22 @@ impl Regularizer {
         stream.fill_mask(&mut self.masks, self.dropout);
     }
 
-    /// `z [batch, width]` in place, up to the shift, which it gives: the non-linearity adds it. `scales` are gain and shift,
-    /// `[width]` each; empty without normalization.
-    pub(super) fn forward<'s>(&'s mut self, z: &mut [f32], scales: &'s [f32]) -> &'s [f32] {
+    /// `z [batch, width]` in place. `scales` are gain and shift, `[width]` each; empty without normalization.
+    pub(super) fn forward(&mut self, z: &mut [f32], scales: &[f32]) {
         multiply(z, &self.masks);
         if self.normalized.is_empty() {
-            return &self.zeros;
+            return;
         }
-        let width = self.zeros.len();
-        let (gain, shift) = scales.split_at(width);
-        let rows = z.chunks_exact_mut(width).zip(self.normalized.chunks_exact_mut(width));
+        let rows = z.chunks_exact_mut(self.width).zip(self.normalized.chunks_exact_mut(self.width));
         for ((z, normalized), inverse) in rows.zip(&mut self.inverse_deviations) {
-            *inverse = normalize(z, normalized, gain);
+            *inverse = normalize(z, normalized, scales.split_at(self.width));
         }
-        shift
     }
 
     /// Turns the loss's derivative by what [`Self::forward`] gave into that by what it took, `delta [batch, width]` in
     /// place, and writes that by gain and shift where it is asked for.
     pub(super) fn backward(&self, delta: &mut [f32], scales: &[f32], scales_gradient: Option<&mut [f32]>) {
-        let width = self.zeros.len();
+        let width = self.width;
         if !self.normalized.is_empty() {
             let normalized = &self.normalized[..delta.len()];
             if let Some(gradient) = scales_gradient {
@@ -96,7 +91,7 @@ impl Regularizer {
 
     /// Takes `rows` of another's pass.
     pub(super) fn select(&mut self, all: &Self, rows: &[usize]) {
-        let width = self.zeros.len();
+        let width = self.width;
         for (selected, all) in [(&mut self.masks, &all.masks), (&mut self.normalized, &all.normalized)] {
             for (selected, row) in selected.chunks_exact_mut(width).zip(rows) {
                 selected.copy_from_slice(&all[row * width..(row + 1) * width]);
@@ -116,8 +111,9 @@ fn multiply(values: &mut [f32], factors: &[f32]) {
     );
 }
 
-/// `normalized = (z - mean) / √(variance + epsilon)` and `z = normalized · gain`, for one row; gives the inverse deviation.
-fn normalize(z: &mut [f32], normalized: &mut [f32], gain: &[f32]) -> f32 {
+/// `normalized = (z - mean) / √(variance + epsilon)` and `z = normalized · gain + shift`, for one row; gives the inverse
+/// deviation.
+fn normalize(z: &mut [f32], normalized: &mut [f32], (gain, shift): (&[f32], &[f32])) -> f32 {
     vectorized(
         #[inline(always)]
         || {
@@ -125,9 +121,9 @@ fn normalize(z: &mut [f32], normalized: &mut [f32], gain: &[f32]) -> f32 {
             let mean = scale * sum(z.len(), |index| z[index]);
             let variance = scale * sum(z.len(), |index| (z[index] - mean) * (z[index] - mean));
             let inverse = 1.0 / (variance + EPSILON).sqrt();
-            for ((z, normalized), gain) in z.iter_mut().zip(normalized).zip(gain) {
+            for ((z, normalized), (gain, shift)) in z.iter_mut().zip(normalized).zip(gain.iter().zip(shift)) {
                 *normalized = (*z - mean) * inverse;
-                *z = *normalized * *gain;
+                *z = *normalized * *gain + *shift;
             }
             inverse
         },
@@ -192,11 +188,9 @@ mod tests {
         let mut regularizer = Regularizer::new(Regularization { layer_norm: true, dropout: 0.0 }, 1, 4);
         let mut z = [1.0, 3.0, 5.0, 7.0];
         // Mean 4, variance 5.
-        let scales = [1.0, 2.0, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0];
-        let shift = regularizer.forward(&mut z, &scales);
-        assert_eq!(shift, [0.5, 0.0, 0.0, 0.0]);
+        regularizer.forward(&mut z, &[1.0, 2.0, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0]);
         let unit = 1.0 / 5.0_f32.sqrt();
-        for (found, expected) in z.iter().zip([-3.0 * unit, -2.0 * unit, unit, 3.0 * unit]) {
+        for (found, expected) in z.iter().zip([0.5 - 3.0 * unit, -2.0 * unit, unit, 3.0 * unit]) {
             assert!((found - expected).abs() < 1e-5, "{found}");
         }
     }

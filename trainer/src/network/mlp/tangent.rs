@@ -1,7 +1,8 @@
 //! Forward-mode derivatives: how the output moves when the parameters move.
 
 use super::{Mlp, Workspace};
-use crate::network::matrix::{add_product, product};
+use crate::network::activation::linear;
+use crate::network::matrix::add_product;
 
 impl Mlp {
     /// `J · direction [batch, outputs]`: the output's derivative along `direction`, laid out as the parameters.
@@ -23,13 +24,10 @@ impl Mlp {
             let (before, rest) = workspace.deltas.split_at_mut(index);
             let moved = &mut rest[0];
             let shape = [workspace.batch, layer.inputs, layer.outputs];
-            product(moved, x, layer.weights(direction), shape);
+            linear(moved, x, layer.weights(direction), layer.bias(direction), shape);
             let moved_input = if index == 0 { moved_input } else { before.last().map(Vec::as_slice) };
             if let Some(moved_input) = moved_input {
                 add_product(moved, moved_input, layer.weights(parameters), shape);
-            }
-            for row in moved.chunks_exact_mut(layer.outputs) {
-                row.iter_mut().zip(layer.bias(direction)).for_each(|(value, bias)| *value += bias);
             }
             if index < last {
                 self.activation.multiply_derivative(moved, &workspace.outputs[index]);
