@@ -260,6 +260,7 @@ impl<L: Left, F: Finish> WithSimd for Product<'_, L, F> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::transpose::with_transpose;
     use super::*;
     use crate::random::Stream;
 
@@ -270,10 +271,6 @@ mod tests {
             (0..k).fold(0.0_f32, |sum, at| left[row * k + at].mul_add(right[at * n + column], sum))
         };
         (0..m * n).map(|index| sum(index / n, index % n)).collect()
-    }
-
-    fn transposed(matrix: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
-        (0..rows * columns).map(|index| matrix[index % rows * columns + index / rows]).collect()
     }
 
     /// Computes with the vectors of `simd`, the left operand in either order.
@@ -291,7 +288,7 @@ mod tests {
             let expected = expected(&left, &right, shape);
             assert_eq!(by_rows, expected, "{name}: rows, {shape:?}");
 
-            let left = transposed(&left, [m, k]);
+            let left = with_transpose(&left, [m, k], <[f32]>::to_vec);
             let columns = Columns { values: &left, count: m };
             let destination = &mut by_columns;
             simd.vectorize(Product { destination, left: columns, right: &right, columns: n, finish: Add });
