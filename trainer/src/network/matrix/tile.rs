@@ -34,6 +34,45 @@ pub(crate) fn load<S: Simd>(simd: S, values: &[f32], lanes: usize) -> S::f32s {
     if lanes == S::F32_LANES { S::as_simd_f32s(values).0[0] } else { simd.partial_load_f32s(values) }
 }
 
+/// Fills `values`, which are as many as a vector has lanes or fewer.
+#[inline(always)]
+fn store<S: Simd>(simd: S, values: &mut [f32], vector: S::f32s) {
+    if values.len() == S::F32_LANES {
+        S::as_mut_simd_f32s(values).0[0] = vector;
+    } else {
+        simd.partial_store_f32s(values, vector);
+    }
+}
+
+/// `values = finish(values)`, one row, for sums that are there already.
+pub(crate) struct InPlace<'v, F> {
+    pub(crate) values: &'v mut [f32],
+    pub(crate) finish: F,
+}
+
+impl<F: Finish> InPlace<'_, F> {
+    /// With the widest vectors that the machine has.
+    pub(crate) fn compute(self) {
+        Arch::new().dispatch(self);
+    }
+}
+
+impl<F: Finish> WithSimd for InPlace<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let mut index = 0;
+        for values in self.values.chunks_mut(S::F32_LANES) {
+            let place = Place { index, column: index, lanes: values.len() };
+            let sums = load(simd, values, values.len());
+            let sums = self.finish.finish(simd, sums, values, place);
+            store(simd, values, sums);
+            index += values.len();
+        }
+    }
+}
+
 /// The sums as they are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Replace;
@@ -226,11 +265,7 @@ impl<L: Left, F: Finish> Product<'_, L, F> {
                 let place = Place { index: (row + index) * *columns + column, column, lanes };
                 let stored = &mut destination[place.index..place.index + lanes];
                 let sums = finish.finish(simd, sums, stored, place);
-                if lanes == S::F32_LANES {
-                    S::as_mut_simd_f32s(stored).0[0] = sums;
-                } else {
-                    simd.partial_store_f32s(stored, sums);
-                }
+                store(simd, stored, sums);
             }
         }
     }
