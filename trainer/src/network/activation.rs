@@ -1,10 +1,11 @@
 //! The non-linearities between layers, and dense layers that end in one.
 
+use super::elementary::{exp_minus_one, relu, tanh};
 use super::matrix::tile::{Finish, InPlace, Place, load};
-use super::matrix::{Shape, finished_product, finished_product_transposed_right, vectorized};
+use super::matrix::{Shape, finished_product, finished_product_transposed_right};
 use pulp::Simd;
 use serde::{Deserialize, Serialize};
-use sinew_policy_runtime::{kernel, math};
+use sinew_policy_runtime::kernel;
 
 /// A hidden layer's non-linearity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,13 +22,7 @@ pub enum Activation {
 impl Activation {
     /// `a [m, n] = activation(x [m, k] · weights [k, n] + bias)`.
     pub fn dense(self, a: &mut [f32], x: &[f32], weights: &[f32], bias: &[f32], shape: Shape) {
-        match self {
-            Self::Relu => finished_product(a, x, weights, shape, PlusBias { bias, relu: true }),
-            Self::Tanh | Self::Elu => {
-                finished_product(a, x, weights, shape, PlusBias { bias, relu: false });
-                self.apply(a);
-            }
-        }
+        finished_product(a, x, weights, shape, PlusBias { bias, activation: Some(self) });
     }
 
     /// `gradient [m, n] = (delta [m, k] · weightsᵀ) activation'(z)` with `weights [n, k]`: the loss's derivative by what the layer
@@ -39,11 +34,7 @@ impl Activation {
 
     /// `z = activation(z)`, in place.
     pub fn apply(self, z: &mut [f32]) {
-        match self {
-            Self::Relu => mapped(z, |z| if z > 0.0 { z } else { 0.0 }),
-            Self::Tanh => mapped(z, math::tanh),
-            Self::Elu => mapped(z, |z| if z > 0.0 { z } else { math::exp(z) - 1.0 }),
-        }
+        InPlace { values: z, finish: self }.compute();
     }
 
     /// `gradient *= activation'(z)`, with the derivative computed from the activation's output `a`.
@@ -54,26 +45,39 @@ impl Activation {
 
 /// `z = x · weights + bias` for a layer without a non-linearity, all as in [`Activation::dense`].
 pub fn linear(z: &mut [f32], x: &[f32], weights: &[f32], bias: &[f32], shape: Shape) {
-    finished_product(z, x, weights, shape, PlusBias { bias, relu: false });
+    finished_product(z, x, weights, shape, PlusBias { bias, activation: None });
 }
 
-/// The sums plus the bias, or 0 instead of less.
+/// Of the sums.
+impl Finish for Activation {
+    #[inline(always)]
+    fn finish<S: Simd>(self, simd: S, sums: S::f32s, _: &[f32], _: Place) -> S::f32s {
+        match self {
+            Self::Relu => relu(simd, sums),
+            Self::Tanh => tanh(simd, sums),
+            Self::Elu => {
+                let positive = simd.greater_than_f32s(sums, simd.splat_f32s(0.0));
+                simd.select_f32s(positive, sums, exp_minus_one(simd, sums))
+            }
+        }
+    }
+}
+
+/// The sums plus the bias, and what the layer makes of that.
 #[derive(Clone, Copy)]
 struct PlusBias<'b> {
     /// `[columns]`.
     bias: &'b [f32],
-    relu: bool,
+    activation: Option<Activation>,
 }
 
 impl Finish for PlusBias<'_> {
     #[inline(always)]
-    fn finish<S: Simd>(self, simd: S, sums: S::f32s, _: &[f32], place: Place) -> S::f32s {
+    fn finish<S: Simd>(self, simd: S, sums: S::f32s, stored: &[f32], place: Place) -> S::f32s {
         let z = simd.add_f32s(sums, load(simd, &self.bias[place.column..], place.lanes));
-        if self.relu {
-            let zero = simd.splat_f32s(0.0);
-            simd.select_f32s(simd.greater_than_f32s(z, zero), z, zero)
-        } else {
-            z
+        match self.activation {
+            Some(activation) => activation.finish(simd, z, stored, place),
+            None => z,
         }
     }
 }
@@ -108,12 +112,4 @@ impl From<Activation> for kernel::Activation {
             Activation::Elu => Self::Elu { alpha: 1.0 },
         }
     }
-}
-
-#[inline(always)]
-fn mapped(z: &mut [f32], activation: impl Fn(f32) -> f32) {
-    vectorized(
-        #[inline(always)]
-        || z.iter_mut().for_each(|z| *z = activation(*z)),
-    );
 }

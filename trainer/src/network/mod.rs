@@ -4,7 +4,10 @@
 //! averaging and checkpoints each are one loop over one slice and no tensor type is needed.
 
 pub mod activation;
+mod elementary;
 pub mod gru;
+#[cfg(test)]
+mod instruction_sets;
 pub mod matrix;
 pub mod mlp;
 mod orthogonal;

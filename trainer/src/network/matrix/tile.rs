@@ -297,6 +297,7 @@ impl<L: Left, F: Finish> WithSimd for Product<'_, L, F> {
 mod tests {
     use super::super::transpose::with_transpose;
     use super::*;
+    use crate::network::instruction_sets::{Check, on_every_instruction_set};
     use crate::random::Stream;
 
     /// The product as its documentation says, value by value.
@@ -308,45 +309,49 @@ mod tests {
         (0..m * n).map(|index| sum(index / n, index % n)).collect()
     }
 
-    /// Computes with the vectors of `simd`, the left operand in either order.
-    fn sums_are_fused_and_in_order<S: Simd>(simd: S, name: &str) {
-        let mut stream = Stream::new(3, "product test");
-        let widths = [1, 2, 3, 4, 7, 15, 16, 17, 31, 33, 48, 64, 65, 100, 129];
-        for shape in widths.iter().flat_map(|n| (1..=13).map(move |m| [m, 1 + (m * n) % 19, *n])) {
-            let [m, k, n] = shape;
-            let mut draw = |count: usize| (0..count).map(|_| stream.normal()).collect::<Vec<f32>>();
-            let (left, right, mut by_rows) = (draw(m * k), draw(k * n), draw(m * n));
-            let (mut by_columns, stored) = (by_rows.clone(), by_rows.clone());
-            let rows = Rows { values: &left, inner: k };
-            let destination = &mut by_rows;
-            simd.vectorize(Product { destination, left: rows, right: &right, columns: n, finish: Replace });
-            let expected = expected(&left, &right, shape);
-            assert_eq!(by_rows, expected, "{name}: rows, {shape:?}");
+    /// Sums are fused and in order, the left operand in either order.
+    struct Sums;
 
-            let left = with_transpose(&left, [m, k], <[f32]>::to_vec);
-            let columns = Columns { values: &left, count: m };
-            let destination = &mut by_columns;
-            simd.vectorize(Product { destination, left: columns, right: &right, columns: n, finish: Add });
-            let expected: Vec<f32> = expected.iter().zip(&stored).map(|(sum, stored)| stored + sum).collect();
-            assert_eq!(by_columns, expected, "{name}: columns, {shape:?}");
+    impl Check for Sums {
+        fn check<S: Simd>(&self, simd: S, name: &str) {
+            let mut stream = Stream::new(3, "product test");
+            let widths = [1, 2, 3, 4, 7, 15, 16, 17, 31, 33, 48, 64, 65, 100, 129];
+            for shape in widths.iter().flat_map(|n| (1..=13).map(move |m| [m, 1 + (m * n) % 19, *n])) {
+                let [m, k, n] = shape;
+                let mut draw = |count: usize| (0..count).map(|_| stream.normal()).collect::<Vec<f32>>();
+                let (left, right, mut by_rows) = (draw(m * k), draw(k * n), draw(m * n));
+                let (mut by_columns, stored) = (by_rows.clone(), by_rows.clone());
+                let rows = Rows { values: &left, inner: k };
+                let destination = &mut by_rows;
+                simd.vectorize(Product {
+                    destination,
+                    left: rows,
+                    right: &right,
+                    columns: n,
+                    finish: Replace,
+                });
+                let expected = expected(&left, &right, shape);
+                assert_eq!(by_rows, expected, "{name}: rows, {shape:?}");
+
+                let left = with_transpose(&left, [m, k], <[f32]>::to_vec);
+                let columns = Columns { values: &left, count: m };
+                let destination = &mut by_columns;
+                simd.vectorize(Product {
+                    destination,
+                    left: columns,
+                    right: &right,
+                    columns: n,
+                    finish: Add,
+                });
+                let expected: Vec<f32> =
+                    expected.iter().zip(&stored).map(|(sum, stored)| stored + sum).collect();
+                assert_eq!(by_columns, expected, "{name}: columns, {shape:?}");
+            }
         }
     }
 
     #[test]
     fn every_instruction_set_gives_the_same_bits() {
-        sums_are_fused_and_in_order(pulp::Scalar::new(), "scalar");
-        #[cfg(target_arch = "x86_64")]
-        {
-            if let Some(simd) = pulp::x86::V3::try_new() {
-                sums_are_fused_and_in_order(simd, "AVX2");
-            }
-            if let Some(simd) = pulp::x86::V4::try_new() {
-                sums_are_fused_and_in_order(simd, "AVX-512");
-            }
-        }
-        #[cfg(target_arch = "aarch64")]
-        if let Some(simd) = pulp::aarch64::Neon::try_new() {
-            sums_are_fused_and_in_order(simd, "NEON");
-        }
+        on_every_instruction_set(&Sums);
     }
 }
