@@ -28,6 +28,19 @@ impl<F: Finish> WithSimd for DotProducts<'_, F> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        match LANES / S::F32_LANES {
+            1 => self.products::<S, 1>(simd),
+            2 => self.products::<S, 2>(simd),
+            4 => self.products::<S, 4>(simd),
+            _ => self.products::<S, LANES>(simd),
+        }
+    }
+}
+
+impl<F: Finish> DotProducts<'_, F> {
+    /// With partial sums in `V` vectors.
+    #[inline(always)]
+    fn products<S: Simd, const V: usize>(self, simd: S) {
         let Self { destination, left, right, inner, finish } = self;
         let one = pulp::Scalar::new();
         let mut index = 0;
@@ -35,7 +48,8 @@ impl<F: Finish> WithSimd for DotProducts<'_, F> {
             for (column, right) in right.chunks_exact(inner).enumerate() {
                 let stored = &mut destination[index];
                 let place = Place { index, column, lanes: 1 };
-                *stored = finish.finish(one, dot(simd, left, right), std::slice::from_ref(stored), place);
+                let sum = dot::<S, V>(simd, left, right);
+                *stored = finish.finish(one, sum, std::slice::from_ref(stored), place);
                 index += 1;
             }
         }
@@ -43,21 +57,26 @@ impl<F: Finish> WithSimd for DotProducts<'_, F> {
 }
 
 #[inline(always)]
-fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+fn dot<S: Simd, const V: usize>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     let (a, rest_of_a) = a.as_chunks::<LANES>();
     let (b, rest_of_b) = b.as_chunks::<LANES>();
-    let mut sums = [simd.splat_f32s(0.0); LANES];
-    let mut used = LANES / S::F32_LANES;
+    let mut sums = [simd.splat_f32s(0.0); V];
     for (a, b) in a.iter().zip(b) {
         let (a, b) = (S::as_simd_f32s(a).0, S::as_simd_f32s(b).0);
-        for vector in 0..used {
-            sums[vector] = simd.mul_add_f32s(a[vector], b[vector], sums[vector]);
+        for (vector, sum) in sums.iter_mut().enumerate() {
+            *sum = simd.mul_add_f32s(a[vector], b[vector], *sum);
         }
     }
-    let rest = rest_of_a.chunks(S::F32_LANES).zip(rest_of_b.chunks(S::F32_LANES));
-    for (sum, (a, b)) in sums.iter_mut().zip(rest) {
-        *sum = simd.mul_add_f32s(simd.partial_load_f32s(a), simd.partial_load_f32s(b), *sum);
+    if !rest_of_a.is_empty() {
+        for (vector, sum) in sums.iter_mut().enumerate() {
+            let lanes = vector * S::F32_LANES..((vector + 1) * S::F32_LANES).min(rest_of_a.len());
+            if !lanes.is_empty() {
+                let (a, b) = (&rest_of_a[lanes.clone()], &rest_of_b[lanes]);
+                *sum = simd.mul_add_f32s(simd.partial_load_f32s(a), simd.partial_load_f32s(b), *sum);
+            }
+        }
     }
+    let mut used = V;
     while used > 1 {
         used /= 2;
         for vector in 0..used {
