@@ -95,6 +95,8 @@ pub struct Rows {
     begins: Vec<bool>,
     /// Those that are no experience, which are among them where there is memory.
     faulted: Vec<usize>,
+    /// Where in the rollout the rows lie, `[rows]`.
+    sources: Vec<usize>,
 }
 
 /// Whose states.
@@ -125,6 +127,7 @@ impl Rows {
             states: [0, 1].map(|_| vec![0.0; sequences * shape.memory_size()]),
             begins: vec![false; remembered],
             faulted: Vec::with_capacity(remembered),
+            sources: Vec::with_capacity(count),
         }
     }
 
@@ -160,44 +163,49 @@ impl Rows {
         order: &Order,
         span: Range<usize>,
     ) {
-        let steps = self.shape.sequence_steps();
-        let sequences = self.count() / steps;
-        self.faulted.clear();
-        for (sequence, first) in order.span(span).enumerate() {
-            for step in 0..steps {
-                let row = first + step * self.shape.environments;
-                let index = step * sequences + sequence;
-                self.gather_row(rollout, index, row);
-                self.advantages[index] = advantages[row];
-                self.targets[index] = targets[row];
-                if let Some(begins) = self.begins.get_mut(index) {
-                    *begins = step > 0 && rollout.begins(row);
-                    if rollout.ends[row] == End::Faulted {
-                        self.faulted.push(index);
-                    }
-                }
+        let (steps, environments) = (self.shape.sequence_steps(), self.shape.environments);
+        self.sources.clear();
+        for step in 0..steps {
+            self.sources.extend(order.span(span.clone()).map(|first| first + step * environments));
+        }
+        let sources = &self.sources[..];
+        let RolloutShape { observation_size, privileged_size, sample_size, output_size, .. } = self.shape;
+        gather_rows(&mut self.observations, &rollout.observations, sources, observation_size);
+        gather_rows(&mut self.samples, &rollout.samples, sources, sample_size);
+        gather_rows(&mut self.outputs, &rollout.outputs, sources, output_size);
+        gather_rows(&mut self.log_probs, &rollout.log_probs, sources, 1);
+        gather_rows(&mut self.values, &rollout.values, sources, 1);
+        gather_rows(&mut self.advantages, advantages, sources, 1);
+        gather_rows(&mut self.targets, targets, sources, 1);
+        if privileged_size > 0 {
+            let joined = self.joined.chunks_exact_mut(observation_size + privileged_size);
+            let observations = self.observations.chunks_exact(observation_size);
+            for ((joined, observation), row) in joined.zip(observations).zip(sources) {
+                let start = row * privileged_size;
+                join(joined, observation, &rollout.privileged[start..start + privileged_size]);
             }
-            let (from, width) = (rollout.sequence(first), self.shape.memory_size());
-            for (states, kept) in self.states.iter_mut().zip(&rollout.states) {
-                copy_row(states, sequence, kept, from, width);
-            }
+        }
+        if self.shape.memory.is_some() {
+            self.gather_pasts(rollout);
         }
     }
 
-    #[inline(always)]
-    fn gather_row(&mut self, rollout: &Rollout, index: usize, row: usize) {
-        let RolloutShape { observation_size, privileged_size, sample_size, output_size, .. } = self.shape;
-        copy_row(&mut self.observations, index, &rollout.observations, row, observation_size);
-        copy_row(&mut self.samples, index, &rollout.samples, row, sample_size);
-        copy_row(&mut self.outputs, index, &rollout.outputs, row, output_size);
-        self.log_probs[index] = rollout.log_probs[row];
-        self.values[index] = rollout.values[row];
-        if privileged_size > 0 {
-            let privileged = &rollout.privileged[row * privileged_size..(row + 1) * privileged_size];
-            let width = observation_size + privileged_size;
-            let joined = &mut self.joined[index * width..(index + 1) * width];
-            let observation = &rollout.observations[row * observation_size..(row + 1) * observation_size];
-            join(joined, observation, privileged);
+    /// What came before the rows that are gathered, in sequences.
+    fn gather_pasts(&mut self, rollout: &Rollout) {
+        let sequences = self.count() / self.shape.sequence_steps();
+        self.faulted.clear();
+        for (index, (row, begins)) in self.sources.iter().zip(&mut self.begins).enumerate() {
+            *begins = index >= sequences && rollout.begins(*row);
+            if rollout.ends[*row] == End::Faulted {
+                self.faulted.push(index);
+            }
+        }
+        let width = self.shape.memory_size();
+        for (states, kept) in self.states.iter_mut().zip(&rollout.states) {
+            for (state, first) in states.chunks_exact_mut(width).zip(&self.sources) {
+                let start = rollout.sequence(*first) * width;
+                state.copy_from_slice(&kept[start..start + width]);
+            }
         }
     }
 }
@@ -209,12 +217,19 @@ pub fn join(joined: &mut [f32], observation: &[f32], privileged: &[f32]) {
     right.copy_from_slice(privileged);
 }
 
-/// In a loop: rows are shorter than a call of `memcpy` is worth.
-fn copy_row(to: &mut [f32], index: usize, from: &[f32], row: usize, width: usize) {
-    let to = &mut to[index * width..(index + 1) * width];
-    let from = &from[row * width..(row + 1) * width];
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
+/// `to [sources, width]`: the rows of `from` that `sources` names.
+fn gather_rows(to: &mut [f32], from: &[f32], sources: &[usize], width: usize) {
+    if width == 1 {
+        for (to, row) in to.iter_mut().zip(sources) {
+            *to = from[*row];
+        }
+        return;
+    }
+    for (to, row) in to.chunks_exact_mut(width).zip(sources) {
+        // In a loop: rows are shorter than a call of `memcpy` is worth.
+        for (to, from) in to.iter_mut().zip(&from[row * width..][..width]) {
+            *to = *from;
+        }
     }
 }
 
