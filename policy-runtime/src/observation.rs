@@ -102,6 +102,8 @@ pub struct ObservationBuilder<S> {
     command_size: usize,
     action_size: usize,
     observation_size: usize,
+    /// Values that the storage must hold.
+    history_size: usize,
     policy_period_s: f64,
     /// Samples written since the reset; rings are addressed modulo their length.
     samples: u64,
@@ -160,6 +162,7 @@ impl<S: AsRef<[f32]> + AsMut<[f32]>> ObservationBuilder<S> {
             command_size: contract.command_size(),
             action_size: contract.action_size(),
             observation_size: contract.observation_size(),
+            history_size: ring,
             policy_period_s: contract.periods.policy_period_s,
             samples: 0,
             storage,
@@ -213,8 +216,8 @@ impl<S: AsRef<[f32]> + AsMut<[f32]>> ObservationBuilder<S> {
         self.check(frame, command, previous_action, observation)?;
         let time_s = self.samples as f64 * self.policy_period_s;
         let (samples, storage) = (self.samples, self.storage.as_mut());
-        let needed = self.terms.iter().map(|term| term.kept.saturating_mul(term.size)).sum();
-        let too_short = ObservationFault::Length { input: "history", expected: needed, found: storage.len() };
+        let (expected, found) = (self.history_size, storage.len());
+        let too_short = ObservationFault::Length { input: "history", expected, found };
         for term in &self.terms {
             let sample = storage.get_mut(term.place(samples)).ok_or(too_short)?;
             term.compute(frame, command, previous_action, time_s, sample)?;
@@ -368,7 +371,9 @@ impl Term {
 
     /// Where the sample lies that is written as number `sample` since the reset.
     fn place(&self, sample: u64) -> Range<usize> {
-        let slot = sample.checked_rem(self.kept as u64).unwrap_or(0) as usize;
+        // Most terms keep one sample alone, and few processors divide 64 bits quickly.
+        let slot =
+            if self.kept == 1 { 0 } else { sample.checked_rem(self.kept as u64).unwrap_or(0) as usize };
         let start = self.ring.saturating_add(slot.saturating_mul(self.size));
         start..start.saturating_add(self.size)
     }

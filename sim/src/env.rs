@@ -189,14 +189,13 @@ impl Env {
         if !reward.is_finite() {
             return Ok(self.break_down(format!("the reward is {reward}")));
         }
-        let judged = self.task.success().map(|success| (success, success.value(&situation)));
+        let judged = self.task.success().filter(|success| self.is_judged(success.window_s));
+        let judged = judged.map(|success| success.value(&situation));
         if let Some(shown) = shown {
             self.progress.add(&shown);
         }
         self.terminated = terminated;
-        if let Some((success, value)) = judged
-            && self.step + self.window_steps(success.window_s) > self.episode_steps
-        {
+        if let Some(value) = judged {
             self.window.add(value);
         }
         self.previous_action.copy_from_slice(&self.action);

@@ -60,8 +60,13 @@ impl Env {
         }
     }
 
+    /// Whether the last step is one of those that success is judged by.
+    pub(super) fn is_judged(&self, window_s: f64) -> bool {
+        self.step + self.window_steps(window_s) > self.episode_steps
+    }
+
     /// How many of an episode's last steps its success is judged by.
-    pub(super) fn window_steps(&self, window_s: f64) -> usize {
+    fn window_steps(&self, window_s: f64) -> usize {
         libm::round(window_s / self.task.policy_period_s()) as usize
     }
 }

@@ -171,55 +171,64 @@ impl Shard {
         Ok(())
     }
 
+    fn observation_span(&self, index: usize) -> Range<usize> {
+        index * self.observation_size..(index + 1) * self.observation_size
+    }
+
     fn privileged_span(&self, index: usize) -> Range<usize> {
         index * self.privileged_size..(index + 1) * self.privileged_size
     }
 
     /// Steps every environment, and starts the next episode of those whose episode ended.
     pub(super) fn step(&mut self) {
+        self.error = self.step_all().err();
+    }
+
+    fn step_all(&mut self) -> Result<(), SimError> {
+        // What a step that breaks down leaves behind: finite, and of this episode.
+        self.final_observations.copy_from_slice(&self.observations);
+        self.final_privileged.copy_from_slice(&self.privileged);
+        (0..self.envs.len()).try_for_each(|index| self.step_one(index))?;
+        self.observations.copy_from_slice(&self.final_observations);
+        self.privileged.copy_from_slice(&self.final_privileged);
         for index in 0..self.envs.len() {
-            if let Err(error) = self.step_one(index) {
-                self.error = Some(error);
-                return;
+            self.finished[index] = None;
+            if self.terminated[index] || self.truncated[index] || self.faulted[index] {
+                self.begin_next(index)?;
             }
         }
+        Ok(())
     }
 
     fn step_one(&mut self, index: usize) -> Result<(), SimError> {
-        let span = index * self.observation_size..(index + 1) * self.observation_size;
+        let span = self.observation_span(index);
         let seen = self.privileged_span(index);
         let env = &mut self.envs[index];
         let action = &self.actions[index * self.action_size..(index + 1) * self.action_size];
-        let last = &mut self.final_observations[span.clone()];
-        let next = &mut self.observations[span];
-        // What a step that breaks down leaves behind: finite, and of this episode.
-        last.copy_from_slice(next);
-        let (last_seen, next_seen) = (&mut self.final_privileged[seen.clone()], &mut self.privileged[seen]);
-        last_seen.copy_from_slice(next_seen);
-        let outcome = env.step(action, last)?;
+        let outcome = env.step(action, &mut self.final_observations[span])?;
         if !outcome.faulted {
-            env.reveal(last_seen)?;
+            env.reveal(&mut self.final_privileged[seen])?;
         }
         self.rewards[index] = outcome.reward;
         self.terminated[index] = outcome.terminated;
         self.truncated[index] = outcome.truncated;
         self.faulted[index] = outcome.faulted;
-        self.finished[index] = None;
         self.faults.extend(env.fault().cloned());
-        if outcome.terminated || outcome.truncated || outcome.faulted {
-            self.finished[index] = Some(env.summary());
-            self.progress[index] = env.progress();
-            if let Some(levels) = self.levels.as_mut().filter(|_| !outcome.faulted) {
-                levels.advance(index, env, &self.progress[index]);
-            }
-            self.boundaries[index] = env.robot().and_then(SimulatedRobot::boundary);
-            let episode = env.episode() + 1;
-            env.reset(episode, next)?;
-            env.reveal(next_seen)?;
-        } else {
-            next.copy_from_slice(last);
-            next_seen.copy_from_slice(last_seen);
-        }
         Ok(())
+    }
+
+    /// Sums up the episode that ended, and starts the environment's next.
+    fn begin_next(&mut self, index: usize) -> Result<(), SimError> {
+        let span = self.observation_span(index);
+        let seen = self.privileged_span(index);
+        let env = &mut self.envs[index];
+        self.finished[index] = Some(env.summary());
+        self.progress[index] = env.progress();
+        if let Some(levels) = self.levels.as_mut().filter(|_| !self.faulted[index]) {
+            levels.advance(index, env, &self.progress[index]);
+        }
+        self.boundaries[index] = env.robot().and_then(SimulatedRobot::boundary);
+        env.reset(env.episode() + 1, &mut self.observations[span])?;
+        env.reveal(&mut self.privileged[seen])
     }
 }
