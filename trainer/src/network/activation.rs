@@ -48,7 +48,7 @@ pub fn linear(z: &mut [f32], x: &[f32], weights: &[f32], bias: &[f32], shape: Sh
     finished_product(z, x, weights, shape, PlusBias { bias, activation: None });
 }
 
-/// Of the sums.
+/// The activation of each sum.
 impl Finish for Activation {
     #[inline(always)]
     fn finish<S: Simd>(self, simd: S, sums: S::f32s, _: &[f32], _: Place) -> S::f32s {
